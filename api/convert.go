@@ -1,0 +1,200 @@
+package api
+
+import (
+	"time"
+
+	"google.golang.org/protobuf/types/known/durationpb"
+
+	upsv1 "github.com/lastwatt/lastwatt/api/ups/v1"
+	"github.com/lastwatt/lastwatt/pkg/policy"
+	"github.com/lastwatt/lastwatt/pkg/power"
+)
+
+// FromStatus returns s for the wire.
+func FromStatus(s power.Status) upsv1.Status {
+	switch s {
+	case power.OK:
+		return upsv1.Status_STATUS_OK
+	case power.Fail:
+		return upsv1.Status_STATUS_FAIL
+	case power.BatLow:
+		return upsv1.Status_STATUS_BATLOW
+	default:
+		return upsv1.Status_STATUS_UNSPECIFIED
+	}
+}
+
+// ToStatus returns s from the wire; what it doesn't know is blind.
+func ToStatus(s upsv1.Status) power.Status {
+	switch s {
+	case upsv1.Status_STATUS_OK:
+		return power.OK
+	case upsv1.Status_STATUS_FAIL:
+		return power.Fail
+	case upsv1.Status_STATUS_BATLOW:
+		return power.BatLow
+	default:
+		return power.Unknown
+	}
+}
+
+// FromPhase returns p for the wire. The numbers are the same on purpose and held
+// so by a test.
+func FromPhase(p policy.Phase) upsv1.Phase { return upsv1.Phase(p) }
+
+// ToPhase returns p from the wire; what it doesn't know is unknown.
+func ToPhase(p upsv1.Phase) policy.Phase {
+	if p < 0 || p > upsv1.Phase_PHASE_DONE {
+		return policy.PhaseUnknown
+	}
+	return policy.Phase(p)
+}
+
+// FromLink returns a node's contact with its master for the wire.
+func FromLink(l power.Link) upsv1.Link {
+	switch l {
+	case power.LinkUp:
+		return upsv1.Link_LINK_UP
+	case power.LinkAway:
+		return upsv1.Link_LINK_OFF
+	case power.LinkLost:
+		return upsv1.Link_LINK_LOST
+	default:
+		return upsv1.Link_LINK_UNSPECIFIED
+	}
+}
+
+// FromState returns s, as of now, for the wire.
+func FromState(name string, s power.State, now power.Uptime) *upsv1.UpsState {
+	p := &upsv1.UpsState{
+		Name:        name,
+		Status:      FromStatus(s.Status),
+		Age:         durationpb.New(age(now, s.Since)),
+		Last:        FromStatus(s.Last),
+		Outage:      s.Outage,
+		Debt:        durationpb.New(s.Debt),
+		HasLow:      s.HasLow,
+		WeakBattery: s.WeakBattery,
+		Drill:       s.Drill,
+		Sim:         s.Sim,
+		Reason:      s.Reason,
+	}
+	if s.Outage != "" {
+		p.OutageAge = durationpb.New(age(now, s.OutageSince))
+	}
+	if s.Runtime > 0 {
+		p.Runtime = durationpb.New(s.Runtime)
+	}
+	return p
+}
+
+// ToState returns p, received at now, with its ages turned into moments of this
+// machine's own clock. A state that contradicts itself is blind.
+func ToState(p *upsv1.UpsState, now power.Uptime) power.State {
+	s := power.State{
+		Status:      ToStatus(p.GetStatus()),
+		Since:       now.Add(-positive(p.GetAge())),
+		Last:        ToStatus(p.GetLast()),
+		Outage:      p.GetOutage(),
+		Debt:        positive(p.GetDebt()),
+		Runtime:     positive(p.GetRuntime()),
+		HasLow:      p.GetHasLow(),
+		WeakBattery: p.GetWeakBattery(),
+		Drill:       p.GetDrill(),
+		Sim:         p.GetSim(),
+		Reason:      p.GetReason(),
+	}
+	if s.Status != power.Unknown {
+		s.Last = s.Status
+	}
+	if s.Outage != "" {
+		s.OutageSince = now.Add(-positive(p.GetOutageAge()))
+	}
+	if s.Status.OnBattery() && s.Outage == "" {
+		// On battery is by definition within an outage: a master that says one
+		// without the other is not understood, and that is blindness.
+		s.Status, s.Last = power.Unknown, power.Unknown
+		s.Reason = "the master sent a state on battery without an outage"
+	}
+	return s
+}
+
+// FromOrder returns o, as of now, for the wire.
+func FromOrder(o policy.Order, now power.Uptime) *upsv1.Order {
+	p := &upsv1.Order{Kind: upsv1.OrderKind(o.Kind), By: o.By}
+	if o.Kind == policy.OrderHold {
+		p.Remaining = durationpb.New(age(o.Until, now))
+	}
+	return p
+}
+
+// ToOrder returns p, received at now. What it doesn't know is no order.
+func ToOrder(p *upsv1.Order, now power.Uptime) policy.Order {
+	switch p.GetKind() {
+	case upsv1.OrderKind_ORDER_KIND_HOLD:
+		left := positive(p.GetRemaining())
+		if left == 0 {
+			return policy.Order{}
+		}
+		return policy.Order{Kind: policy.OrderHold, By: p.GetBy(), Until: now.Add(left)}
+	case upsv1.OrderKind_ORDER_KIND_END:
+		return policy.Order{Kind: policy.OrderEnd, By: p.GetBy()}
+	case upsv1.OrderKind_ORDER_KIND_SHUTDOWN:
+		return policy.Order{Kind: policy.OrderShutdown, By: p.GetBy()}
+	default:
+		return policy.Order{}
+	}
+}
+
+// maxWaitingOn is how many names a report carries; the rest is a count.
+const maxWaitingOn = 8
+
+// FromView returns what a node does, as of now, for the wire. on is the prefix of
+// its problems ("node/web1").
+func FromView(v policy.View, on string, now power.Uptime) *upsv1.NodeReport {
+	r := &upsv1.NodeReport{
+		Phase:        FromPhase(v.Phase),
+		Status:       FromStatus(v.Power.State.Status),
+		Grace:        durationpb.New(v.Allowance),
+		WaitingOn:    v.WaitingOn[:min(len(v.WaitingOn), maxWaitingOn)],
+		WaitingCount: uint32(len(v.WaitingOn)),
+		HeldBy:       v.HeldBy,
+		Problems:     FromProblems(on, v.Problems),
+	}
+	if v.Timed {
+		r.Deadline = durationpb.New(age(v.Deadline, now))
+	}
+	return r
+}
+
+// FromProblems returns ps for the wire, each on the thing named.
+func FromProblems(on string, ps []policy.Problem) []*upsv1.Problem {
+	var out []*upsv1.Problem
+	for _, p := range ps {
+		out = append(out, &upsv1.Problem{On: on, Name: p.Name, Text: p.Text})
+	}
+	return out
+}
+
+// AgeReport makes r, received d ago, say what it would say now: its countdown has
+// gone on.
+func AgeReport(r *upsv1.NodeReport, d time.Duration) {
+	if r.GetDeadline() != nil {
+		r.Deadline = durationpb.New(max(0, r.GetDeadline().AsDuration()-d))
+	}
+}
+
+// age returns how long after since now is; never negative.
+func age(now, since power.Uptime) time.Duration { return max(0, now.Sub(since)) }
+
+// maxDuration bounds what a peer may claim: a hundred years, so that no sum of a
+// few of them overflows.
+const maxDuration = 100 * 365 * 24 * time.Hour
+
+// positive returns d from the wire, bounded to 0…maxDuration.
+func positive(d *durationpb.Duration) time.Duration {
+	if d == nil || !d.IsValid() {
+		return 0
+	}
+	return min(max(0, d.AsDuration()), maxDuration)
+}

@@ -1,0 +1,27 @@
+package api
+
+import (
+	"net"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// peerUID returns who is at the other end of a unix socket (SO_PEERCRED, unix(7)).
+func peerUID(c *net.UnixConn) (int, error) {
+	raw, err := c.SyscallConn()
+	if err != nil {
+		return 0, err
+	}
+	var cred *unix.Ucred
+	var cerr error
+	if err := raw.Control(func(fd uintptr) {
+		cred, cerr = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED)
+	}); err != nil {
+		return 0, err
+	}
+	if cerr != nil {
+		return 0, os.NewSyscallError("getsockopt SO_PEERCRED", cerr)
+	}
+	return int(cred.Uid), nil
+}

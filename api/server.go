@@ -1,0 +1,113 @@
+package api
+
+import (
+	"context"
+	"math"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/backoff"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/keepalive"
+	"google.golang.org/grpc/status"
+)
+
+// Limits of every server and connection. Our largest message, the status of a
+// rack of hundreds, is some tens of KiB.
+const (
+	maxMessage   = 1 << 20          // bytes
+	maxStreams   = 32               // per connection; an agent needs two
+	handshake    = 10 * time.Second // whole, TLS and HTTP/2 preface
+	pingInterval = 10 * time.Second // the least that grpc-go's client keeps to (internal.KeepaliveMinPingTime)
+)
+
+// NewServer returns a gRPC server that lets in whom identify knows and the proto
+// allows, and nobody else.
+func NewServer(creds credentials.TransportCredentials, identify Identify) *grpc.Server {
+	g := guard{identify: identify, allowed: Allowed()}
+	return grpc.NewServer(
+		grpc.Creds(creds),
+		grpc.ChainUnaryInterceptor(g.unary),
+		grpc.ChainStreamInterceptor(g.stream),
+		grpc.MaxRecvMsgSize(maxMessage),
+		grpc.MaxConcurrentStreams(maxStreams),
+		grpc.ConnectionTimeout(handshake),
+		// A dead agent's connection is noticed within 4 s; the client's own pings
+		// are tolerated (the default would close a connection that pings each 10 s).
+		grpc.KeepaliveParams(keepalive.ServerParameters{Time: 2 * time.Second, Timeout: 2 * time.Second}),
+		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: pingInterval / 2, PermitWithoutStream: true}),
+	)
+}
+
+// Dial returns a connection to address ("HOST:PORT") that is made when first used
+// and made again by itself only by the caller's next call.
+func Dial(address string, creds credentials.TransportCredentials) (*grpc.ClientConn, error) {
+	return grpc.NewClient("passthrough:///"+address,
+		grpc.WithTransportCredentials(creds),
+		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxMessage)),
+		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: pingInterval, Timeout: 5 * time.Second}),
+		grpc.WithConnectParams(grpc.ConnectParams{
+			Backoff:           backoff.Config{BaseDelay: 200 * time.Millisecond, Multiplier: 1.6, Jitter: 0.2, MaxDelay: 5 * time.Second},
+			MinConnectTimeout: 3 * time.Second,
+		}),
+		// Addresses are the operator's own; a proxy from the environment would be
+		// somebody else between a node and its power.
+		grpc.WithNoProxy(),
+	)
+}
+
+// DialLocal returns a connection to a daemon's socket at path.
+func DialLocal(path string) (*grpc.ClientConn, error) {
+	return grpc.NewClient("unix:"+path,
+		grpc.WithTransportCredentials(insecure.NewCredentials()),
+		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(math.MaxInt32)),
+	)
+}
+
+// Error returns err for the wire: the domain's refusals keep their kind.
+func Error(code codes.Code, err error) error {
+	if err == nil {
+		return nil
+	}
+	return status.Error(code, err.Error())
+}
+
+// Message returns what a peer's error says, for people, without gRPC's wrapping.
+func Message(err error) string {
+	if err == nil {
+		return ""
+	}
+	if s, ok := status.FromError(err); ok {
+		return s.Message()
+	}
+	return err.Error()
+}
+
+// Unreachable reports whether err says that the other side could not be asked at
+// all, rather than that it refused.
+func Unreachable(err error) bool {
+	switch status.Code(err) {
+	case codes.Unavailable, codes.DeadlineExceeded, codes.Canceled:
+		return true
+	default:
+		return false
+	}
+}
+
+// Stop ends s: calls under way get limit to end by themselves, then are cut.
+func Stop(ctx context.Context, s *grpc.Server, limit time.Duration) {
+	done := make(chan struct{})
+	go func() { s.GracefulStop(); close(done) }()
+	t := time.NewTimer(limit)
+	defer t.Stop()
+	select {
+	case <-done:
+	case <-t.C:
+		s.Stop()
+	case <-ctx.Done():
+		s.Stop()
+	}
+	<-done
+}
