@@ -1,0 +1,101 @@
+# Lastwatt. `make help` lists what can be asked for. Every tool is pinned in a
+# go.mod below tools/ and comes through the Go module proxy.
+SHELL       := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+MAKEFLAGS   += --no-print-directory
+.DEFAULT_GOAL := help
+
+VERSION   ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+FUZZTIME  ?= 10s
+BENCHTIME ?= 1s
+TESTFLAGS ?=
+LDFLAGS   := -s -w -X main.version=$(VERSION)
+TOOL      := go tool -modfile=tools/go.mod
+GOLANGCI  := go tool -modfile=tools/golangci/go.mod golangci-lint
+
+# test/e2e starts real programs and takes minutes: `make e2e`, not `make test`.
+UNIT = $(shell go list ./... | grep -v /test/e2e)
+# What has to build elsewhere. The daemons are for Linux; upsctl, the wire and the
+# core are for everybody, and 32 bits find what 64 hide.
+CROSS      = ./api/... ./pkg/config ./pkg/line ./pkg/policy ./pkg/power ./pkg/trust ./cmd/upsctl
+CROSS_OS   = darwin/arm64 windows/amd64 freebsd/amd64
+LINUX_ARCH = arm arm64 riscv64
+
+.PHONY: help
+help: ## say what can be asked for
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+.PHONY: build
+build: ## static programs: bin/upsmaster, bin/upsagent, bin/upsctl
+	@mkdir -p bin
+	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./cmd/...
+
+.PHONY: demo
+demo: build ## a rack on this machine through a power failure: no hardware, no root
+	bin/upsctl demo
+
+.PHONY: test
+test: ## all tests but the end-to-end ones
+	go test -shuffle=on $(TESTFLAGS) $(UNIT)
+
+.PHONY: race
+race: ## the same under the race detector (needs a C compiler)
+	CGO_ENABLED=1 go test -race -shuffle=on $(TESTFLAGS) $(UNIT)
+
+.PHONY: e2e
+e2e: build ## the real programs on a real tty (test/e2e)
+	go test -timeout 20m $(TESTFLAGS) ./test/e2e/...
+
+.PHONY: check
+check: fmt vet lint proto generated modules cross ## everything a review would ask a machine for
+
+.PHONY: fmt
+fmt:
+	@out=$$(gofmt -l $$(git ls-files '*.go')); [ -z "$$out" ] || { echo "not gofmt'ed:"; echo "$$out"; exit 1; }
+
+.PHONY: vet
+vet:
+	go vet ./...
+
+.PHONY: lint
+lint: ## staticcheck, and golangci-lint with linters chosen one by one
+	$(TOOL) staticcheck ./...
+	$(GOLANGCI) run ./...
+
+.PHONY: proto
+proto:
+	$(TOOL) buf lint
+
+.PHONY: generate
+generate: ## write the generated code (api/ups/v1) again
+	$(TOOL) buf generate
+	go generate ./...
+
+.PHONY: generated
+generated:
+	@tmp=$$(mktemp -d); trap 'rm -rf "$$tmp"' EXIT; \
+	$(TOOL) buf generate --output "$$tmp"; \
+	diff -r "$$tmp/api/ups" api/ups || { echo "generated code is not what the proto says: run 'make generate' and commit it"; exit 1; }
+
+.PHONY: modules
+modules:
+	go mod tidy -diff
+	go mod verify
+
+.PHONY: cross
+cross:
+	@for t in $(CROSS_OS); do echo "go build $$t"; \
+	  CGO_ENABLED=0 GOOS=$${t%/*} GOARCH=$${t#*/} go build $(CROSS); done
+	@for a in $(LINUX_ARCH); do echo "go build linux/$$a"; \
+	  CGO_ENABLED=0 GOOS=linux GOARCH=$$a go build ./cmd/...; done
+
+.PHONY: fuzz
+fuzz: ## each fuzz target for FUZZTIME (10s)
+	@git grep -lE '^func Fuzz' -- '*_test.go' | while read -r f; do \
+	  for t in $$(grep -oE '^func Fuzz[A-Za-z0-9_]*' "$$f" | cut -c6-); do \
+	    echo "fuzz $$t in $$(dirname "$$f")"; \
+	    go test -run '^$$' -fuzz "^$$t$$" -fuzztime $(FUZZTIME) "./$$(dirname "$$f")"; done; done
+
+.PHONY: bench
+bench: ## the benchmarks
+	go test -run '^$$' -bench . -benchtime $(BENCHTIME) ./...
