@@ -1,0 +1,136 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// ErrSignal is the cause of a cancellation by SIGINT or SIGTERM.
+var ErrSignal = errors.New("signal received")
+
+// Task is one long-running part of a program. Run returns nil when its context
+// was cancelled, or when it has nothing left to do; an error stops every other
+// task too. String is its name, for people.
+type Task interface {
+	Run(context.Context) error
+	String() string
+}
+
+// Readier is a [Task] that is of use only after a while: Ready is closed when it
+// is. Run tells the service manager READY=1 when all such tasks are ready.
+type Readier interface {
+	Ready() <-chan struct{}
+}
+
+type funcTask struct {
+	name string
+	run  func(context.Context) error
+}
+
+func (f funcTask) Run(ctx context.Context) error { return f.run(ctx) }
+func (f funcTask) String() string                { return f.name }
+
+// Func makes a [Task] of a function.
+func Func(name string, run func(context.Context) error) Task {
+	return funcTask{name: name, run: run}
+}
+
+// Run runs the tasks until all have ended. The first SIGINT or SIGTERM cancels
+// them with [ErrSignal] as the cause, and a second one kills the process as if
+// nobody listened. The first task that fails cancels the others, and Run returns
+// its error with the task's name. The service manager, if there is one, is told
+// of readiness and the stop, and its watchdog is fed.
+func Run(ctx context.Context, log *slog.Logger, tasks ...Task) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	g, gctx := errgroup.WithContext(ctx)
+	for _, t := range tasks {
+		g.Go(func() error {
+			if err := t.Run(gctx); err != nil {
+				return fmt.Errorf("%s: %w", t, err)
+			}
+			return nil
+		})
+	}
+	ended := make(chan struct{})
+	helpers := new(errgroup.Group)
+	helpers.Go(func() error { listen(gctx, log, cancel, ended); return nil })
+	helpers.Go(func() error { tellReady(gctx, log, tasks, ended); return nil })
+	helpers.Go(func() error { feedWatchdog(log, ended); return nil })
+
+	err := g.Wait()
+	close(ended)
+	_ = helpers.Wait()
+	if err != nil && ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+		return nil // the task only says that it was cancelled
+	}
+	return err
+}
+
+// listen turns the first signal into a cancellation, and the cancellation,
+// whatever its reason, into STOPPING=1.
+func listen(ctx context.Context, log *slog.Logger, cancel context.CancelCauseFunc, ended <-chan struct{}) {
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
+	// From here on a signal has its default effect again: a second one kills.
+	defer signal.Stop(signals)
+	select {
+	case s := <-signals:
+		log.Info("stopping", "cause", s.String())
+		cancel(fmt.Errorf("%w: %s", ErrSignal, s))
+	case <-ctx.Done():
+		log.Info("stopping", "cause", context.Cause(ctx))
+	case <-ended:
+	}
+	say(log, "STOPPING=1")
+}
+
+// tellReady tells the service manager when every Readier is ready.
+func tellReady(ctx context.Context, log *slog.Logger, tasks []Task, ended <-chan struct{}) {
+	for _, t := range tasks {
+		r, ok := t.(Readier)
+		if !ok {
+			continue
+		}
+		select {
+		case <-r.Ready():
+		case <-ctx.Done():
+			return
+		case <-ended:
+			return
+		}
+	}
+	say(log, "READY=1")
+}
+
+// feedWatchdog goes on until the tasks have ended: a stop takes its time too.
+func feedWatchdog(log *slog.Logger, ended <-chan struct{}) {
+	every := watchdogInterval() / 2 // half, as sd_watchdog_enabled(3) recommends
+	if every <= 0 {
+		return
+	}
+	t := time.NewTicker(every)
+	defer t.Stop()
+	for {
+		say(log, "WATCHDOG=1")
+		select {
+		case <-t.C:
+		case <-ended:
+			return
+		}
+	}
+}
+
+func say(log *slog.Logger, state string) {
+	if err := Notify(state); err != nil {
+		log.Warn("cannot tell the service manager", "state", state, "err", err)
+	}
+}
