@@ -1,0 +1,71 @@
+package journal
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"sync"
+)
+
+// Saver owns a state file in a goroutine of its own. It is a task: nothing is
+// written before Run. Put and Err may be called by anyone at any time and never
+// block.
+type Saver struct {
+	disk disk
+	save func(path string, v any) error
+
+	mu    sync.Mutex
+	value json.RawMessage // newest not yet saved; nil: none
+}
+
+// NewSaver returns a Saver for the file at path; cost says what is lost while it
+// can't be written, as in "a restart forgets the countdown".
+func NewSaver(path, cost string, log *slog.Logger) *Saver {
+	return &Saver{disk: newDisk(path, cost, log), save: Save}
+}
+
+// String returns the task's name.
+func (s *Saver) String() string { return "state file" }
+
+// Run saves the newest value until ctx ends, and once more then if the disk takes
+// it within 1 s.
+func (s *Saver) Run(ctx context.Context) error {
+	s.disk.run(ctx, s.flush)
+	return nil
+}
+
+// Put takes the value to be saved; one that was not saved yet is forgotten. v is
+// encoded before Put returns.
+func (s *Saver) Put(v any) {
+	data, err := json.Marshal(v)
+	if err != nil {
+		s.disk.log.Error("cannot encode a state", "file", s.disk.path, "err", err)
+		return
+	}
+	s.mu.Lock()
+	s.value = data
+	s.mu.Unlock()
+	s.disk.poke()
+}
+
+// Err says what is wrong with the disk now, and what that costs; nil: nothing.
+func (s *Saver) Err() error { return s.disk.trouble() }
+
+func (s *Saver) flush() error {
+	s.mu.Lock()
+	v := s.value
+	s.value = nil
+	s.mu.Unlock()
+	if v == nil {
+		return nil
+	}
+	err := s.save(s.disk.path, v)
+	if err != nil {
+		s.mu.Lock()
+		if s.value == nil {
+			s.value = v // try again, unless there is a newer one
+		}
+		s.mu.Unlock()
+	}
+	return err
+}
