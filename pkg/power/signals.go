@@ -1,7 +1,8 @@
 package power
 
 // Signals is what a UPS says on its wires at one moment, decoded by the cable.
-// The zero value is blind.
+// The zero value is a good reading of a UPS on mains, as a cable with quiet wires
+// gives it: who can't read must set Blind.
 type Signals struct {
 	// Blind is true when the wires can't be read or can't be believed (port gone,
 	// the present wire says no plug). The other fields are then meaningless.
