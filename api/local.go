@@ -73,11 +73,16 @@ type localCreds struct{}
 
 // ServerHandshake asks the kernel who is at the other end; no byte is exchanged.
 func (localCreds) ServerHandshake(c net.Conn) (net.Conn, credentials.AuthInfo, error) {
-	u, ok := c.(*net.UnixConn)
-	if !ok {
-		return nil, nil, errors.New("cannot tell who calls: this is not a unix socket")
+	var uid int
+	var err error
+	switch c := c.(type) {
+	case *net.UnixConn:
+		uid, err = peerUID(c)
+	case interface{ PeerUID() (int, error) }: // a network in memory
+		uid, err = c.PeerUID()
+	default:
+		err = errors.New("cannot tell who calls: this is not a unix socket")
 	}
-	uid, err := peerUID(u)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -99,6 +104,14 @@ func (localCreds) Clone() credentials.TransportCredentials { return localCreds{}
 
 // OverrideServerName does nothing: there are no names on a socket.
 func (localCreds) OverrideServerName(string) error { return nil }
+
+// Listen listens on a network, or on the daemon's local socket where that is "unix".
+func Listen(network, address string) (net.Listener, error) {
+	if network == "unix" {
+		return ListenLocal(address)
+	}
+	return net.Listen(network, address)
+}
 
 // ListenLocal makes the socket at path, for everybody to connect to (who may do
 // what is decided per call). A socket that a dead daemon left behind is replaced;

@@ -2,7 +2,9 @@ package api
 
 import (
 	"context"
+	"crypto/tls"
 	"math"
+	"net"
 	"time"
 
 	"google.golang.org/grpc"
@@ -41,11 +43,18 @@ func NewServer(creds credentials.TransportCredentials, identify Identify) *grpc.
 	)
 }
 
-// Dial returns a connection to address ("HOST:PORT") that is made when first used
-// and made again by itself only by the caller's next call.
-func Dial(address string, creds credentials.TransportCredentials) (*grpc.ClientConn, error) {
+// Dialer makes a network connection; net.Dialer's DialContext is one.
+type Dialer func(ctx context.Context, network, address string) (net.Conn, error)
+
+// Listener listens; net.Listen is one.
+type Listener func(network, address string) (net.Listener, error)
+
+// Dial returns a connection to address ("HOST:PORT") over TLS as cfg says. The
+// network is touched at the first call, not before.
+func Dial(address string, cfg *tls.Config, dial Dialer) (*grpc.ClientConn, error) {
 	return grpc.NewClient("passthrough:///"+address,
-		grpc.WithTransportCredentials(creds),
+		grpc.WithTransportCredentials(credentials.NewTLS(cfg)),
+		grpc.WithContextDialer(func(ctx context.Context, a string) (net.Conn, error) { return dial(ctx, "tcp", a) }),
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxMessage)),
 		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: pingInterval, Timeout: 5 * time.Second}),
 		grpc.WithConnectParams(grpc.ConnectParams{
