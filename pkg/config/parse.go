@@ -2,11 +2,12 @@ package config
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
 	"os"
-	"sort"
+	"slices"
 	"strings"
 	"syscall"
 	"unicode/utf8"
@@ -112,6 +113,8 @@ type Problem struct {
 	Line, Col int    // from 1; Col counts bytes, as compilers do
 	Key       string // full dotted path, without the indexes of arrays; "" in a syntax error
 	Text      string // what is wrong; what to write
+
+	owner *node // the table that key belongs to
 }
 
 // String returns p as "FILE:LINE:COL: key: what is wrong; what to write".
@@ -142,14 +145,11 @@ func (d *Doc) Err() error {
 	if len(all) == 0 {
 		return nil
 	}
-	sort.SliceStable(all, func(i, j int) bool {
-		a, b := all[i], all[j]
-		if a.Line != b.Line {
-			return a.Line < b.Line
-		}
-		return a.Col < b.Col
+	slices.SortStableFunc(all, func(a, b Problem) int {
+		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Col, b.Col), cmp.Compare(a.Key, b.Key))
 	})
-	return &Error{Problems: all}
+	// Two readers of one key say the same about it.
+	return &Error{Problems: slices.Compact(all)}
 }
 
 // place turns an offset into line and column, both from 1.

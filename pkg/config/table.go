@@ -24,9 +24,13 @@ type Table struct {
 
 // table makes the Table for a node.
 func (d *Doc) table(n *node, path string) *Table {
-	t := &Table{doc: d, node: n, path: path, absent: map[string]*Table{}, opened: map[string][]*Table{}}
+	t := newTable(d, n, path)
 	d.tables = append(d.tables, t)
 	return t
+}
+
+func newTable(d *Doc, n *node, path string) *Table {
+	return &Table{doc: d, node: n, path: path, absent: map[string]*Table{}, opened: map[string][]*Table{}}
 }
 
 // Path returns the table's full dotted path; "" for the root.
@@ -55,6 +59,18 @@ func (t *Table) ask(key string) *node {
 // Has reports whether key is in the file, and makes it known.
 func (t *Table) Has(key string) bool { return t.ask(key) != nil }
 
+// Pick returns a view of t in which there is nothing but keys, and makes these
+// known in t. For a reader that knows more keys than belong into t.
+func (t *Table) Pick(keys ...string) *Table {
+	view := &node{name: t.node.name, at: t.node.at}
+	for _, key := range keys {
+		if n := t.ask(key); n != nil {
+			view.add(n)
+		}
+	}
+	return newTable(t.doc, view, t.path)
+}
+
 // HasTable reports whether key is in the file as a table or inline table, and
 // makes it known. For keys that are either a word or a table.
 func (t *Table) HasTable(key string) bool {
@@ -73,7 +89,7 @@ func (t *Table) Errorf(key, format string, args ...any) {
 	if n != nil {
 		at = n.at
 	}
-	t.doc.problems = append(t.doc.problems, t.doc.problem(at, t.join(key), fmt.Sprintf(format, args...)))
+	t.note(at, key, format, args...)
 }
 
 // ErrorAt is Errorf for element i of the list that key holds.
@@ -83,7 +99,19 @@ func (t *Table) ErrorAt(key string, i int, format string, args ...any) {
 		t.Errorf(key, format, args...)
 		return
 	}
-	t.doc.problems = append(t.doc.problems, t.doc.problem(n.items[i].at, t.join(key), fmt.Sprintf(format, args...)))
+	t.note(n.items[i].at, key, format, args...)
+}
+
+func (t *Table) note(at int, key, format string, args ...any) {
+	p := t.doc.problem(at, t.join(key), fmt.Sprintf(format, args...))
+	p.owner = t.node
+	t.doc.problems = append(t.doc.problems, p)
+}
+
+// Wrong reports whether a problem with key has been noted already, so that a
+// second look at its default doesn't add one that isn't in the file.
+func (t *Table) Wrong(key string) bool {
+	return slices.ContainsFunc(t.doc.problems, func(p Problem) bool { return p.Key == t.join(key) && p.owner == t.node })
 }
 
 // wrong notes that key holds another type than wanted.

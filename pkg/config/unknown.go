@@ -23,14 +23,8 @@ func (d *Doc) unknown() []Problem {
 // meant says what to write in place of an unknown key: the nearest known one, the
 // table where one of that name belongs, or all that are known here.
 func (d *Doc) meant(t *Table, name string) string {
-	best, dist := "", 1+len(name)/5
-	for _, k := range t.known {
-		if n := distance(name, k); n <= dist && (best == "" || n < dist) {
-			best, dist = k, n
-		}
-	}
-	if best != "" {
-		return "did you mean " + best + "?"
+	if near := Nearest(name, t.known); near != "" {
+		return "did you mean " + near + "?"
 	}
 	for _, other := range d.tables {
 		if other != t && slices.Contains(other.known, name) {
@@ -48,6 +42,18 @@ func (d *Doc) meant(t *Table, name string) string {
 	default:
 		return "known here: " + strings.Join(known, ", ")
 	}
+}
+
+// Nearest returns the one of names that name was probably meant to be: at most one
+// letter in five is wrong, and one more; "" when none is that near.
+func Nearest(name string, names []string) string {
+	best, dist := "", 2+len(name)/5
+	for _, n := range names {
+		if d := distance(name, n); d < dist {
+			best, dist = n, d
+		}
+	}
+	return best
 }
 
 // distance is the number of letters to insert, drop, change or swap with their

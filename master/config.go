@@ -1,0 +1,286 @@
+package master
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/lastwatt/lastwatt/pkg/config"
+	"github.com/lastwatt/lastwatt/pkg/line"
+	"github.com/lastwatt/lastwatt/pkg/node"
+	"github.com/lastwatt/lastwatt/pkg/power"
+	"github.com/lastwatt/lastwatt/pkg/trust"
+)
+
+// SimPort is the port of a UPS whose state an operator makes.
+const SimPort = "sim"
+
+// Config is master.toml, checked: there is nothing left to doubt.
+type Config struct {
+	Name      string // of this master and its rack
+	Listen    string // gRPC over mTLS, "HOST:PORT"
+	Socket    string // path of the local socket
+	Data      string // folder that survives a boot
+	Run       string // folder that doesn't
+	Discovery Discovery
+	UPS       []UPS // at least one
+	Recover   Recover
+	Node      *Host // nil: nobody shuts this host down
+	Metrics   Metrics
+	// Hooks and Alarms are those at the top of the file. Where there is a Node its
+	// Settings have them already, before its own.
+	Hooks  []node.Hook
+	Alarms []node.Alarm
+}
+
+// Discovery says how agents find this master.
+type Discovery struct {
+	MDNS       bool
+	Interfaces []string // empty: every multicast-capable one
+}
+
+// UPS is one [[ups]].
+type UPS struct {
+	Name  string
+	Port  string     // path of a tty, SimPort, or "": nobody watches it
+	Cable line.Cable // without a name where the port needs none and none was given
+	// Settle is how long a state must last before it is believed.
+	Settle struct{ Fail, BatLow, OK time.Duration }
+	// BatLowJump is how old on-battery must be before low is believed on a cable
+	// that reads as both when pulled out.
+	BatLowJump time.Duration
+	Battery    Battery
+}
+
+// Battery is what the owner knows of a UPS's battery.
+type Battery struct {
+	Runtime    time.Duration // at full charge; 0: unknown
+	LowReserve time.Duration // from BATLOW to dead
+	Recharge   time.Duration // from empty to full
+}
+
+// Recover says when machines that went down are started again.
+type Recover struct {
+	HoldOff   time.Duration // OK must have lasted
+	MinCharge int           // percent, or until Limit
+	Limit     time.Duration
+	Stagger   time.Duration
+}
+
+// Host is the master's own host as a node of its rack.
+type Host struct {
+	Name     string // the master's own
+	Role     string
+	Settings node.Settings
+}
+
+// Metrics says where to ask for figures; Listen "" is nowhere.
+type Metrics struct{ Listen string }
+
+// Qualifier returns what the core needs to know to believe this UPS.
+func (u UPS) Qualifier(boot string) power.QualifierConfig {
+	c := power.QualifierConfig{
+		BatLowJump:     u.BatLowJump,
+		HasLow:         u.Port == SimPort || u.Cable.HasLow(), // an operator can say low
+		PulledReadsLow: u.Port != SimPort && u.Cable.PulledReadsLow(),
+		Boot:           boot,
+		Ledger:         power.LedgerConfig{Runtime: u.Battery.Runtime, Recharge: u.Battery.Recharge},
+	}
+	c.Settle.Fail, c.Settle.BatLow, c.Settle.OK = u.Settle.Fail, u.Settle.BatLow, u.Settle.OK
+	return c
+}
+
+// LoadConfig reads master.toml at path. Its error names everything that is wrong.
+func LoadConfig(path string) (Config, error) {
+	doc, err := config.Load(path)
+	if err != nil {
+		return Config{}, err
+	}
+	return read(doc, hostName())
+}
+
+// ParseConfig reads the text of a master.toml; file is its name in errors.
+func ParseConfig(file string, data []byte) (Config, error) {
+	doc, err := config.Parse(file, data)
+	if err != nil {
+		return Config{}, err
+	}
+	return read(doc, hostName())
+}
+
+// hostName returns the first label of the host's name, "" when it has none.
+func hostName() string {
+	name, _ := os.Hostname()
+	name, _, _ = strings.Cut(name, ".")
+	return name
+}
+
+// read asks for every key of master.toml.
+func read(doc *config.Doc, host string) (Config, error) {
+	t := doc.Root()
+	c := Config{
+		Name:   readName(t, host),
+		Listen: t.Listen("listen", ":8493", false),
+		Socket: t.SocketPath("socket", "/run/lastwatt/master/master.sock"),
+		Data:   t.AbsPath("data", "/var/lib/lastwatt/master"),
+		Run:    t.AbsPath("run", "/run/lastwatt/master"),
+		Discovery: Discovery{
+			MDNS:       t.Table("discovery").Bool("mdns", true),
+			Interfaces: readInterfaces(t.Table("discovery")),
+		},
+		UPS:     readAllUPS(t),
+		Recover: readRecover(t.Table("recover")),
+		Metrics: Metrics{Listen: t.Table("metrics").Listen("listen", "", true)},
+	}
+	top := node.ParseSettings(t.Pick("hook", "alarm"))
+	c.Hooks, c.Alarms = top.Hooks, top.Alarms
+	if own := t.Table("node"); t.Has("node") {
+		c.Node = &Host{Name: c.Name, Role: readRole(own), Settings: node.ParseSettings(own)}
+		c.Node.Settings.Hooks = slices.Concat(c.Hooks, c.Node.Settings.Hooks)
+		c.Node.Settings.Alarms = slices.Concat(c.Alarms, c.Node.Settings.Alarms)
+	}
+	if err := doc.Err(); err != nil {
+		return Config{}, err
+	}
+	return c, nil
+}
+
+func readName(t *config.Table, host string) string {
+	name := t.String("name", host)
+	if err := trust.CheckName(name); err != nil && !t.Wrong("name") {
+		if !t.Has("name") {
+			t.Errorf("name", `missing, and this host's own name will not do (%v); write name = "rack1"`, err)
+		} else {
+			t.Errorf("name", `%v; write one such as "rack1"`, err)
+		}
+	}
+	return name
+}
+
+func readRole(t *config.Table) string {
+	role := t.String("role", "")
+	if role != "" && trust.CheckName(role) != nil {
+		t.Errorf("role", "%q is no role: %v; write one such as %q", role, trust.ErrBadName, "compute")
+	}
+	return role
+}
+
+// readInterfaces checks what netdevice(7) allows: 1 to 15 letters, no slash and
+// no space.
+func readInterfaces(t *config.Table) []string {
+	names := t.Strings("interfaces")
+	for i, s := range names {
+		if s == "" || len(s) > 15 || strings.ContainsAny(s, "/ \t\n") {
+			t.ErrorAt("interfaces", i, "%q is no network interface; write names as `ip link` shows them", s)
+		}
+	}
+	return names
+}
+
+func readRecover(t *config.Table) Recover {
+	return Recover{
+		HoldOff:   t.Duration("hold_off", time.Minute, 0, time.Hour),
+		MinCharge: t.Int("min_charge", 30, 0, 100),
+		Limit:     t.Duration("limit", 30*time.Minute, 0, 24*time.Hour),
+		Stagger:   t.Duration("stagger", 5*time.Second, 0, 10*time.Minute),
+	}
+}
+
+func readAllUPS(t *config.Table) []UPS {
+	var all []UPS
+	names, ports := map[string]bool{}, map[string]string{}
+	tables := t.Tables("ups")
+	for _, tab := range tables {
+		u := readUPS(tab)
+		if names[u.Name] && u.Name != "" {
+			tab.Errorf("name", "another [[ups]] is called %q too; give each its own name", u.Name)
+		}
+		if first, taken := ports[u.Port]; taken && u.Port != "" && u.Port != SimPort {
+			tab.Errorf("port", "%q is the port of ups %q already; one port watches one UPS", u.Port, first)
+		} else {
+			ports[u.Port] = u.Name
+		}
+		names[u.Name] = true
+		all = append(all, u)
+	}
+	if len(tables) == 0 && !t.Wrong("ups") {
+		t.Errorf("ups", "there is none; write [[ups]] with name, port and cable")
+	}
+	return all
+}
+
+func readUPS(t *config.Table) UPS {
+	u := UPS{Name: t.String("name", ""), Port: readPort(t)}
+	switch {
+	case !t.Has("name"):
+		t.Errorf("name", `missing; write name = "main"`)
+	case !t.Wrong("name") && trust.CheckName(u.Name) != nil:
+		t.Errorf("name", `%v; write one such as "main"`, trust.CheckName(u.Name))
+	}
+	u.Cable = readCable(t, u.Port)
+	s, b := t.Table("settle"), t.Table("battery")
+	u.Settle.Fail = s.Duration("fail", 100*time.Millisecond, 0, time.Minute)
+	u.Settle.BatLow = s.Duration("batlow", 500*time.Millisecond, 0, time.Minute)
+	u.Settle.OK = s.Duration("ok", 2*time.Second, 0, 10*time.Minute)
+	u.BatLowJump = s.Duration("batlow_jump", 10*time.Second, 0, 10*time.Minute)
+	u.Battery.Runtime, _ = b.DurationOr("runtime", "", 10*time.Second, 24*time.Hour, "")
+	u.Battery.LowReserve = b.Duration("low_reserve", 2*time.Minute, 0, time.Hour)
+	u.Battery.Recharge = b.Duration("recharge", 4*time.Hour, time.Minute, 7*24*time.Hour)
+	return u
+}
+
+// readPort returns a tty's path, SimPort or "". Sources that exist in the design
+// and not in this version are told from nonsense.
+func readPort(t *config.Table) string {
+	p := t.String("port", "")
+	later := strings.HasPrefix(p, "nut:") || strings.HasPrefix(p, "tcp://")
+	switch {
+	case later:
+		t.Errorf("port", `%q is not in this version; write a tty's path such as "/dev/ttyS0", or "sim"`, p)
+		return ""
+	case p == "" || p == SimPort:
+		return p
+	case config.CheckPath(p) != nil:
+		t.Errorf("port", `%v; write a tty's full path such as "/dev/ttyS0", "sim", or "" for none`, config.CheckPath(p))
+		return ""
+	}
+	return p
+}
+
+// wired reports whether a port is one that needs a cable to be understood.
+func wired(port string) bool { return port != "" && port != SimPort }
+
+// cableHint is how an owner finds the cable's name.
+const cableHint = "`upsctl cables` lists them"
+
+func readCable(t *config.Table, port string) line.Cable {
+	if t.HasTable("cable") {
+		return readInline(t.Table("cable"))
+	}
+	name := t.String("cable", "")
+	switch c, ok := line.Lookup(name); {
+	case ok:
+		return c
+	case t.Wrong("cable"):
+	case name != "":
+		t.Errorf("cable", "%q is not in the catalogue%s; %s", name, meant(name), cableHint)
+	case wired(port):
+		t.Errorf("cable", "missing: nobody can say what the lines of %s mean; write the cable's name, %s", port, cableHint)
+	}
+	return line.Cable{}
+}
+
+// meant suggests a cable of the catalogue.
+func meant(name string) string {
+	var names []string
+	for _, c := range line.Catalogue() {
+		names = append(append(names, c.Name), c.Aliases...)
+	}
+	near := config.Nearest(name, names)
+	if near == "" {
+		return ""
+	}
+	return fmt.Sprintf(", did you mean %q?", near)
+}
