@@ -48,6 +48,10 @@ func (s *Saver) Put(v any) {
 	s.disk.poke()
 }
 
+// Load reads the file into v, in the caller's goroutine and for as long as the
+// disk takes: see the function [Load].
+func (s *Saver) Load(v any) error { return Load(s.disk.path, v) }
+
 // Err says what is wrong with the disk now, and what that costs; nil: nothing.
 func (s *Saver) Err() error { return s.disk.trouble() }
 

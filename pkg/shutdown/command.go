@@ -15,9 +15,9 @@ const (
 	// toolLimit bounds systemctl and shutdown(8), which only put a job into a
 	// queue: a D-Bus call waits 25 s at most (sd-bus' default), and some more.
 	toolLimit = 30 * time.Second
-	// commandLimit bounds the owner's command, which may do work of its own first;
-	// the default of [shutdown] stop_time.
-	commandLimit = 2 * time.Minute
+	// commandLimit bounds the owner's command. What takes longer belongs into a
+	// commit hook, which is waited for before any method is asked.
+	commandLimit = 30 * time.Second
 )
 
 // Systemctl returns the method "systemctl": systemctl poweroff, which as root
@@ -34,7 +34,7 @@ func SysVInit() Executor {
 }
 
 // Command returns the method "command": argv is run, and exit status 0 means that
-// the system accepted. It is killed after 2 minutes.
+// the system accepted. It is killed after 30 s: what takes longer belongs into a commit hook.
 func Command(argv []string) Executor {
 	return command{name: MethodCommand, argv: argv, limit: commandLimit}
 }
@@ -70,8 +70,7 @@ func (c command) PowerOff(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.limit)
 	defer cancel()
-	argv := append([]string{path}, c.argv[1:]...)
-	out, err := Exec(ctx, argv, nil)
+	out, err := Exec(ctx, Cmd{Argv: append([]string{path}, c.argv[1:]...)})
 	if err == nil {
 		return nil
 	}
@@ -107,16 +106,28 @@ const (
 	outputDelay = time.Second
 )
 
-// Exec runs argv, whose first element is a path, and returns the first 16 KiB of
-// its output. Standard input is empty. env is the whole environment; nil: ours.
-// When ctx ends, every process of its group is killed and the error says why.
-func Exec(ctx context.Context, argv, env []string) (string, error) {
-	if len(argv) == 0 {
+// Cmd is a program to run.
+type Cmd struct {
+	// Argv is the program's path and its arguments; no shell takes part.
+	Argv []string
+	// Env is the whole environment; nil: ours.
+	Env []string
+	// Stdin is what the program reads; empty: nothing.
+	Stdin string
+}
+
+// Exec runs a program and returns the first 16 KiB of its output. When ctx ends,
+// every process of its group is killed and the error says why.
+func Exec(ctx context.Context, c Cmd) (string, error) {
+	if len(c.Argv) == 0 {
 		return "", errors.New("no command given")
 	}
 	out := &head{}
-	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
-	cmd.Env = env
+	cmd := exec.CommandContext(ctx, c.Argv[0], c.Argv[1:]...)
+	cmd.Env = c.Env
+	if c.Stdin != "" { // else /dev/null
+		cmd.Stdin = strings.NewReader(c.Stdin)
+	}
 	cmd.Stdout, cmd.Stderr = out, out
 	cmd.WaitDelay = outputDelay
 	ownGroup(cmd)
@@ -125,11 +136,11 @@ func Exec(ctx context.Context, argv, env []string) (string, error) {
 	case err == nil, errors.Is(err, exec.ErrWaitDelay):
 		return out.String(), nil // it ended well; only a child of it keeps the output
 	case errors.Is(context.Cause(ctx), context.DeadlineExceeded):
-		return out.String(), fmt.Errorf("%s did not end in time and was killed", argv[0])
+		return out.String(), fmt.Errorf("%s did not end in time and was killed", c.Argv[0])
 	case ctx.Err() != nil:
-		return out.String(), fmt.Errorf("%s was killed: %w", argv[0], context.Cause(ctx))
+		return out.String(), fmt.Errorf("%s was killed: %w", c.Argv[0], context.Cause(ctx))
 	}
-	return out.String(), fmt.Errorf("%s: %w", argv[0], err)
+	return out.String(), fmt.Errorf("%s: %w", c.Argv[0], err)
 }
 
 // head keeps the beginning of what is written to it.

@@ -1,0 +1,196 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/lastwatt/lastwatt/pkg/policy"
+	"github.com/lastwatt/lastwatt/pkg/power"
+	"github.com/lastwatt/lastwatt/pkg/shutdown"
+)
+
+// Recorder is where the driver keeps its records: a journal writer. Record never
+// blocks; its channel is closed when the record is on disk, or its writing failed
+// or lasted 1 s. Err says what is wrong with the disk now.
+type Recorder interface {
+	Record(kind string, v any) <-chan struct{}
+	Err() error
+}
+
+// Store is the state file. Put never blocks, and the newest wins; Load may block,
+// and is called from a goroutine that may be left behind; Err says what is wrong
+// with the disk now.
+type Store interface {
+	Put(v any)
+	Load(v any) error
+	Err() error
+}
+
+// Options are what a [Driver] works with.
+type Options struct {
+	// Name is this machine's name.
+	Name     string
+	Settings Settings
+	// Chain holds the power-off methods, at least one.
+	Chain []shutdown.Executor
+	// Wall tells the people who are logged in; nil: nobody. See [Wall].
+	Wall func(context.Context, string)
+	// State lets a crashed driver go on where it was; nil: it can't.
+	State Store
+	// BootID names this boot.
+	BootID string
+	// Journal keeps records; nil: nobody does.
+	Journal Recorder
+	// Now tells the time since boot. It must not block.
+	Now func() power.Uptime
+	// Log must not block either.
+	Log *slog.Logger
+}
+
+// NamedState is the state of the UPS called Name on some master.
+type NamedState struct {
+	Name  string
+	State power.State
+}
+
+// Update is what one master says now, in full: its UPSes, the contact with it,
+// and what it wants of this machine. Without contact UPS may be empty, which
+// means what it said last, and Order is not looked at.
+type Update struct {
+	Master string
+	Link   power.Link
+	UPS    []NamedState
+	Order  policy.Order
+}
+
+// Snapshot is where this machine stands.
+type Snapshot struct {
+	// Name is this machine's name.
+	Name string
+	// At is when the snapshot was true; View.Deadline is on the same clock.
+	At   power.Uptime
+	View policy.View
+	// Feeds are the UPSes heard of that count, "MASTER/UPS", sorted.
+	Feeds []string
+	// UPS is the one whose state decides; empty: none known.
+	UPS string
+	// Problems are the machine's own and the driver's, sorted by name.
+	Problems []policy.Problem
+}
+
+// Driver drives one machine. Its zero value is not usable; see [NewDriver].
+type Driver struct {
+	o      Options
+	runs   func(ctx context.Context, c shutdown.Cmd) (string, error) // how hooks are run
+	vetted func(h Hook) error                                        // whether a hook may be run
+
+	changed chan struct{} // size 1
+	wake    chan struct{} // size 1: there is mail
+	walls   chan string   // bounded; the people's mailbox
+
+	over chan struct{} // closed when Run has returned
+
+	flying sync.WaitGroup // power-offs that were asked for
+
+	mu       sync.Mutex
+	updates  map[string]Update // newest per master
+	masters  []string          // whose update is new, in order of arrival
+	posts    []func()          // answers, to be run by Run's goroutine
+	snapshot Snapshot
+
+	// Everything below belongs to Run's goroutine.
+
+	m        *policy.Machine
+	feeds    *power.Feeds
+	told     map[string]Update      // the last update of each master, merged
+	states   map[string]power.State // by feed
+	ordered  bool                   // an order was given to the machine
+	order    policy.Order
+	records  []<-chan struct{} // not yet known to be on disk
+	problems problems
+	hooks    hookRuns
+	asked    *asked // the power-off under way
+	saved    []byte // what the state file holds
+	checking bool
+}
+
+// NewDriver returns a driver that has not begun to run.
+func NewDriver(o Options) (*Driver, error) {
+	switch {
+	case len(o.Chain) == 0:
+		return nil, errors.New("cannot drive a machine without a power-off method")
+	case o.Now == nil || o.Log == nil:
+		return nil, errors.New("cannot drive a machine without a clock and a log")
+	}
+	cfg := o.Settings.Policy()
+	cfg.Methods = len(o.Chain)
+	d := &Driver{
+		o:        o,
+		runs:     shutdown.Exec,
+		vetted:   vet,
+		changed:  make(chan struct{}, 1),
+		wake:     make(chan struct{}, 1),
+		walls:    make(chan string, wallsMax),
+		over:     make(chan struct{}),
+		updates:  map[string]Update{},
+		m:        policy.NewMachine(cfg),
+		feeds:    power.NewFeeds(o.Settings.Need, o.Settings.Feeds),
+		told:     map[string]Update{},
+		states:   map[string]power.State{},
+		problems: newProblems(),
+		hooks:    hookRuns{faults: map[fault]string{}},
+	}
+	d.publish()
+	return d, nil
+}
+
+// String returns the task's name.
+func (d *Driver) String() string { return "node " + d.o.Name }
+
+// Update takes what a master says now. It never blocks; of several updates of one
+// master that wait, the newest wins.
+func (d *Driver) Update(u Update) {
+	d.mu.Lock()
+	if _, waits := d.updates[u.Master]; !waits {
+		d.masters = append(d.masters, u.Master)
+	}
+	d.updates[u.Master] = u
+	d.mu.Unlock()
+	d.poke()
+}
+
+// Resumed says that this machine was suspended.
+func (d *Driver) Resumed(asleep time.Duration) {
+	d.post(func() { d.step(policy.Resumed{Asleep: asleep}) })
+}
+
+// Snapshot returns where this machine stands.
+func (d *Driver) Snapshot() Snapshot {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	s := d.snapshot
+	s.Feeds, s.Problems = slices.Clone(s.Feeds), slices.Clone(s.Problems)
+	return s
+}
+
+// Changed gets a value when the snapshot has changed. It is for one reader.
+func (d *Driver) Changed() <-chan struct{} { return d.changed }
+
+// post hands f to Run's goroutine. It never blocks.
+func (d *Driver) post(f func()) {
+	d.mu.Lock()
+	d.posts = append(d.posts, f)
+	d.mu.Unlock()
+	d.poke()
+}
+
+func (d *Driver) poke() {
+	select {
+	case d.wake <- struct{}{}:
+	default:
+	}
+}

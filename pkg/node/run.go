@@ -1,0 +1,226 @@
+package node
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"maps"
+	"reflect"
+	"slices"
+	"time"
+
+	"github.com/lastwatt/lastwatt/pkg/policy"
+	"github.com/lastwatt/lastwatt/pkg/power"
+)
+
+const (
+	// checkEvery is how often the power-off methods and the hooks are checked.
+	checkEvery = time.Hour
+	// healthEvery is how often the disks' own word is heard.
+	healthEvery = 5 * time.Second
+	// minWait keeps a deadline that stays in the past from turning the loop into a
+	// busy one.
+	minWait = time.Millisecond
+)
+
+// Run drives the machine until ctx ends. A power-off that was asked for by then
+// is seen to its answer, within its own limits; hooks that run are left to finish.
+// It may be called once.
+func (d *Driver) Run(ctx context.Context) error {
+	defer close(d.over)
+	d.hello()
+	d.restore(ctx)
+	go d.tellPeople(ctx)
+	checks := time.NewTicker(checkEvery)
+	defer checks.Stop()
+	health := time.NewTicker(healthEvery)
+	defer health.Stop()
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	d.check(ctx)
+	for {
+		d.turn()
+		d.arm(timer)
+		select {
+		case <-ctx.Done():
+			d.flying.Wait()
+			return nil
+		case <-d.wake:
+		case <-timer.C:
+		case <-health.C:
+			d.health()
+		case <-checks.C:
+			d.check(ctx)
+		}
+	}
+}
+
+// hello says what the owner should know from the start.
+func (d *Driver) hello() {
+	if n := len(d.o.Settings.Alarms); n > 0 {
+		d.o.Log.Warn("alarms are configured, and this version does not send them", "alarms", n)
+	}
+	if d.o.Settings.dryRun() {
+		d.o.Log.Warn("dry run: this machine will not be powered off", "method", "none")
+	}
+}
+
+// turn handles everything that waits.
+func (d *Driver) turn() {
+	for {
+		updates, posts := d.take()
+		for _, u := range updates {
+			d.update(u)
+		}
+		for _, f := range posts {
+			f()
+		}
+		if at, ok := d.m.Deadline(); ok && !d.o.Now().Before(at) {
+			d.step(policy.Tick{})
+		}
+		if len(updates)+len(posts) == 0 {
+			break
+		}
+	}
+	d.publish()
+	d.save()
+}
+
+func (d *Driver) take() ([]Update, []func()) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	var updates []Update
+	for _, m := range d.masters {
+		updates = append(updates, d.updates[m])
+	}
+	clear(d.updates)
+	posts := d.posts
+	d.masters, d.posts = nil, nil
+	return updates, posts
+}
+
+// arm sets the timer to the machine's deadline.
+func (d *Driver) arm(t *time.Timer) {
+	at, ok := d.m.Deadline()
+	if !ok {
+		t.Stop()
+		return
+	}
+	t.Reset(max(at.Sub(d.o.Now()), minWait))
+}
+
+// step gives the machine one input and carries out what it answers.
+func (d *Driver) step(in policy.Input) {
+	for _, a := range d.m.Step(d.o.Now(), in) {
+		d.act(a)
+	}
+}
+
+// update merges what a master says into the whole picture.
+func (d *Driver) update(u Update) {
+	old := d.told[u.Master]
+	if u.Link != power.LinkUp {
+		u.Order = old.Order // silence takes nothing back
+	}
+	if len(u.UPS) == 0 {
+		u.UPS = old.UPS
+	}
+	d.told[u.Master] = u
+	for _, s := range u.UPS {
+		d.feed(u.Master+"/"+s.Name, s.State, u.Link)
+	}
+	for _, s := range old.UPS {
+		if !slices.ContainsFunc(u.UPS, func(n NamedState) bool { return n.Name == s.Name }) {
+			gone := s.State
+			gone.Status, gone.Last, gone.Reason = power.Unknown, s.State.Known(), "its master no longer has it"
+			d.feed(u.Master+"/"+s.Name, gone, u.Link)
+		}
+	}
+	d.ambiguity()
+	state, link := d.feeds.Combined()
+	if len(d.feeds.Names()) == 0 {
+		link = u.Link // in contact with a master that has no UPS of ours
+	}
+	d.step(policy.Power{State: state, Link: link})
+	if o := d.strongest(); !d.ordered && u.Link == power.LinkUp || o != d.order {
+		d.ordered, d.order = true, o
+		d.step(o)
+	}
+}
+
+func (d *Driver) feed(name string, s power.State, l power.Link) {
+	d.feeds.Update(name, s, l)
+	d.states[name] = s
+}
+
+// strongest returns the order that outranks the other masters'; of two holds, the
+// one that lasts longer.
+func (d *Driver) strongest() policy.Order {
+	var best policy.Order
+	for _, m := range slices.Sorted(maps.Keys(d.told)) {
+		o := d.told[m].Order
+		if cmp.Or(cmp.Compare(o.Kind, best.Kind), cmp.Compare(o.Until, best.Until)) > 0 {
+			best = o
+		}
+	}
+	return best
+}
+
+// deciding returns the name of the feed whose state decides, as far as it can be
+// told from the others.
+func (d *Driver) deciding() string {
+	state, _ := d.feeds.Combined()
+	for _, name := range d.feeds.Names() {
+		if d.states[name] == state {
+			return name
+		}
+	}
+	return ""
+}
+
+// publish makes the present snapshot everybody's.
+func (d *Driver) publish() {
+	view := d.m.View()
+	s := Snapshot{
+		Name:     d.o.Name,
+		At:       d.o.Now(),
+		View:     view,
+		Feeds:    d.feeds.Names(),
+		UPS:      d.deciding(),
+		Problems: d.problems.with(view.Problems),
+	}
+	d.mu.Lock()
+	old := d.snapshot
+	d.snapshot = s
+	d.mu.Unlock()
+	if old.At = s.At; reflect.DeepEqual(old, s) {
+		return
+	}
+	select {
+	case d.changed <- struct{}{}:
+	default:
+	}
+}
+
+// kept is what the state file holds.
+type kept struct {
+	Boot    string          `json:"boot"`
+	Machine policy.Snapshot `json:"machine"`
+}
+
+// save hands the machine's state to the state file, if it is new.
+func (d *Driver) save() {
+	if d.o.State == nil {
+		return
+	}
+	b, err := json.Marshal(kept{d.o.BootID, d.m.Snapshot()})
+	if err != nil {
+		d.o.Log.Error("cannot encode the state of this node", "err", err)
+		return
+	}
+	if slices.Equal(b, d.saved) {
+		return
+	}
+	d.saved = b
+	d.o.State.Put(json.RawMessage(b))
+}

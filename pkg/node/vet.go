@@ -1,0 +1,78 @@
+package node
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"github.com/lastwatt/lastwatt/pkg/shutdown"
+)
+
+// name is how people know the hook.
+func (h Hook) name() string {
+	if h.Unit != "" {
+		return "unit " + h.Unit
+	}
+	return strings.Join(h.Run, " ")
+}
+
+// argv is what is run. systemctl waits until a oneshot unit has ended.
+func (h Hook) argv() []string {
+	if h.Unit != "" {
+		return []string{"systemctl", "start", "--no-ask-password", "lastwatt-hook@" + h.Unit + ".service"}
+	}
+	return h.Run
+}
+
+// vet refuses a hook that somebody else than root or the daemon's own user could
+// have written (law 9). It looks at the file system.
+func vet(h Hook) error {
+	if h.Unit != "" {
+		return nil // systemd's own files
+	}
+	path := h.Run[0]
+	st, err := os.Stat(path)
+	if err != nil {
+		return fmt.Errorf("the hook %s is not there: %w", path, err)
+	}
+	if !st.Mode().IsRegular() || st.Mode()&0o111 == 0 {
+		return fmt.Errorf("the hook %s is not a program; write a file that may be executed", path)
+	}
+	if err := trusted(path, st); err != nil {
+		return err
+	}
+	dir := filepath.Dir(path)
+	if st, err = os.Stat(dir); err != nil {
+		return fmt.Errorf("the hook %s is not there: %w", path, err)
+	}
+	if st.Mode()&fs.ModeSticky != 0 {
+		return nil // there nobody may replace another's file: unlink(2), EPERM
+	}
+	return trusted(dir, st)
+}
+
+func trusted(path string, st fs.FileInfo) error {
+	if s, ok := st.Sys().(*syscall.Stat_t); ok && s.Uid != 0 && int(s.Uid) != os.Geteuid() {
+		return fmt.Errorf("%s belongs to user %d, so it is not run as a hook; chown root %s", path, s.Uid, path)
+	}
+	if st.Mode()&0o002 != 0 {
+		return fmt.Errorf("%s can be written by everybody, so it is not run as a hook; chmod o-w %s", path, path)
+	}
+	return nil
+}
+
+// Wall returns a way to tell the people who are logged in: wall(1). A machine
+// without it is no quieter than one with nobody logged in.
+func Wall(log *slog.Logger) func(context.Context, string) {
+	return func(ctx context.Context, text string) {
+		c := shutdown.Cmd{Argv: []string{"wall"}, Stdin: "Lastwatt: " + text + "\n"}
+		if _, err := shutdown.Exec(ctx, c); err != nil {
+			log.Debug("cannot tell the people logged in", "err", err)
+		}
+	}
+}
