@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io/fs"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -66,13 +65,8 @@ func trusted(path string, st fs.FileInfo) error {
 	return nil
 }
 
-// Wall returns a way to tell the people who are logged in: wall(1). A machine
-// without it is no quieter than one with nobody logged in.
-func Wall(log *slog.Logger) func(context.Context, string) {
-	return func(ctx context.Context, text string) {
-		c := shutdown.Cmd{Argv: []string{"wall"}, Stdin: "Lastwatt: " + text + "\n"}
-		if _, err := shutdown.Exec(ctx, c); err != nil {
-			log.Debug("cannot tell the people logged in", "err", err)
-		}
-	}
+// Wall tells the people who are logged in, by wall(1). Where that is missing or
+// refuses, nobody is told: the log has the message anyway.
+func Wall(ctx context.Context, text string) {
+	_, _ = shutdown.Exec(ctx, shutdown.Cmd{Argv: []string{"wall"}, Stdin: "Lastwatt: " + text + "\n"})
 }
