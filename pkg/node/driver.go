@@ -78,6 +78,8 @@ type Snapshot struct {
 	Feeds []string
 	// UPS is the one whose state decides; empty: none known.
 	UPS string
+	// StopTime is how long this machine takes to be off once asked.
+	StopTime time.Duration
 	// Problems are the machine's own and the driver's, sorted by name.
 	Problems []policy.Problem
 }

@@ -187,6 +187,7 @@ func (d *Driver) publish() {
 		View:     view,
 		Feeds:    d.feeds.Names(),
 		UPS:      d.deciding(),
+		StopTime: d.o.Settings.StopTime,
 		Problems: d.problems.with(view.Problems),
 	}
 	d.mu.Lock()
