@@ -8,7 +8,7 @@ type Config struct {
 	// once. Ignored when GraceBatLow.
 	Grace time.Duration
 	// GraceBatLow: wait for BATLOW. On a feed without a low line that is a
-	// problem, and Grace is used instead (the loader sets it to 5m).
+	// problem, and Grace is used instead; the loader sets it to 5m.
 	GraceBatLow bool
 	// GraceMin: debt and runtime never shorten the allowance below
 	// min(Grace, GraceMin).
@@ -34,4 +34,17 @@ type Config struct {
 	NeverGoes bool
 	// ObeySim: obey states made by an operator on a sim port.
 	ObeySim bool
+}
+
+// graceWithoutLow is used for grace = "batlow" where nothing can say that the
+// battery is low and no time was set.
+const graceWithoutLow = 5 * time.Minute
+
+// normal returns c with what makes no sense made safe.
+func (c Config) normal() Config {
+	c.Methods = max(1, c.Methods)
+	if c.GraceBatLow && c.Grace <= 0 {
+		c.Grace = graceWithoutLow
+	}
+	return c
 }

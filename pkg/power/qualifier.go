@@ -1,9 +1,6 @@
 package power
 
-import (
-	"strconv"
-	"time"
-)
+import "time"
 
 const (
 	// restedDebt is the debt below which a battery is rested: it can't be low
@@ -54,9 +51,6 @@ type CableHealth struct {
 	// Pulses counts changes that were over before they could be read.
 	Pulses uint32
 }
-
-// reading is one readable look at the wires.
-type reading struct{ battery, low, replace bool }
 
 // Qualifier turns the samples of one UPS's wires into its believed [State].
 //
@@ -185,7 +179,7 @@ func (q *Qualifier) goBlind(reason string) {
 	if q.seeing && q.raw.battery {
 		q.seenBefore += q.now.Sub(q.sideFrom)
 	}
-	if q.state.Status != Unknown {
+	if q.state.Status != Unknown || q.state.Since == 0 {
 		q.state.Status, q.state.Since = Unknown, q.now
 	}
 	q.seeing, q.state.Reason = false, reason
@@ -372,32 +366,4 @@ func (q *Qualifier) countPulses(n uint32) {
 		q.cable.Pulses += n
 	}
 	q.pulses = n
-}
-
-// status returns the status that r says, believed or not.
-func (r reading) status() Status {
-	switch {
-	case r.battery && r.low:
-		return BatLow
-	case r.battery:
-		return Fail
-	default:
-		return OK
-	}
-}
-
-// weak reports whether r, on mains, says that the battery is weak.
-func (r reading) weak() bool { return r.low || r.replace }
-
-// timer is a moment at which something is due, if set.
-type timer struct {
-	at  Uptime
-	set bool
-}
-
-func (t timer) due(now Uptime) bool { return t.set && !now.Before(t.at) }
-
-// outageID names an outage for ever: a boot happens once, and in it each moment.
-func outageID(boot string, since Uptime) string {
-	return boot[:min(8, len(boot))] + "-" + strconv.FormatInt(int64(since), 36)
 }

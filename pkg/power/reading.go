@@ -1,0 +1,34 @@
+package power
+
+import "strconv"
+
+// reading is one readable look at the wires.
+type reading struct{ battery, low, replace bool }
+
+// status returns the status that r says, believed or not.
+func (r reading) status() Status {
+	switch {
+	case r.battery && r.low:
+		return BatLow
+	case r.battery:
+		return Fail
+	default:
+		return OK
+	}
+}
+
+// weak reports whether r, on mains, says that the battery is weak.
+func (r reading) weak() bool { return r.low || r.replace }
+
+// timer is a moment at which something is due, if set.
+type timer struct {
+	at  Uptime
+	set bool
+}
+
+func (t timer) due(now Uptime) bool { return t.set && !now.Before(t.at) }
+
+// outageID names an outage for ever: a boot happens once, and in it each moment.
+func outageID(boot string, since Uptime) string {
+	return boot[:min(8, len(boot))] + "-" + strconv.FormatInt(int64(since), 36)
+}
