@@ -63,11 +63,11 @@ func (e Event) String() string {
 	if e.Kind == Data {
 		fmt.Fprintf(&b, " %q", e.Data)
 	}
-	fmt.Fprintf(&b, " out %s", names(e.Lines))
+	fmt.Fprintf(&b, " out %s", e.Lines)
 	if e.Was != e.Lines {
-		fmt.Fprintf(&b, " (was %s)", names(e.Was))
+		fmt.Fprintf(&b, " (was %s)", e.Was)
 	}
-	fmt.Fprintf(&b, " in %s", names(e.Inputs))
+	fmt.Fprintf(&b, " in %s", e.Inputs)
 	if e.B0 {
 		b.WriteString(" B0")
 	}
@@ -75,23 +75,6 @@ func (e Event) String() string {
 		b.WriteString(" HUPCL")
 	}
 	return b.String()
-}
-
-// names spells a set of lines.
-func names(l line.Lines) string {
-	var out []string
-	for _, n := range []struct {
-		bit  line.Lines
-		name string
-	}{{line.DTR, "DTR"}, {line.RTS, "RTS"}, {line.CTS, "CTS"}, {line.DCD, "DCD"}, {line.RI, "RI"}, {line.DSR, "DSR"}} {
-		if l&n.bit != 0 {
-			out = append(out, n.name)
-		}
-	}
-	if out == nil {
-		return "-"
-	}
-	return strings.Join(out, "+")
 }
 
 // record logs an event with the port's present state. t.mu is held.

@@ -4,6 +4,7 @@ package vtty
 
 import (
 	"bytes"
+	"slices"
 	"time"
 
 	"github.com/lastwatt/lastwatt/pkg/line"
@@ -92,8 +93,9 @@ func (u *UPS) Bypass(on bool) { u.set(func() { u.bypass = on }) }
 
 // Pull pulls one end of the cable out, and returns when it is out. Its inputs part
 // one after the other, gap apart, in the given order or else in that of their pins;
-// without a gap all at once. Pulled at the computer every input reads low. Pulled at
-// the UPS no contact is closed any more: the inputs read as on mains.
+// without a gap all at once. Pulled at the computer every input reads low; pulled at
+// the UPS, what the cable's loops make of it, or where they aren't known no contact
+// is closed any more and the inputs read as on mains.
 func (u *UPS) Pull(end End, gap time.Duration, order ...line.Lines) {
 	u.set(func() { u.end = end })
 	u.pins(gap, order, func(l line.Lines) { u.parted |= l })
@@ -114,12 +116,7 @@ func (u *UPS) LoadOn() bool {
 // Killing reports whether outputs at the levels l tell a UPS on this cable to cut
 // its load.
 func Killing(c line.Cable, l line.Lines) bool {
-	for _, t := range c.Kill.Set {
-		if l&t.Line != 0 == t.Low {
-			return false
-		}
-	}
-	return len(c.Kill.Set) > 0
+	return len(c.Kill.Set) > 0 && !slices.ContainsFunc(c.Kill.Set, func(t line.Term) bool { return !t.In(l) })
 }
 
 // set changes the UPS and lets it act on that.
@@ -185,12 +182,15 @@ func (u *UPS) wires() line.Lines {
 		if s.on != s.Low {
 			in |= s.Line
 		}
-		if s.Low {
+		if s.Low && s.Term != u.cable.Present {
 			rest |= s.Line
 		}
 	}
-	if u.end != AtUPS {
+	switch r := u.cable.PulledAtUPS(); {
+	case u.end == AtComputer:
 		rest = 0
+	case r.Known:
+		rest = r.Lines
 	}
 	return in&^u.parted | rest&u.parted
 }
