@@ -136,8 +136,11 @@ func read(doc *config.Doc, host string) (Config, error) {
 	}
 	top := node.ParseSettings(t.Pick("hook", "alarm"))
 	c.Hooks, c.Alarms = top.Hooks, top.Alarms
-	if own := t.Table("node"); t.Has("node") {
-		c.Node = &Host{Name: c.Name, Role: readRole(own), Settings: node.ParseSettings(own)}
+	// Asked for in any case, so that a key of [node] elsewhere is told where it belongs.
+	own := t.Table("node")
+	self := Host{Name: c.Name, Role: readRole(own), Settings: node.ParseSettings(own)}
+	if t.Has("node") {
+		c.Node = &self
 		c.Node.Settings.Hooks = slices.Concat(c.Hooks, c.Node.Settings.Hooks)
 		c.Node.Settings.Alarms = slices.Concat(c.Alarms, c.Node.Settings.Alarms)
 	}
@@ -265,22 +268,21 @@ func readCable(t *config.Table, port string) line.Cable {
 		return c
 	case t.Wrong("cable"):
 	case name != "":
-		t.Errorf("cable", "%q is not in the catalogue%s; %s", name, meant(name), cableHint)
+		t.Errorf("cable", "%q is not in the catalogue; %s", name, meant(name))
 	case wired(port):
 		t.Errorf("cable", "missing: nobody can say what the lines of %s mean; write the cable's name, %s", port, cableHint)
 	}
 	return line.Cable{}
 }
 
-// meant suggests a cable of the catalogue.
+// meant says what to write in place of a name that is not in the catalogue.
 func meant(name string) string {
 	var names []string
 	for _, c := range line.Catalogue() {
 		names = append(append(names, c.Name), c.Aliases...)
 	}
-	near := config.Nearest(name, names)
-	if near == "" {
-		return ""
+	if near := config.Nearest(name, names); near != "" {
+		return fmt.Sprintf("did you mean %q?", near)
 	}
-	return fmt.Sprintf(", did you mean %q?", near)
+	return "write a cable's name, " + cableHint
 }

@@ -3,6 +3,7 @@ package master
 import (
 	"encoding/hex"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -45,8 +46,12 @@ func readInline(t *config.Table) line.Cable {
 		if table, field, ok := strings.Cut(bad.Field, "."); ok {
 			at, key = t.Table(table), field
 		}
-		// What was no line at all has been said; Validate sees it as not written.
-		if !at.Wrong(key) {
+		// What can't be read has been said; Validate takes it for not written.
+		said := at.Wrong(key)
+		if key == "kill" {
+			said = slices.ContainsFunc([]string{"set", "break", "send"}, t.Table(key).Wrong)
+		}
+		if !said {
 			at.Errorf(key, "%s", bad.Problem)
 		}
 	}
@@ -60,11 +65,14 @@ func readKill(t *config.Table) line.Kill {
 		Hold:  t.Duration("hold", 0, 0, maxKill),
 		Delay: t.Duration("delay", line.DefaultKillDelay, 0, maxKill),
 	}
-	send, err := hex.DecodeString(t.String("send", ""))
-	if err != nil {
-		t.Errorf("send", `%q is not hexadecimal; write two digits for each byte, such as "55"`, t.String("send", ""))
+	if t.Has("send") {
+		text := t.String("send", "")
+		send, err := hex.DecodeString(text)
+		if err != nil {
+			t.Errorf("send", `%q is not hexadecimal; write two digits for each byte, such as "55"`, text)
+		}
+		k.Send = send
 	}
-	k.Send = send
 	return k
 }
 

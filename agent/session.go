@@ -1,0 +1,244 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"google.golang.org/grpc"
+
+	"github.com/lastwatt/lastwatt/api"
+	upsv1 "github.com/lastwatt/lastwatt/api/ups/v1"
+	"github.com/lastwatt/lastwatt/pkg/node"
+	"github.com/lastwatt/lastwatt/pkg/policy"
+	"github.com/lastwatt/lastwatt/pkg/power"
+)
+
+const (
+	// missedBeats is how many heartbeats may be missed before the link is lost.
+	missedBeats = 3
+	// firstBeat bounds the time from dialling to the first state.
+	firstBeat = 5 * time.Second
+	// The wait between two sessions: short, because a restarted master must be
+	// found again within seconds; random, so that a rack doesn't come at once.
+	retryMin, retryMax = 250 * time.Millisecond, 5 * time.Second
+	// farewell is how long a stopping agent tries to say that it goes.
+	farewell = time.Second
+)
+
+// session keeps one rack's master connected for as long as it runs.
+type session struct {
+	a    *Agent
+	rack *rack
+	log  *slog.Logger
+
+	reports chan struct{} // size one: the driver's view changed
+
+	mu      sync.Mutex // guards what follows
+	master  string     // its name, once heard
+	address string     // the one in use, or tried last
+	link    power.Link
+	ups     []node.NamedState
+	order   policy.Order
+	err     string        // why it isn't connected, for people
+	first   chan struct{} // closed at the first state ever heard
+}
+
+func newSession(a *Agent, r *rack) *session {
+	return &session{
+		a: a, rack: r, log: a.log.With("rack", r.master), master: r.master,
+		reports: make(chan struct{}, 1), first: make(chan struct{}),
+	}
+}
+
+// String names the task.
+func (s *session) String() string { return "session with " + s.rack.master }
+
+// Run attaches, again and again, until ctx ends.
+func (s *session) Run(ctx context.Context) error {
+	wait := retryMin
+	for ctx.Err() == nil {
+		for _, address := range s.a.addresses(s.rack) {
+			began := time.Now()
+			err := s.attach(ctx, address)
+			if ctx.Err() != nil {
+				break
+			}
+			s.lost(address, err)
+			if time.Since(began) > retryMax {
+				wait = retryMin // it lived: the next try is a first one
+			}
+		}
+		if !sleep(ctx, wait/2+rand.N(wait)) {
+			break
+		}
+		wait = min(2*wait, retryMax)
+	}
+	return nil
+}
+
+// lost notes that there is no contact. A goodbye stays one: the driver counts.
+func (s *session) lost(address string, err error) {
+	s.mu.Lock()
+	was := s.link
+	s.address, s.err = address, api.Message(err)
+	if s.link == power.LinkUp {
+		s.link = power.LinkLost
+	}
+	s.mu.Unlock()
+	if was == power.LinkUp {
+		s.log.Warn("lost the master", "address", address, "err", api.Message(err))
+	} else {
+		s.log.Debug("cannot attach", "address", address, "err", api.Message(err))
+	}
+	s.tellDriver()
+}
+
+// attach runs one stream at address until it ends, and says why it did.
+func (s *session) attach(ctx context.Context, address string) error {
+	conn, err := api.Dial(address, s.rack.dialTLS(), s.a.dial)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close() }()
+	// The stream outlives ctx by the farewell: it says that this agent goes.
+	sctx, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer cancel(nil)
+	silence := time.AfterFunc(firstBeat, func() { cancel(errSilent) })
+	defer silence.Stop()
+	unhook := context.AfterFunc(ctx, func() { time.AfterFunc(farewell, func() { cancel(context.Canceled) }) })
+	defer unhook()
+
+	stream, err := upsv1.NewPowerServiceClient(conn).Attach(sctx)
+	if err != nil {
+		return cause(sctx, err)
+	}
+	beat := make(chan time.Duration, 1)
+	sent := make(chan error, 1)
+	go func() { sent <- s.send(ctx, sctx, stream, beat) }()
+	for {
+		m, err := stream.Recv()
+		if err != nil {
+			err = cause(sctx, err)
+			cancel(err)
+			<-sent
+			return err
+		}
+		every := heartbeat(m)
+		silence.Reset(missedBeats * every)
+		select {
+		case <-beat:
+		default:
+		}
+		beat <- every
+		s.heard(address, m)
+	}
+}
+
+// errSilent ends a stream on which the heartbeats stopped.
+var errSilent = errors.New("the master went silent")
+
+// heartbeat returns the tempo that the master sets, within reason: a broken or
+// hostile value must neither spin nor make a lost link unnoticeable.
+func heartbeat(m *upsv1.AttachResponse) time.Duration {
+	return min(max(m.GetHeartbeat().AsDuration(), 100*time.Millisecond), 30*time.Second)
+}
+
+// heard hands a full state to the driver.
+func (s *session) heard(address string, m *upsv1.AttachResponse) {
+	now := s.a.now()
+	var ups []node.NamedState
+	for _, u := range m.GetUps() {
+		ups = append(ups, node.NamedState{Name: u.GetName(), State: api.ToState(u, now)})
+	}
+	s.mu.Lock()
+	was := s.link
+	s.ups, s.order = ups, api.ToOrder(m.GetOrder(), now)
+	s.address, s.err, s.link = address, "", power.LinkUp
+	if m.GetMaster() != "" {
+		s.master = m.GetMaster()
+	}
+	if m.GetGoodbye() {
+		s.link = power.LinkAway
+	}
+	is := s.link
+	select {
+	case <-s.first:
+	default:
+		close(s.first)
+	}
+	s.mu.Unlock()
+	if was != is {
+		s.log.Info("link to the master", "from", was.String(), "to", is.String(), "address", address)
+		if is == power.LinkUp {
+			s.a.remember(s.rack, address)
+		}
+	}
+	s.tellDriver()
+}
+
+// tellDriver gives the driver this master's present picture: what was last heard,
+// and whether that is still being heard.
+func (s *session) tellDriver() {
+	s.mu.Lock()
+	up := node.Update{Master: s.master, Link: s.link, UPS: s.ups, Order: s.order}
+	s.mu.Unlock()
+	s.a.driver.Update(up)
+}
+
+// send reports at once, at each change and at each beat; at the end it says that
+// this agent goes. Sending may block on a dead peer: the silence ends it.
+func (s *session) send(ctx, sctx context.Context, stream grpc.BidiStreamingClient[upsv1.AttachRequest, upsv1.AttachResponse], beats <-chan time.Duration) error {
+	if err := stream.Send(&upsv1.AttachRequest{Hello: s.a.hello(), Report: s.a.report()}); err != nil {
+		return err
+	}
+	every := time.Second
+	timer := time.NewTimer(every)
+	defer timer.Stop()
+	for {
+		select {
+		case <-s.reports:
+		case <-timer.C:
+		case b := <-beats:
+			if b == every {
+				continue
+			}
+			every = b
+		case <-ctx.Done():
+			r := s.a.report()
+			r.Leaving = true
+			_ = stream.Send(&upsv1.AttachRequest{Report: r})
+			return stream.CloseSend()
+		case <-sctx.Done():
+			return nil
+		}
+		if err := stream.Send(&upsv1.AttachRequest{Report: s.a.report()}); err != nil {
+			return err
+		}
+		timer.Reset(every)
+	}
+}
+
+// cause returns why sctx was cancelled, where it was, in place of gRPC's own word.
+func cause(sctx context.Context, err error) error {
+	if c := context.Cause(sctx); c != nil && !errors.Is(c, context.Canceled) {
+		return fmt.Errorf("%w (%s)", c, api.Message(err))
+	}
+	return err
+}
+
+// sleep waits for d; false when ctx ended first.
+func sleep(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}

@@ -1,0 +1,118 @@
+// Command upsagent runs on every machine of the rack but the master's: it hears of
+// the power from its master and takes this machine down in time, by its own policy.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/lastwatt/lastwatt/agent"
+	"github.com/lastwatt/lastwatt/api"
+	upsv1 "github.com/lastwatt/lastwatt/api/ups/v1"
+	"github.com/lastwatt/lastwatt/pkg/daemon"
+	"github.com/lastwatt/lastwatt/pkg/node"
+)
+
+// version is written by the linker (Makefile).
+var version = "dev"
+
+// joinLimit bounds a whole join: the agent's own limits are shorter and say more.
+const joinLimit = time.Minute
+
+func main() {
+	started := false // past the command line: what fails now is no usage error
+	var file, address string
+	start := func(c *cobra.Command, _ []string) error {
+		started = true
+		return run(c.Context(), file)
+	}
+	root := &cobra.Command{
+		Use:     "upsagent [run] [--config FILE]",
+		Short:   "Take this machine down in time when the power fails",
+		Version: version, Args: cobra.NoArgs, RunE: start,
+		SilenceUsage: true, SilenceErrors: true,
+	}
+	root.PersistentFlags().StringVar(&file, "config", "/etc/lastwatt/agent.toml", "the configuration `FILE`")
+	root.AddCommand(&cobra.Command{Use: "run", Short: root.Short, Args: cobra.NoArgs, RunE: start})
+	join := &cobra.Command{
+		Use: "join [--master HOST:PORT] TOKEN", Short: "Make the running agent join a rack, and wait until it is protected",
+		Args: cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			started = true
+			return joinRack(c.Context(), file, address, args[0])
+		},
+	}
+	join.Flags().StringVar(&address, "master", "", "the master's `HOST:PORT`; default: as the configuration says")
+	root.AddCommand(join)
+	err := root.ExecuteContext(context.Background())
+	switch {
+	case err == nil:
+	case started:
+		fmt.Fprintln(os.Stderr, "upsagent:", err)
+		os.Exit(1)
+	default:
+		fmt.Fprintf(os.Stderr, "upsagent: %v\nTry: upsagent --help\n", err)
+		os.Exit(2)
+	}
+}
+
+// run is the daemon: configuration, collaborators, tasks.
+func run(ctx context.Context, file string) error {
+	cfg, err := agent.LoadConfig(file)
+	if err != nil {
+		return err
+	}
+	log := daemon.NewLogger(os.Stderr)
+	boot, err := daemon.BootID()
+	if err != nil {
+		return err
+	}
+	release, err := daemon.Lock(filepath.Join(cfg.Run, "upsagent.lock"))
+	if err != nil {
+		return err
+	}
+	defer release()
+	chain, err := cfg.Settings.Chain()
+	if err != nil {
+		return err
+	}
+	clock := daemon.NewClock()
+	a, err := agent.New(agent.Options{
+		Config: cfg, Version: version, Boot: boot, Chain: chain, Wall: node.Wall, Now: clock.Now, Log: log,
+	})
+	if err != nil {
+		return err
+	}
+	return daemon.Run(ctx, log, append(a.Tasks(), clock.Watch(a.Resumed))...)
+}
+
+// joinRack asks the running agent to join and says what now holds.
+func joinRack(ctx context.Context, file, address, token string) error {
+	cfg, err := agent.LoadConfig(file)
+	if err != nil {
+		return err
+	}
+	conn, err := api.DialLocal(cfg.Socket)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close() }()
+	ctx, cancel := context.WithTimeout(ctx, joinLimit)
+	defer cancel()
+	r, err := upsv1.NewNodeServiceClient(conn).JoinRack(ctx, &upsv1.JoinRackRequest{Token: token, Master: address})
+	switch {
+	case err != nil && api.Unreachable(err):
+		return fmt.Errorf("cannot reach the agent at %s: is it running? start it with: systemctl start upsagent", cfg.Socket)
+	case err != nil:
+		return errors.New(api.Message(err))
+	}
+	fmt.Printf("%s joined %s: on ups %s, %s\n", r.GetNode(), r.GetMaster(), strings.Join(r.GetFeeds(), ", "), r.GetGrace())
+	return nil
+}

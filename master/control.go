@@ -1,0 +1,128 @@
+package master
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/protobuf/types/known/durationpb"
+
+	"github.com/lastwatt/lastwatt/api"
+	upsv1 "github.com/lastwatt/lastwatt/api/ups/v1"
+	"github.com/lastwatt/lastwatt/pkg/policy"
+	"github.com/lastwatt/lastwatt/pkg/power"
+)
+
+// Limits of what people may ask for.
+const (
+	maxHold     = 24 * time.Hour   // a forgotten hold must not outlive the night
+	tokenTTL    = 15 * time.Minute // of a token, unless said otherwise
+	maxTokenTTL = 24 * time.Hour
+)
+
+// controlService is the people who steer.
+type controlService struct {
+	upsv1.UnimplementedControlServiceServer
+	m *Master
+}
+
+// Hold keeps nodes from going down until it expires or is released.
+func (s controlService) Hold(ctx context.Context, req *upsv1.HoldRequest) (*upsv1.HoldResponse, error) {
+	d := req.GetFor().AsDuration()
+	if d <= 0 || d > maxHold {
+		return nil, api.Error(codes.InvalidArgument, fmt.Errorf("a hold lasts more than 0 and at most %s, not %s", maxHold, d))
+	}
+	by := api.PeerFrom(ctx).Name
+	o := policy.Order{Kind: policy.OrderHold, By: by, Until: s.m.now().Add(d)}
+	err := s.order(req.GetNodes(), fmt.Sprintf("held for %s by %s", d, by), func(*nodeRecord) (policy.Order, error) { return o, nil })
+	return &upsv1.HoldResponse{}, err
+}
+
+// Release takes back what people ordered: a hold, or a shutdown that the node's
+// system has not accepted yet (law 3).
+func (s controlService) Release(ctx context.Context, req *upsv1.ReleaseRequest) (*upsv1.ReleaseResponse, error) {
+	err := s.order(req.GetNodes(), "released by "+api.PeerFrom(ctx).Name, func(n *nodeRecord) (policy.Order, error) {
+		if n.order.Kind == policy.OrderEnd {
+			return n.order, nil // the fleet's, not people's
+		}
+		return policy.Order{}, nil
+	})
+	return &upsv1.ReleaseResponse{}, err
+}
+
+// Shutdown makes nodes shut down now. One that can't hear it is refused rather
+// than remembered: it must not go down hours later, when it attaches.
+func (s controlService) Shutdown(ctx context.Context, req *upsv1.ShutdownRequest) (*upsv1.ShutdownResponse, error) {
+	by := api.PeerFrom(ctx).Name
+	err := s.order(req.GetNodes(), "told to shut down by "+by, func(n *nodeRecord) (policy.Order, error) {
+		if !n.host && n.session == nil {
+			return policy.Order{}, fmt.Errorf("node %s is not attached and would not hear it", n.name)
+		}
+		return policy.Order{Kind: policy.OrderShutdown, By: by}, nil
+	})
+	return &upsv1.ShutdownResponse{}, err
+}
+
+// order sets orders, says so, and keeps them over a restart.
+func (s controlService) order(names []string, said string, change func(*nodeRecord) (policy.Order, error)) error {
+	if len(names) == 0 {
+		return api.Error(codes.InvalidArgument, errors.New("no node was named"))
+	}
+	var unknown unknownNode
+	switch err := s.m.hub.setOrders(names, change); {
+	case errors.As(err, &unknown):
+		return api.Error(codes.NotFound, err)
+	case err != nil:
+		return api.Error(codes.FailedPrecondition, err)
+	}
+	for _, n := range names {
+		s.m.event("node/"+n, "order", said)
+	}
+	s.m.save()
+	return nil
+}
+
+// Simulate sets the state of a UPS on a sim port.
+func (s controlService) Simulate(ctx context.Context, req *upsv1.SimulateRequest) (*upsv1.SimulateResponse, error) {
+	name := req.GetUps()
+	if name == "" {
+		if len(s.m.sims) != 1 {
+			return nil, api.Error(codes.InvalidArgument, fmt.Errorf("name the UPS: %d of this master's UPSes are on a sim port", len(s.m.sims)))
+		}
+		for name = range s.m.sims { // the only one
+		}
+	}
+	sim := s.m.sims[name]
+	if sim == nil {
+		return nil, api.Error(codes.NotFound, fmt.Errorf("there is no UPS %q on a sim port; a real UPS can't be simulated", name))
+	}
+	st := api.ToStatus(req.GetStatus())
+	if st == power.Unknown {
+		return nil, api.Error(codes.InvalidArgument, errors.New("a simulated UPS can be ok, fail or batlow"))
+	}
+	s.m.event("ups/"+name, "sim", fmt.Sprintf("set to %s by %s", st, api.PeerFrom(ctx).Name))
+	return &upsv1.SimulateResponse{Ups: name}, api.Error(codes.InvalidArgument, sim.set(st))
+}
+
+// CreateToken makes a one-use token by which one machine or person joins.
+func (s controlService) CreateToken(ctx context.Context, req *upsv1.CreateTokenRequest) (*upsv1.CreateTokenResponse, error) {
+	ttl := tokenTTL
+	if req.GetTtl() != nil {
+		ttl = req.GetTtl().AsDuration()
+	}
+	if ttl <= 0 || ttl > maxTokenTTL {
+		return nil, api.Error(codes.InvalidArgument, fmt.Errorf("a token is good for more than 0 and at most %s, not %s", maxTokenTTL, ttl))
+	}
+	role, ok := api.ToTrustRole(req.GetRole())
+	if !ok {
+		return nil, api.Error(codes.InvalidArgument, errors.New("a token is for an agent, an operator or a viewer"))
+	}
+	token, err := s.m.authority.CreateToken(s.m.now(), s.m.boot, role, ttl)
+	if err != nil {
+		return nil, api.Error(codes.Internal, fmt.Errorf("cannot make a token: %w", err))
+	}
+	s.m.event("master/"+s.m.cfg.Name, "token", fmt.Sprintf("made for one %s by %s, good for %s", role, api.PeerFrom(ctx).Name, ttl))
+	return &upsv1.CreateTokenResponse{Token: token, Ttl: durationpb.New(ttl)}, nil
+}

@@ -1,0 +1,339 @@
+package master
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	upsv1 "github.com/lastwatt/lastwatt/api/ups/v1"
+	"github.com/lastwatt/lastwatt/pkg/node"
+	"github.com/lastwatt/lastwatt/pkg/policy"
+	"github.com/lastwatt/lastwatt/pkg/power"
+)
+
+// hub is what the master knows now. Its mutex is held for copying only: never
+// across I/O, a wait, or a call out.
+type hub struct {
+	now   func() power.Uptime
+	event func(on, kind, text string) // told outside the mutex; never blocks
+
+	mu       sync.Mutex // guards everything that follows
+	ups      []upsRecord
+	nodes    map[string]*nodeRecord
+	watchers map[chan struct{}]bool // woken by any change
+}
+
+// upsRecord is one UPS as the hub knows it.
+type upsRecord struct {
+	name     string
+	state    power.State
+	snapshot power.QualifierSnapshot
+	cable    string
+	lines    []string
+	problems []policy.Problem
+}
+
+// nodeRecord is one node: on the roster, attached or not.
+type nodeRecord struct {
+	name    string
+	role    string
+	version string
+	boot    string
+	host    bool // the master's own host, fed by the hub itself
+	link    power.Link
+	ever    bool // heard at all since this master started
+	heard   power.Uptime
+	report  *upsv1.NodeReport
+	order   policy.Order
+	orderOf string        // the boot of the node that a shutdown order is for
+	session *session      // the stream it is attached by, nil if none
+	wake    chan struct{} // size one: states or the order changed
+}
+
+// session is one attached stream. The newest of a node is the only one that counts.
+type session struct {
+	node     string
+	wake     chan struct{} // size one: send the full state again
+	replaced chan struct{} // closed when a newer stream of the same node came
+}
+
+func newHub(now func() power.Uptime, event func(on, kind, text string)) *hub {
+	return &hub{now: now, event: event, nodes: map[string]*nodeRecord{}, watchers: map[chan struct{}]bool{}}
+}
+
+// addUPS makes a UPS known, blind. Called before anything runs.
+func (h *hub) addUPS(name, cable string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.ups = append(h.ups, upsRecord{name: name, cable: cable, state: power.State{Reason: "not read yet"}})
+}
+
+// expect makes a node known that is on the roster and may attach.
+func (h *hub) expect(name string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.nodes[name] == nil {
+		h.nodes[name] = &nodeRecord{name: name}
+	}
+	h.wakeWatchers()
+}
+
+// setUPS tells everybody a UPS's state. It reports whether the state changed;
+// where nothing did, nobody is woken.
+func (h *hub) setUPS(rec upsRecord) (changed bool) {
+	var was power.State
+	h.mu.Lock()
+	for i := range h.ups {
+		if h.ups[i].name != rec.name {
+			continue
+		}
+		was, rec.cable = h.ups[i].state, h.ups[i].cable
+		same := slices.Equal(h.ups[i].lines, rec.lines) && slices.Equal(h.ups[i].problems, rec.problems)
+		h.ups[i] = rec
+		if changed = differs(was, rec.state); changed {
+			h.wakeSessions()
+		}
+		if changed || !same {
+			h.wakeWatchers()
+		}
+	}
+	h.mu.Unlock()
+	if was.Status != rec.state.Status {
+		text := fmt.Sprintf("%s, was %s", rec.state.Status, was.Status)
+		if rec.state.Reason != "" {
+			text += ": " + rec.state.Reason
+		}
+		h.event("ups/"+rec.name, "state", text)
+	}
+	return changed
+}
+
+// differs reports whether b says anything new after a. The debt that shrinks while
+// on mains is not news.
+func differs(a, b power.State) bool {
+	if a.Outage == "" && b.Outage == "" {
+		a.Debt, b.Debt = 0, 0
+	}
+	return a != b
+}
+
+// attach begins a node's session; an older one of the same node ends.
+func (h *hub) attach(name string, hello *upsv1.Hello, report *upsv1.NodeReport) *session {
+	s := &session{node: name, wake: make(chan struct{}, 1), replaced: make(chan struct{})}
+	h.mu.Lock()
+	n := h.nodes[name]
+	if n == nil {
+		n = &nodeRecord{name: name}
+		h.nodes[name] = n
+	}
+	if n.session != nil {
+		close(n.session.replaced)
+	}
+	if n.order.Kind == policy.OrderShutdown && n.orderOf != hello.GetBootId() {
+		n.order = policy.Order{} // it went down and came back: the order was obeyed
+	}
+	n.session, n.link, n.role, n.version, n.boot = s, power.LinkUp, hello.GetRole(), hello.GetVersion(), hello.GetBootId()
+	h.mu.Unlock()
+	h.event("node/"+name, "link", "attached")
+	h.report(s, report)
+	return s
+}
+
+// detach ends a session; where it is still the node's own, the node is lost, or
+// away when it said so.
+func (h *hub) detach(s *session, why string) {
+	h.mu.Lock()
+	n := h.nodes[s.node]
+	mine := n != nil && n.session == s
+	leaving := mine && n.report.GetLeaving()
+	if mine {
+		n.session, n.link = nil, power.LinkLost
+		if leaving {
+			n.link = power.LinkAway
+		}
+		h.wakeWatchers()
+	}
+	h.mu.Unlock()
+	switch {
+	case leaving:
+		h.event("node/"+s.node, "link", "said that it goes")
+	case mine:
+		h.event("node/"+s.node, "link", "lost: "+why)
+	}
+}
+
+// report takes a node's full present state. A session that is not the node's
+// newest is not listened to.
+func (h *hub) report(s *session, r *upsv1.NodeReport) {
+	h.mu.Lock()
+	n := h.nodes[s.node]
+	if n == nil || n.session != s || r == nil {
+		h.mu.Unlock()
+		return
+	}
+	texts := h.take(n, r)
+	h.mu.Unlock()
+	for _, t := range texts {
+		h.event("node/"+s.node, t.kind, t.text)
+	}
+}
+
+// hostReport is report for the master's own host.
+func (h *hub) hostReport(name string, r *upsv1.NodeReport) {
+	h.mu.Lock()
+	texts := h.take(h.nodes[name], r)
+	h.mu.Unlock()
+	for _, t := range texts {
+		h.event("node/"+name, t.kind, t.text)
+	}
+}
+
+type eventText struct{ kind, text string }
+
+// take stores r and says what people want to know of the change. h.mu is held.
+func (h *hub) take(n *nodeRecord, r *upsv1.NodeReport) (texts []eventText) {
+	was := n.report
+	n.report, n.heard, n.ever = r, h.now(), true
+	if r.GetPhase() == upsv1.Phase_PHASE_DONE && n.order.Kind == policy.OrderShutdown {
+		n.order = policy.Order{} // obeyed
+	}
+	if was.GetPhase() != r.GetPhase() {
+		texts = append(texts, eventText{"phase", fmt.Sprintf("%s, was %s", phaseName(r.GetPhase()), phaseName(was.GetPhase()))})
+	}
+	for _, p := range r.GetProblems() {
+		if !slices.ContainsFunc(was.GetProblems(), func(q *upsv1.Problem) bool { return q.GetName() == p.GetName() }) {
+			texts = append(texts, eventText{"problem", p.GetName() + ": " + p.GetText()})
+		}
+	}
+	for _, p := range was.GetProblems() {
+		if !slices.ContainsFunc(r.GetProblems(), func(q *upsv1.Problem) bool { return q.GetName() == p.GetName() }) {
+			texts = append(texts, eventText{"clear", p.GetName()})
+		}
+	}
+	h.wakeWatchers()
+	return texts
+}
+
+// setOrders changes the order of each node by change, which returns an error to
+// refuse; nothing is changed unless all agree.
+func (h *hub) setOrders(names []string, change func(*nodeRecord) (policy.Order, error)) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	orders := make([]policy.Order, len(names))
+	for i, name := range names {
+		n := h.nodes[name]
+		if n == nil {
+			return unknownNode{name, slices.Sorted(maps.Keys(h.nodes))}
+		}
+		var err error
+		if orders[i], err = change(n); err != nil {
+			return err
+		}
+	}
+	for i, name := range names {
+		h.nodes[name].order, h.nodes[name].orderOf = orders[i], h.nodes[name].boot
+	}
+	h.wakeSessions()
+	h.wakeWatchers()
+	return nil
+}
+
+// order returns what is wanted of a node now; an expired hold is nothing.
+func (h *hub) order(n *nodeRecord) policy.Order {
+	if n.order.Kind == policy.OrderHold && !n.order.Until.After(h.now()) {
+		return policy.Order{}
+	}
+	return n.order
+}
+
+// feedFor returns all that a node on this master's own host needs to know.
+func (h *hub) feedFor(name string) ([]node.NamedState, policy.Order) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	var states []node.NamedState
+	for _, u := range h.ups {
+		states = append(states, node.NamedState{Name: u.name, State: u.state})
+	}
+	return states, h.order(h.nodes[name])
+}
+
+// Heartbeats: one a second for a rack, slower for hundreds so that idle stays
+// idle, twice as quick while any UPS is not OK. Three missed are a lost link.
+const (
+	tempoBase    = time.Second
+	tempoPerNode = 10 * time.Millisecond // 100 nodes and below: the base
+)
+
+// tempo returns how often each node is to be sent the state.
+func (h *hub) tempo() time.Duration {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	t := max(tempoBase, time.Duration(len(h.nodes))*tempoPerNode)
+	for _, u := range h.ups {
+		if u.state.Status != power.OK {
+			return t / 2
+		}
+	}
+	return t
+}
+
+// silent returns how long s has not been heard.
+func (h *hub) silent(s *session) time.Duration {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.now().Sub(h.nodes[s.node].heard)
+}
+
+// watch returns a channel that is woken by any change, until stop is called.
+func (h *hub) watch() (wake chan struct{}, stop func()) {
+	wake = make(chan struct{}, 1)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.watchers[wake] = true
+	return wake, func() {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		delete(h.watchers, wake)
+	}
+}
+
+// wakeSessions makes every attached stream, and the own host, take the newest
+// state. h.mu is held.
+func (h *hub) wakeSessions() {
+	for _, n := range h.nodes {
+		if n.session != nil {
+			poke(n.session.wake)
+		}
+		if n.wake != nil {
+			poke(n.wake)
+		}
+	}
+}
+
+// wakeWatchers wakes the lookers-on. h.mu is held.
+func (h *hub) wakeWatchers() {
+	for w := range h.watchers {
+		poke(w)
+	}
+}
+
+// poke wakes whoever waits on a channel of size one; it is never waited for.
+func poke(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
+
+// unknownNode says that there is no node of that name.
+type unknownNode struct {
+	name  string
+	known []string
+}
+
+// Error names the nodes there are.
+func (e unknownNode) Error() string {
+	return fmt.Sprintf("there is no node %q; the nodes are %q", e.name, e.known)
+}

@@ -1,0 +1,280 @@
+package master
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
+
+	"github.com/lastwatt/lastwatt/api"
+	upsv1 "github.com/lastwatt/lastwatt/api/ups/v1"
+	"github.com/lastwatt/lastwatt/pkg/daemon"
+	"github.com/lastwatt/lastwatt/pkg/journal"
+	"github.com/lastwatt/lastwatt/pkg/line"
+	"github.com/lastwatt/lastwatt/pkg/node"
+	"github.com/lastwatt/lastwatt/pkg/policy"
+	"github.com/lastwatt/lastwatt/pkg/power"
+	"github.com/lastwatt/lastwatt/pkg/shutdown"
+	"github.com/lastwatt/lastwatt/pkg/trust"
+)
+
+// Options is what a master is made of.
+type Options struct {
+	Config  Config
+	Version string // for people
+	Boot    string // this boot's id
+	// Chain and Wall are for the own host; unused without [node].
+	Chain []shutdown.Executor
+	Wall  func(context.Context, string)
+	// Stored are descriptors that an earlier run left with the service manager, by
+	// name; Store leaves one. Nil: there is no such manager.
+	Stored map[string]*os.File
+	Store  func(name string, f *os.File) error
+	Listen api.Listener // nil: api.Listen
+	Now    func() power.Uptime
+	Log    *slog.Logger
+}
+
+// Master is the parts of the master's daemon.
+type Master struct {
+	cfg       Config
+	version   string
+	boot      string
+	now       func() power.Uptime
+	log       *slog.Logger
+	listen    api.Listener
+	hub       *hub
+	events    *events
+	journal   *journal.Writer
+	saver     *journal.Saver
+	nodeState *journal.Saver // where the own host's driver is, for a crash
+	authority *trust.Authority
+	sims      map[string]*simSource
+	runners   []*upsRunner
+	host      *host
+	stopping  chan struct{} // closed when the streams are to say goodbye
+	stopOnce  sync.Once
+	deaf      atomic.Pointer[error] // why the network can't be listened on
+}
+
+// New puts a master together: it makes the rack's CA at the first start, and reads
+// what an earlier run on this boot left. Nothing runs yet and no port is opened.
+func New(o Options) (*Master, error) {
+	cfg := o.Config
+	m := &Master{
+		cfg: cfg, version: o.Version, boot: o.Boot, now: o.Now, log: o.Log, listen: o.Listen,
+		sims: map[string]*simSource{}, stopping: make(chan struct{}),
+	}
+	if m.listen == nil {
+		m.listen = api.Listen
+	}
+	m.journal = journal.NewWriter(journal.WriterOptions{
+		Path: filepath.Join(cfg.Data, "journal.jsonl"), Boot: o.Boot, Log: o.Log,
+		Now: func() time.Duration { return time.Duration(o.Now()) },
+	})
+	m.events = &events{journal: m.journal, now: o.Now, boot: o.Boot, log: o.Log}
+	m.hub = newHub(o.Now, m.event)
+	stateFile := filepath.Join(cfg.Run, "master.json")
+	m.saver = journal.NewSaver(stateFile, "a restart of the master forgets the outage's age and people's orders", o.Log)
+	state := loadRunState(stateFile, o.Boot, o.Log)
+	var err error
+	if m.authority, err = trust.OpenAuthority(filepath.Join(cfg.Data, "trust"), cfg.Name); err != nil {
+		return nil, err
+	}
+	for _, member := range m.authority.Members() {
+		m.expectMember(member)
+	}
+	for _, u := range cfg.UPS {
+		m.addUPS(u, o, state)
+	}
+	if cfg.Node != nil {
+		if err := m.addHost(o); err != nil {
+			return nil, err
+		}
+	}
+	m.hub.restoreOrders(state)
+	return m, nil
+}
+
+// addUPS puts one UPS together.
+func (m *Master) addUPS(u UPS, o Options, state runState) {
+	m.hub.addUPS(u.Name, u.Cable.Name)
+	r := &upsRunner{name: u.Name, now: m.now, sim: u.Port == SimPort, bare: u.Port == "", q: power.NewQualifier(u.Qualifier(m.boot))}
+	var saved power.Uptime
+	r.tell = func(rec upsRecord) {
+		now := m.now()
+		inDebt := rec.snapshot.Debt > 0 && now.Sub(saved) > debtSave
+		if m.hub.setUPS(rec) || inDebt {
+			saved = now
+			m.save()
+		}
+	}
+	if s, ok := state.UPS[u.Name]; ok {
+		r.q.Restore(m.now(), s)
+	}
+	switch {
+	case r.sim:
+		sim := newSimSource()
+		m.sims[u.Name], r.src = sim, sim
+	case r.bare:
+		r.src = noSource{}
+	default:
+		name := "ups-" + u.Name
+		r.src = newLineSource(line.WatcherOptions{
+			Path: u.Port, Cable: u.Cable, Log: m.log.With("ups", u.Name),
+			File: adopt(o.Stored[name], u.Port, m.log),
+			OnOpen: func(f *os.File) {
+				if o.Store == nil {
+					return
+				}
+				if err := o.Store(name, f); err != nil {
+					m.log.Warn("cannot leave the port with the service manager; a restart will open it anew", "ups", u.Name, "err", err)
+				}
+			},
+		})
+	}
+	m.runners = append(m.runners, r)
+}
+
+// addHost puts the own host's node together.
+func (m *Master) addHost(o Options) error {
+	m.nodeState = journal.NewSaver(filepath.Join(m.cfg.Run, "node.json"), "a crash of the master forgets this host's countdown", o.Log)
+	d, err := node.NewDriver(node.Options{
+		Name: m.cfg.Node.Name, Settings: m.cfg.Node.Settings, Chain: o.Chain, Wall: o.Wall,
+		State: m.nodeState, BootID: o.Boot, Journal: m.journal, Now: o.Now, Log: o.Log,
+	})
+	if err != nil {
+		return err
+	}
+	m.host = newHost(m.cfg.Node.Name, m.cfg.Node.Role, m.cfg.Name, m.hub, d, m.now)
+	m.hub.nodes[m.cfg.Node.Name].boot = m.boot
+	return nil
+}
+
+// Tasks returns everything that runs for the master's whole life.
+func (m *Master) Tasks() []daemon.Task {
+	tasks := []daemon.Task{
+		m.journal, m.saver,
+		daemon.Func("network", m.runNetwork),
+		daemon.Func("socket", m.runSocket),
+	}
+	for _, r := range m.runners {
+		tasks = append(tasks, r, r.src)
+	}
+	if m.host != nil {
+		tasks = append(tasks, m.nodeState, m.host, m.host.driver)
+	}
+	return tasks
+}
+
+// Resumed tells the own host's node that this machine was asleep.
+func (m *Master) Resumed(asleep time.Duration) {
+	m.event("master/"+m.cfg.Name, "resumed", fmt.Sprintf("this machine was asleep for %s", asleep.Round(time.Second)))
+	if m.host != nil {
+		m.host.driver.Resumed(asleep)
+	}
+}
+
+// event records what happened, for people. It never blocks.
+func (m *Master) event(on, kind, text string) { m.events.add(on, kind, text) }
+
+// save puts what a restart must know on its way to disk. It never blocks.
+func (m *Master) save() { m.saver.Put(m.hub.runState(m.boot)) }
+
+// expectMember makes a member of the rack known that may attach.
+func (m *Master) expectMember(member trust.Member) {
+	if member.Role == trust.RoleNode {
+		m.hub.expect(member.Name)
+	}
+}
+
+// status returns everything that the master knows now.
+func (m *Master) status() *upsv1.MasterStatus {
+	st := &upsv1.MasterStatus{Name: m.cfg.Name, Address: m.cfg.Listen, Version: m.version}
+	m.hub.status(st)
+	st.Problems = append(st.Problems, api.FromProblems("master/"+m.cfg.Name, m.problems())...)
+	return st
+}
+
+// problems returns what the master has to say of itself.
+func (m *Master) problems() []policy.Problem {
+	var ps []policy.Problem
+	if m.host == nil {
+		ps = append(ps, policy.Problem{Name: "no-node", Text: "nobody shuts this host down: add [node] to master.toml"})
+	}
+	if err := m.deaf.Load(); err != nil {
+		ps = append(ps, policy.Problem{Name: "network", Text: (*err).Error()})
+	}
+	for _, err := range []error{m.journal.Err(), m.saver.Err()} {
+		if err != nil {
+			ps = append(ps, policy.Problem{Name: "disk", Text: err.Error()})
+		}
+	}
+	return ps
+}
+
+// debtSave is how often the battery's account is saved while it is owed something:
+// what is recharged in between is forgotten at a crash, which is the safe side.
+const debtSave = time.Minute
+
+const (
+	goodbye     = time.Second      // how long a stopping master tries to say that it goes
+	listenRetry = 10 * time.Second // how often a port that somebody else has is tried again
+)
+
+// runNetwork serves the rack over TLS. While the port can't be had that is a
+// problem and tried again: this host's own protection doesn't hang on it.
+func (m *Master) runNetwork(ctx context.Context) error {
+	for {
+		l, err := m.listen("tcp", m.cfg.Listen)
+		if err == nil {
+			m.deaf.Store(nil)
+			srv := api.NewServer(credentials.NewTLS(m.authority.ServerTLS()), m.identify)
+			upsv1.RegisterTrustServiceServer(srv, trustService{m: m})
+			return m.serve(ctx, srv, l)
+		}
+		err = fmt.Errorf("no node hears this master: cannot listen on %s: %w; free it, or set listen in master.toml", m.cfg.Listen, err)
+		m.deaf.Store(&err)
+		m.log.Error(err.Error())
+		t := time.NewTimer(listenRetry)
+		select {
+		case <-t.C:
+		case <-ctx.Done():
+			t.Stop()
+			return nil
+		}
+	}
+}
+
+// runSocket serves the people on this host.
+func (m *Master) runSocket(ctx context.Context) error {
+	l, err := m.listen("unix", m.cfg.Socket)
+	if err != nil {
+		return err
+	}
+	return m.serve(ctx, api.NewServer(api.LocalCredentials(), api.IdentifyLocal), l)
+}
+
+// serve runs srv on l with what both doors offer until ctx ends; then the streams
+// say goodbye.
+func (m *Master) serve(ctx context.Context, srv *grpc.Server, l net.Listener) error {
+	upsv1.RegisterPowerServiceServer(srv, powerService{m: m})
+	upsv1.RegisterControlServiceServer(srv, controlService{m: m})
+	defer context.AfterFunc(ctx, func() {
+		m.stopOnce.Do(func() { close(m.stopping) })
+		api.Stop(context.WithoutCancel(ctx), srv, goodbye)
+	})()
+	m.log.Info("listening", "address", l.Addr().String())
+	if err := srv.Serve(l); err != nil && ctx.Err() == nil {
+		return fmt.Errorf("cannot serve on %s: %w", l.Addr(), err)
+	}
+	return nil
+}

@@ -1,0 +1,119 @@
+package master
+
+import (
+	"context"
+	"errors"
+	"io"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/lastwatt/lastwatt/api"
+	upsv1 "github.com/lastwatt/lastwatt/api/ups/v1"
+)
+
+// missedBeats is how many heartbeats may be missed before a link is lost; the
+// fourth is the margin for one that is merely late.
+const missedBeats = 3
+
+// powerService is who lives on the master's UPSes, and lookers-on.
+type powerService struct {
+	upsv1.UnimplementedPowerServiceServer
+	m *Master
+}
+
+// Attach serves one agent for as long as its stream lives.
+func (s powerService) Attach(stream grpc.BidiStreamingServer[upsv1.AttachRequest, upsv1.AttachResponse]) error {
+	first, err := stream.Recv()
+	if err != nil {
+		return err
+	}
+	if first.GetHello() == nil {
+		return status.Error(codes.InvalidArgument, "the first message of Attach must carry hello")
+	}
+	sess := s.m.hub.attach(api.PeerFrom(stream.Context()).Name, first.GetHello(), first.GetReport())
+	ended := make(chan error, 1)
+	go func() {
+		for {
+			m, err := stream.Recv()
+			if err != nil {
+				ended <- err
+				return
+			}
+			s.m.hub.report(sess, m.GetReport())
+		}
+	}()
+	err = s.serve(stream, sess, ended)
+	why := "its connection ended"
+	if err != nil {
+		why = api.Message(err)
+	}
+	s.m.hub.detach(sess, why)
+	return err
+}
+
+// serve sends the full state at once, at each change and at each beat. Sending
+// may block on a slow reader: that is its own loss, it gets the newest next.
+func (s powerService) serve(stream grpc.BidiStreamingServer[upsv1.AttachRequest, upsv1.AttachResponse], sess *session, ended <-chan error) error {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		tempo := s.m.hub.tempo()
+		select {
+		case <-sess.wake:
+		case <-timer.C:
+			if quiet := s.m.hub.silent(sess); quiet > (missedBeats+1)*tempo {
+				return status.Errorf(codes.DeadlineExceeded, "nothing was heard for %s", quiet.Round(time.Millisecond))
+			}
+		case <-sess.replaced:
+			return status.Error(codes.Aborted, "a newer connection of this node took over")
+		case <-s.m.stopping:
+			r := s.m.hub.response(sess, s.m.cfg.Name, tempo)
+			r.Goodbye = true
+			return stream.Send(r)
+		case err := <-ended:
+			if errors.Is(err, io.EOF) {
+				return nil
+			}
+			return err
+		}
+		if err := stream.Send(s.m.hub.response(sess, s.m.cfg.Name, tempo)); err != nil {
+			return err
+		}
+		timer.Reset(tempo)
+	}
+}
+
+// Watch sends the status at once and after each change, the newest only.
+func (s powerService) Watch(_ *upsv1.WatchRequest, stream grpc.ServerStreamingServer[upsv1.WatchResponse]) error {
+	wake, stop := s.m.hub.watch()
+	defer stop()
+	for {
+		if err := stream.Send(&upsv1.WatchResponse{Status: s.m.status()}); err != nil {
+			return err
+		}
+		select {
+		case <-wake:
+		case <-s.m.stopping:
+			return status.Error(codes.Unavailable, "the master stops")
+		case <-stream.Context().Done():
+			return nil
+		}
+	}
+}
+
+// GetStatus answers with everything the master knows now.
+func (s powerService) GetStatus(context.Context, *upsv1.GetStatusRequest) (*upsv1.GetStatusResponse, error) {
+	return &upsv1.GetStatusResponse{Masters: []*upsv1.MasterStatus{s.m.status()}}, nil
+}
+
+// StreamEvents sends the newest events and, if asked to, each new one.
+func (s controlService) StreamEvents(req *upsv1.StreamEventsRequest, stream grpc.ServerStreamingServer[upsv1.StreamEventsResponse]) error {
+	last := int(req.GetLast())
+	if last == 0 {
+		last = 100
+	}
+	return s.m.events.stream(stream.Context(), last, req.GetFollow(), stream.Send)
+}

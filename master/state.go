@@ -1,0 +1,92 @@
+package master
+
+import (
+	"errors"
+	"io/fs"
+	"log/slog"
+	"time"
+
+	"github.com/lastwatt/lastwatt/pkg/journal"
+	"github.com/lastwatt/lastwatt/pkg/policy"
+	"github.com/lastwatt/lastwatt/pkg/power"
+)
+
+// runState is what a restarted master must know of this boot: the age of the
+// outage, the battery's account, the holds. It lies in run and is worth nothing
+// after a boot.
+type runState struct {
+	Boot   string                             `json:"boot"`
+	UPS    map[string]power.QualifierSnapshot `json:"ups"`
+	Orders map[string]order                   `json:"orders"`
+}
+
+// order is an operator's order to one node.
+type order struct {
+	Kind  policy.OrderKind `json:"kind"`
+	By    string           `json:"by"`
+	Until power.Uptime     `json:"until"`
+	// Of is the boot of the node that a shutdown order is for: it is not for the
+	// next, in which the node is back.
+	Of string `json:"of"`
+}
+
+// runState copies what must outlive a restart.
+func (h *hub) runState(boot string) runState {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	s := runState{Boot: boot, UPS: map[string]power.QualifierSnapshot{}, Orders: map[string]order{}}
+	for _, u := range h.ups {
+		s.UPS[u.name] = u.snapshot
+	}
+	for name, n := range h.nodes {
+		if o := h.order(n); o.Kind != policy.OrderNone {
+			s.Orders[name] = order{Kind: o.Kind, By: o.By, Until: o.Until, Of: n.orderOf}
+		}
+	}
+	return s
+}
+
+// restoreOrders puts back the orders of this boot. Called before anything runs.
+func (h *hub) restoreOrders(s runState) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for name, o := range s.Orders {
+		if n := h.nodes[name]; n != nil {
+			n.order, n.orderOf = policy.Order{Kind: o.Kind, By: o.By, Until: o.Until}, o.Of
+		}
+	}
+}
+
+// loadLimit is how long a start waits for a state file: a hanging disk must not
+// keep the UPS from being watched.
+const loadLimit = time.Second
+
+// loadRunState reads what an earlier run on this boot left; anything else is
+// nothing, and said.
+func loadRunState(path, boot string, log *slog.Logger) runState {
+	type result struct {
+		s   runState
+		err error
+	}
+	done := make(chan result, 1)
+	go func() {
+		var r result
+		r.err = journal.Load(path, &r.s)
+		done <- r
+	}()
+	t := time.NewTimer(loadLimit)
+	defer t.Stop()
+	select {
+	case r := <-done:
+		switch {
+		case errors.Is(r.err, fs.ErrNotExist):
+		case r.err != nil:
+			log.Warn("cannot read the state of an earlier run; beginning anew", "path", path, "err", r.err)
+		case r.s.Boot == boot:
+			return r.s
+		}
+	case <-t.C:
+		log.Error("the disk does not answer; beginning without the state of an earlier run", "path", path)
+	}
+	return runState{}
+}

@@ -1,0 +1,88 @@
+package master
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/durationpb"
+
+	"github.com/lastwatt/lastwatt/api"
+	upsv1 "github.com/lastwatt/lastwatt/api/ups/v1"
+	"github.com/lastwatt/lastwatt/pkg/policy"
+	"github.com/lastwatt/lastwatt/pkg/power"
+)
+
+// upsStates returns every UPS for the wire, as of now. h.mu is held.
+func (h *hub) upsStates(now power.Uptime) []*upsv1.UpsState {
+	var out []*upsv1.UpsState
+	for _, u := range h.ups {
+		p := api.FromState(u.name, u.state, now)
+		p.Cable, p.Lines = u.cable, u.lines
+		out = append(out, p)
+	}
+	return out
+}
+
+// response returns all that an attached node needs to know, as of now.
+func (h *hub) response(s *session, master string, tempo time.Duration) *upsv1.AttachResponse {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	now := h.now()
+	return &upsv1.AttachResponse{
+		Master:    master,
+		Ups:       h.upsStates(now),
+		Order:     api.FromOrder(h.order(h.nodes[s.node]), now),
+		Heartbeat: durationpb.New(tempo),
+	}
+}
+
+// status fills st with everything the hub knows, as of now.
+func (h *hub) status(st *upsv1.MasterStatus) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	now := h.now()
+	st.Ups = h.upsStates(now)
+	for _, u := range h.ups {
+		st.Problems = append(st.Problems, api.FromProblems("ups/"+u.name, u.problems)...)
+	}
+	for _, name := range slices.Sorted(maps.Keys(h.nodes)) {
+		n := h.nodes[name]
+		ns := &upsv1.NodeStatus{Name: n.name, Role: n.role, Link: api.FromLink(n.link), IsMasterHost: n.host, Report: &upsv1.NodeReport{}}
+		if n.report != nil {
+			ns.Report = proto.CloneOf(n.report)
+		}
+		if n.ever {
+			quiet := max(0, now.Sub(n.heard))
+			if !n.host {
+				ns.LastHeard = durationpb.New(quiet)
+			}
+			api.AgeReport(ns.Report, quiet)
+		}
+		st.Nodes = append(st.Nodes, ns)
+		st.Problems = append(st.Problems, ns.Report.GetProblems()...)
+		st.Problems = append(st.Problems, api.FromProblems("node/"+name, nodeProblems(n, now))...)
+	}
+}
+
+// nodeProblems returns what the master itself has to say of a node.
+func nodeProblems(n *nodeRecord, now power.Uptime) []policy.Problem {
+	switch {
+	case n.host || n.link == power.LinkUp || n.link == power.LinkAway:
+		return nil
+	case !n.ever:
+		return []policy.Problem{{Name: "node-lost", Text: "it has not attached since this master started; start upsagent there"}}
+	default:
+		return []policy.Problem{{Name: "node-lost", Text: fmt.Sprintf(
+			"it was last heard %s ago; if it is running it hears of no power failure: look at upsagent and the network there",
+			now.Sub(n.heard).Round(time.Second))}}
+	}
+}
+
+// phaseName returns a phase from the wire as people know it.
+func phaseName(p upsv1.Phase) string {
+	return strings.TrimPrefix(p.String(), "PHASE_")
+}

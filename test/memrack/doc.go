@@ -1,0 +1,7 @@
+// Package memrack is a rack in memory: the real master's and agents' code and real
+// gRPC over TLS, on a network that lives in this process and can be cut, inside a
+// testing/synctest bubble where hours pass in milliseconds.
+//
+// A [Network] is safe for concurrent use. Nothing here touches the real network;
+// files lie in the test's temporary folder.
+package memrack
