@@ -18,6 +18,7 @@ var advice = [...]struct{ words, text string }{
 	{"after inline table key-value", `two keys without a comma; write a comma between the keys of { }, or the missing }`},
 	{"close array table name", `the table's name is not closed; write [[NAME]]`},
 	{"close table name", `the table's name is not closed; write [NAME]`},
+	{"cannot have new lines", `the text is not closed; write the missing quote`},
 	{"unterminated", `the text is not closed; write the missing quote`},
 	{"not terminated", `the text is not closed; write the missing quotes`},
 	{"string", `the text holds what it may not; write it as "TEXT", with \\ for a backslash`},

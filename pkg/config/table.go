@@ -20,6 +20,7 @@ type Table struct {
 	known  []string          // every key that was asked for
 	absent map[string]*Table // tables that were asked for and are not there
 	opened map[string][]*Table
+	view   bool // made by Pick: what it doesn't have, doesn't belong here either
 }
 
 // table makes the Table for a node.
@@ -68,7 +69,9 @@ func (t *Table) Pick(keys ...string) *Table {
 			view.add(n)
 		}
 	}
-	return newTable(t.doc, view, t.path)
+	out := newTable(t.doc, view, t.path)
+	out.view = true
+	return out
 }
 
 // HasTable reports whether key is in the file as a table or inline table, and
@@ -146,7 +149,7 @@ func (t *Table) String(key, def string) string {
 func (t *Table) Choice(key, def string, allowed ...string) string {
 	s := t.String(key, def)
 	if s != def && !slices.Contains(allowed, s) {
-		t.Errorf(key, "%q is not one of them; write %s", s, oneOf(allowed))
+		t.Errorf(key, "%q is not known here; write %s", s, oneOf(allowed))
 		return def
 	}
 	return s
@@ -183,7 +186,7 @@ func (t *Table) Choices(key string, def []string, allowed ...string) []string {
 	out, ok := t.Strings(key, def...), true
 	for i, s := range out {
 		if !slices.Contains(allowed, s) {
-			t.ErrorAt(key, i, "%q is not one of them; write %s", s, oneOf(allowed))
+			t.ErrorAt(key, i, "%q is not known here; write %s", s, oneOf(allowed))
 			ok = false
 		}
 	}
@@ -281,7 +284,13 @@ func (t *Table) Tables(key string) []*Table {
 // problems are placed at the parent's header.
 func (t *Table) empty(key string) *Table {
 	if t.absent[key] == nil {
-		t.absent[key] = t.doc.table(&node{name: key, at: t.node.at, asked: true}, t.join(key))
+		none := &node{name: key, at: t.node.at, asked: true}
+		if t.view {
+			t.absent[key] = newTable(t.doc, none, t.join(key))
+			t.absent[key].view = true
+		} else {
+			t.absent[key] = t.doc.table(none, t.join(key))
+		}
 	}
 	return t.absent[key]
 }
