@@ -1,0 +1,241 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"google.golang.org/grpc"
+
+	upsv1 "github.com/lastwatt/lastwatt/api/ups/v1"
+)
+
+// play is the scripted outage. Each line of it waits for what must come, or holds
+// for a while what must not change; anything else ends the demo with what was seen.
+func (d *demo) play(ctx context.Context) error {
+	step := func(title string) { d.say("── %s", title) }
+	await := func(limit time.Duration, want string, ok func(picture) bool) error {
+		return d.await(ctx, limit, want, ok)
+	}
+	return inTurn(
+		func() error {
+			step("everybody is there")
+			return await(5*time.Second, "UPS OK, three nodes idle and in touch", rackIs("OK", "IDLE", "IDLE", "IDLE"))
+		},
+		func() error { step("a blip, shorter than settle: nobody moves"); return d.blip(ctx) },
+		func() error {
+			return d.hold(ctx, 2*demoSettleFail, "nothing moves", rackIs("OK", "IDLE", "IDLE", "IDLE"))
+		},
+
+		func() error {
+			step("an outage that ends in time: everybody counts down, and stands down")
+			return d.sim(ctx, "fail")
+		},
+		func() error {
+			return await(3*time.Second, "all three count down", rackIs("FAIL", "GRACE", "GRACE", "GRACE"))
+		},
+		func() error { return d.sim(ctx, "ok") },
+		func() error {
+			return await(3*time.Second, "all three stand down", rackIs("OK", "IDLE", "IDLE", "IDLE"))
+		},
+
+		func() error {
+			step("an outage that lasts: each goes when its grace is over")
+			return d.sim(ctx, "fail")
+		},
+		func() error {
+			return await(3*time.Second, "all three count down", rackIs("FAIL", "GRACE", "GRACE", "GRACE"))
+		},
+		func() error {
+			return await(6*time.Second, "web1 goes first, after 3 s", wentAfter(3, rackIs("FAIL", "DONE", "GRACE", "GRACE")))
+		},
+		func() error {
+			return await(6*time.Second, "then db1, after 5 s", wentAfter(5, rackIs("FAIL", "DONE", "DONE", "GRACE")))
+		},
+
+		func() error {
+			step("the battery is nearly empty: nas1 does not wait its 10 minutes")
+			return d.sim(ctx, "batlow")
+		},
+		func() error {
+			return await(3*time.Second, "everybody is down", rackIs("BATLOW", "DONE", "DONE", "DONE"))
+		},
+
+		func() error { step("power returns (these only pretended to be off)"); return d.sim(ctx, "ok") },
+		func() error { return await(3*time.Second, "all is well again", rackIs("OK", "IDLE", "IDLE", "IDLE")) },
+	)
+}
+
+func inTurn(steps ...func() error) error {
+	for _, s := range steps {
+		if err := s(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// rackIs reports whether the UPS and the nodes, in the order of demoNodes, are as
+// named.
+func rackIs(ups string, phases ...string) func(picture) bool {
+	return func(p picture) bool {
+		if len(p.Masters) != 1 || len(p.Masters[0].UPS) != 1 || p.Masters[0].UPS[0].State != ups {
+			return false
+		}
+		for i, want := range phases {
+			at := slices.IndexFunc(p.Nodes, func(n nodePicture) bool { return n.Name == demoNodes[i].name })
+			if at < 0 || p.Nodes[at].Phase != want || p.Nodes[at].Link != "up" {
+				return false
+			}
+		}
+		return true
+	}
+}
+
+// wentAfter adds that the outage is at least that old: nobody goes early. The age
+// counts from the line's first FAIL, as grace does.
+func wentAfter(seconds float64, ok func(picture) bool) func(picture) bool {
+	return func(p picture) bool {
+		if !ok(p) {
+			return false
+		}
+		age := p.Masters[0].UPS[0].OutAge
+		return age != nil && *age >= seconds
+	}
+}
+
+// blip fails the power for less than settle. On a machine so busy that it took
+// longer it was none, and is tried again.
+func (d *demo) blip(ctx context.Context) error {
+	for range 3 {
+		failed := time.Now()
+		if err := d.sim(ctx, "fail"); err != nil {
+			return err
+		}
+		if err := d.sim(ctx, "ok"); err != nil {
+			return err
+		}
+		if time.Since(failed) < demoSettleFail {
+			return nil
+		}
+		if err := d.await(ctx, 3*time.Second, "all three stand down", rackIs("OK", "IDLE", "IDLE", "IDLE")); err != nil {
+			return err
+		}
+	}
+	return errors.New("this machine is too busy for a blip of half a second")
+}
+
+// seen is what Watch said, one after the other, or how it ended.
+type seen struct {
+	p   picture
+	err error
+}
+
+// receive hands on what the watch says until it ends.
+func (d *demo) receive(watch grpc.ServerStreamingClient[upsv1.WatchResponse]) {
+	for {
+		resp, err := watch.Recv()
+		s := seen{err: err}
+		if err == nil {
+			s.p.addMaster(resp.GetStatus())
+		}
+		select {
+		case d.feed <- s:
+		case <-watch.Context().Done():
+			return
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+// next returns the next picture, after telling what changed. With nothing new
+// before the timer: ok is false and the picture the last one.
+func (d *demo) next(ctx context.Context, timer <-chan time.Time) (ok bool, err error) {
+	select {
+	case s := <-d.feed:
+		if s.err != nil {
+			return false, refused("watch the rack", s.err)
+		}
+		d.last = s.p
+		d.tell(s.p)
+		return true, nil
+	case <-timer:
+		return false, nil
+	case <-ctx.Done():
+		return false, errors.New("stopped")
+	}
+}
+
+// await waits until the rack is as wanted.
+func (d *demo) await(ctx context.Context, limit time.Duration, want string, is func(picture) bool) error {
+	timer := time.NewTimer(limit)
+	defer timer.Stop()
+	for !is(d.last) {
+		if ok, err := d.next(ctx, timer.C); err != nil {
+			return d.expected(want, limit, err)
+		} else if !ok {
+			return d.expected(want, limit, nil)
+		}
+	}
+	d.say("✓ %s", want)
+	return nil
+}
+
+// hold makes sure that the rack stays as wanted for a while.
+func (d *demo) hold(ctx context.Context, long time.Duration, want string, is func(picture) bool) error {
+	timer := time.NewTimer(long)
+	defer timer.Stop()
+	for {
+		if !is(d.last) {
+			return d.expected(want, long, nil)
+		}
+		ok, err := d.next(ctx, timer.C)
+		if err != nil {
+			return d.expected(want, long, err)
+		}
+		if !ok {
+			d.say("✓ %s", want)
+			return nil
+		}
+	}
+}
+
+// expected is the error of a step: what should have been and what was.
+func (d *demo) expected(want string, within time.Duration, err error) error {
+	var saw strings.Builder
+	d.last.print(&saw, false)
+	if err != nil {
+		return fmt.Errorf("expected within %s: %s; got: %w; last seen:\n%s", within, want, err, saw.String())
+	}
+	return fmt.Errorf("expected within %s: %s; seen:\n%s", within, want, saw.String())
+}
+
+// tell writes what changed of the UPS and the phases into the timeline.
+func (d *demo) tell(p picture) {
+	for _, m := range p.Masters {
+		for _, u := range m.UPS {
+			d.tellOne("ups "+u.Name, u.State, "")
+		}
+	}
+	for _, n := range p.Nodes {
+		more := ""
+		if n.Deadline != nil && n.Phase == "GRACE" {
+			more = ", goes in " + countdown(n.Deadline)
+		}
+		d.tellOne(n.Name, n.Phase, more)
+	}
+}
+
+func (d *demo) tellOne(what, is, more string) {
+	if was := d.told[what]; was != is {
+		d.told[what] = is
+		if was != "" {
+			d.say("   %-9s %s → %s%s", what, was, is, more)
+		}
+	}
+}

@@ -1,0 +1,188 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"net"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/durationpb"
+
+	upsv1 "github.com/lastwatt/lastwatt/api/ups/v1"
+)
+
+// fake is a daemon on a unix socket that answers what it was given and notes what
+// it was asked. What it has no answer for is unimplemented, as with an agent.
+type fake struct {
+	upsv1.UnimplementedPowerServiceServer
+	upsv1.UnimplementedNodeServiceServer
+	upsv1.UnimplementedControlServiceServer
+
+	status []*upsv1.GetStatusResponse // one after the other, the last for ever
+	node   *upsv1.GetNodeStatusResponse
+	events []*upsv1.StreamEventsResponse
+	acts   bool  // whether it is a master, which takes orders
+	refuse error // of every order
+	asked  chan string
+}
+
+func (f *fake) GetStatus(context.Context, *upsv1.GetStatusRequest) (*upsv1.GetStatusResponse, error) {
+	if len(f.status) == 0 {
+		return nil, status.Error(codes.Unimplemented, "no")
+	}
+	now := f.status[0]
+	if len(f.status) > 1 {
+		f.status = f.status[1:]
+	}
+	return now, nil
+}
+
+func (f *fake) GetNodeStatus(context.Context, *upsv1.GetNodeStatusRequest) (*upsv1.GetNodeStatusResponse, error) {
+	if f.node == nil {
+		return nil, status.Error(codes.Unimplemented, "no")
+	}
+	return f.node, nil
+}
+
+func (f *fake) act(what string) error {
+	if !f.acts {
+		return status.Error(codes.Unimplemented, "unknown service ups.v1.ControlService")
+	}
+	if f.refuse == nil {
+		f.asked <- what
+	}
+	return f.refuse
+}
+
+func (f *fake) Hold(_ context.Context, r *upsv1.HoldRequest) (*upsv1.HoldResponse, error) {
+	return &upsv1.HoldResponse{}, f.act("hold " + r.GetFor().AsDuration().String() + " " + strings.Join(r.GetNodes(), "+"))
+}
+
+func (f *fake) Release(_ context.Context, r *upsv1.ReleaseRequest) (*upsv1.ReleaseResponse, error) {
+	return &upsv1.ReleaseResponse{}, f.act("release " + strings.Join(r.GetNodes(), "+"))
+}
+
+func (f *fake) Shutdown(_ context.Context, r *upsv1.ShutdownRequest) (*upsv1.ShutdownResponse, error) {
+	return &upsv1.ShutdownResponse{}, f.act("shutdown " + strings.Join(r.GetNodes(), "+"))
+}
+
+func (f *fake) Simulate(_ context.Context, r *upsv1.SimulateRequest) (*upsv1.SimulateResponse, error) {
+	return &upsv1.SimulateResponse{Ups: "main"}, f.act("sim " + r.GetUps() + " " + r.GetStatus().String())
+}
+
+func (f *fake) CreateToken(_ context.Context, r *upsv1.CreateTokenRequest) (*upsv1.CreateTokenResponse, error) {
+	return &upsv1.CreateTokenResponse{Token: "LW-SECRET", Ttl: r.GetTtl()}, f.act("token " + r.GetRole().String() + " " + r.GetTtl().AsDuration().String())
+}
+
+func (f *fake) StreamEvents(r *upsv1.StreamEventsRequest, s grpc.ServerStreamingServer[upsv1.StreamEventsResponse]) error {
+	if err := f.act("events"); err != nil {
+		return err
+	}
+	for _, e := range f.events {
+		if err := s.Send(e); err != nil {
+			return err
+		}
+	}
+	if r.GetFollow() {
+		<-s.Context().Done()
+	}
+	return nil
+}
+
+// serve puts f on a socket.
+func (f *fake) serve(t *testing.T) (path string) {
+	t.Helper()
+	path = filepath.Join(t.TempDir(), "s")
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.asked = make(chan string, 16)
+	srv := grpc.NewServer()
+	upsv1.RegisterPowerServiceServer(srv, f)
+	upsv1.RegisterNodeServiceServer(srv, f)
+	upsv1.RegisterControlServiceServer(srv, f)
+	ended := make(chan struct{})
+	go func() { _ = srv.Serve(l); close(ended) }()
+	t.Cleanup(func() { srv.Stop(); <-ended })
+	return path
+}
+
+// result is everything that a run of upsctl left behind.
+type result struct {
+	Code     int
+	Out, Err string
+}
+
+// testCLI is upsctl far from any terminal, environment and daemon.
+func testCLI(in string) (*cli, *bytes.Buffer, *bytes.Buffer) {
+	var out, errs bytes.Buffer
+	return &cli{
+		in: strings.NewReader(in), out: &out, err: &errs,
+		env:     func(string) string { return "" },
+		now:     func() time.Time { return time.Date(2026, 1, 2, 15, 4, 5, 0, time.UTC) },
+		sockets: []string{"/nowhere/master.sock", "/nowhere/agent.sock"},
+		exe:     func() (string, error) { return "/nowhere/upsctl", nil },
+		raw:     func() (func(), error) { return nil, errors.New("no terminal") },
+	}, &out, &errs
+}
+
+// run runs one command line, with change applied first.
+func run(t *testing.T, change func(*cli), args ...string) result {
+	t.Helper()
+	c, out, errs := testCLI("")
+	if change != nil {
+		change(c)
+	}
+	code := c.run(t.Context(), args)
+	return result{code, out.String(), errs.String()}
+}
+
+func dur(d time.Duration) *durationpb.Duration { return durationpb.New(d) }
+
+// wellRack is a rack on which all is well.
+func wellRack() *upsv1.MasterStatus {
+	return &upsv1.MasterStatus{
+		Name: "rack1", Address: "192.0.2.1:8493", Version: "v1",
+		Ups: []*upsv1.UpsState{{
+			Name: "main", Status: upsv1.Status_STATUS_OK, Last: upsv1.Status_STATUS_OK, Age: dur(12300 * time.Millisecond),
+			Cable: "liebert-powersure", Lines: []string{"DTR", "DCD"}, HasLow: true,
+		}},
+		Nodes: []*upsv1.NodeStatus{{
+			Name: "web1", Role: "compute", Link: upsv1.Link_LINK_UP, LastHeard: dur(time.Second),
+			Report: &upsv1.NodeReport{
+				Phase: upsv1.Phase_PHASE_IDLE, Status: upsv1.Status_STATUS_OK, Grace: dur(5 * time.Minute),
+				StopTime: dur(2 * time.Minute), Feeds: []string{"rack1/main"},
+			},
+		}},
+	}
+}
+
+// darkRack is the same in an outage, with everything that can be said of a node.
+func darkRack() *upsv1.MasterStatus {
+	m := wellRack()
+	u := m.Ups[0]
+	u.Status, u.Last, u.Age, u.Lines = upsv1.Status_STATUS_FAIL, upsv1.Status_STATUS_FAIL, dur(48*time.Second), []string{"DTR", "CTS", "DCD"}
+	u.Outage, u.OutageAge = "b-48", dur(48*time.Second)
+	r := m.Nodes[0].Report
+	r.Phase, r.Status, r.Deadline = upsv1.Phase_PHASE_GRACE, upsv1.Status_STATUS_FAIL, dur(4*time.Minute+12*time.Second)
+	m.Nodes = append(m.Nodes,
+		&upsv1.NodeStatus{Name: "db1", Role: "database", Link: upsv1.Link_LINK_LOST, LastHeard: dur(90 * time.Second), Report: &upsv1.NodeReport{
+			Phase: upsv1.Phase_PHASE_HELD, Status: upsv1.Status_STATUS_FAIL, HeldBy: "root", Deadline: dur(25 * time.Minute)}},
+		&upsv1.NodeStatus{Name: "nas1", Role: "storage", Link: upsv1.Link_LINK_OFF, Report: &upsv1.NodeReport{
+			Phase: upsv1.Phase_PHASE_WAITING, Status: upsv1.Status_STATUS_BATLOW, WaitingOn: []string{"web1"}, WaitingCount: 2}},
+	)
+	m.Problems = []*upsv1.Problem{{On: "node/db1", Name: "node-lost", Text: "it was last heard 1m30s ago; look at upsagent and the network there, for it hears of no power failure"}}
+	return m
+}
+
+func answer(ms ...*upsv1.MasterStatus) []*upsv1.GetStatusResponse {
+	return []*upsv1.GetStatusResponse{{Masters: ms}}
+}

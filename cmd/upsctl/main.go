@@ -1,0 +1,46 @@
+// Command upsctl asks and steers the daemons of a rack: status, tokens, holds,
+// events, the catalogue of cables, and a demonstration that needs no hardware.
+//
+// Each verb is one file. A verb gets everything that it may touch by [cli]; only
+// main knows the real terminal, environment and exit.
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"golang.org/x/term"
+)
+
+// version is written by the linker (Makefile).
+var version = "dev"
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	c := &cli{
+		in: os.Stdin, out: os.Stdout, err: os.Stderr,
+		inTTY:   term.IsTerminal(int(os.Stdin.Fd())),
+		outTTY:  term.IsTerminal(int(os.Stdout.Fd())),
+		env:     os.Getenv,
+		now:     time.Now,
+		sockets: []string{"/run/lastwatt/master/master.sock", "/run/lastwatt/agent/agent.sock"},
+		exe:     os.Executable,
+		raw:     rawTerminal,
+	}
+	code := c.run(ctx, os.Args[1:])
+	stop()
+	os.Exit(code)
+}
+
+// rawTerminal makes the keyboard give each key at once and returns how to undo it.
+func rawTerminal() (restore func(), err error) {
+	fd := int(os.Stdin.Fd())
+	old, err := term.MakeRaw(fd)
+	if err != nil {
+		return nil, err
+	}
+	return func() { _ = term.Restore(fd, old) }, nil
+}

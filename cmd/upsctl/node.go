@@ -1,0 +1,41 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+func (c *cli) nodeCmd() *cobra.Command {
+	list := &cobra.Command{
+		Use: "list", Short: "the nodes on the roster, and their contact",
+		Args: arguments(0, 0),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			p, err := c.look(cmd.Context())
+			if err != nil {
+				return err
+			}
+			if c.json {
+				return writeJSON(c.out, p.Nodes, "  ")
+			}
+			if len(p.Nodes) == 0 {
+				fmt.Fprintln(c.err, "no node has joined; make a token for one with 'upsctl token create'")
+				return nil
+			}
+			t := table{}
+			t.addText("NODE", "ROLE", "LINK", "HEARD", "FEEDS")
+			for _, n := range p.Nodes {
+				heard := "-"
+				if n.LastHeard != nil {
+					heard = span(toDuration(*n.LastHeard))
+				}
+				t.add(cell{text: n.Name}, cell{text: n.Role}, cell{n.Link, linkPaint(n.Link)},
+					cell{text: heard}, cell{text: strings.Join(n.Feeds, " ")})
+			}
+			t.write(c.out, c.colour())
+			return nil
+		},
+	}
+	return group("node", "the rack's nodes", list)
+}

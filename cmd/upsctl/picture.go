@@ -1,0 +1,207 @@
+package main
+
+import (
+	"context"
+	"slices"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/durationpb"
+
+	"github.com/lastwatt/lastwatt/api"
+	upsv1 "github.com/lastwatt/lastwatt/api/ups/v1"
+)
+
+// picture is what one question found out: the form of `status --json`.
+type picture struct {
+	Masters  []masterPicture  `json:"masters"`
+	Nodes    []nodePicture    `json:"nodes"`
+	Problems []problemPicture `json:"problems"`
+}
+
+type masterPicture struct {
+	Name      string       `json:"name"`
+	Address   string       `json:"address"`
+	Reachable bool         `json:"reachable"`
+	Error     string       `json:"error,omitempty"`
+	Version   string       `json:"version,omitempty"`
+	UPS       []upsPicture `json:"ups"`
+}
+
+type upsPicture struct {
+	Name    string   `json:"name"`
+	State   string   `json:"state"`
+	Age     float64  `json:"age_seconds"`
+	Outage  string   `json:"outage"`
+	OutAge  *float64 `json:"outage_age_seconds"`
+	Debt    float64  `json:"debt_seconds"`
+	Runtime *float64 `json:"runtime_seconds"`
+	HasLow  bool     `json:"has_low"`
+	Cable   string   `json:"cable"`
+	Lines   []string `json:"lines"`
+	Weak    bool     `json:"weak_battery"`
+	Drill   bool     `json:"drill"`
+	Sim     bool     `json:"sim"`
+	Reason  string   `json:"reason,omitempty"`
+}
+
+type nodePicture struct {
+	Name         string   `json:"name"`
+	Role         string   `json:"role"`
+	Phase        string   `json:"phase"`
+	State        string   `json:"state"`
+	Deadline     *float64 `json:"deadline_seconds"`
+	Grace        float64  `json:"grace_seconds"`
+	Link         string   `json:"link"`
+	LastHeard    *float64 `json:"last_heard_seconds"`
+	WaitingOn    []string `json:"waiting_on"`
+	WaitingCount uint32   `json:"waiting_count"`
+	HeldBy       string   `json:"held_by,omitempty"`
+	Feeds        []string `json:"feeds"`
+	StopTime     float64  `json:"stop_time_seconds"`
+	MasterHost   bool     `json:"master_host"`
+}
+
+type problemPicture struct {
+	On   string `json:"on"`
+	Name string `json:"name"`
+	Text string `json:"text"`
+}
+
+// look asks for everything: the master, or through an agent all of its masters;
+// of those that don't answer, what this node last heard.
+func look(ctx context.Context, conn *grpc.ClientConn) (picture, error) {
+	p := picture{Masters: []masterPicture{}, Nodes: []nodePicture{}, Problems: []problemPicture{}}
+	resp, err := upsv1.NewPowerServiceClient(conn).GetStatus(ctx, &upsv1.GetStatusRequest{})
+	if err != nil && status.Code(err) != codes.Unimplemented {
+		return p, err
+	}
+	for _, m := range resp.GetMasters() {
+		p.addMaster(m)
+	}
+	for _, u := range resp.GetUnreachable() {
+		p.Masters = append(p.Masters, masterPicture{
+			Name: u.GetName(), Address: u.GetAddress(), Error: u.GetError(), UPS: []upsPicture{},
+		})
+	}
+	if err == nil && len(resp.GetUnreachable()) == 0 && len(resp.GetMasters()) > 0 {
+		return p, nil
+	}
+	// Not everything came from a master: then this node can say the rest.
+	self, err := upsv1.NewNodeServiceClient(conn).GetNodeStatus(ctx, &upsv1.GetNodeStatusRequest{})
+	if err != nil {
+		return p, err
+	}
+	p.addSelf(self)
+	return p, nil
+}
+
+func (p *picture) addMaster(m *upsv1.MasterStatus) {
+	p.Masters = append(p.Masters, masterPicture{
+		Name: m.GetName(), Address: m.GetAddress(), Reachable: true, Version: m.GetVersion(), UPS: upsPictures(m.GetUps()),
+	})
+	for _, n := range m.GetNodes() {
+		p.addNode(n)
+	}
+	p.addProblems(m.GetProblems())
+}
+
+// addSelf adds what a node knows: itself, and the UPSes of masters that can't be
+// asked as it last heard them.
+func (p *picture) addSelf(self *upsv1.GetNodeStatusResponse) {
+	p.addNode(self.GetNode())
+	p.addProblems(self.GetNode().GetReport().GetProblems())
+	for _, m := range self.GetMasters() {
+		i := slices.IndexFunc(p.Masters, func(have masterPicture) bool {
+			return have.Name != "" && have.Name == m.GetName() || have.Name == "" && have.Address == m.GetAddress()
+		})
+		if i < 0 {
+			p.Masters = append(p.Masters, masterPicture{Name: m.GetName(), Address: m.GetAddress(), Error: "not asked"})
+			i = len(p.Masters) - 1
+		}
+		if !p.Masters[i].Reachable {
+			p.Masters[i].UPS = upsPictures(m.GetUps())
+		}
+	}
+}
+
+func (p *picture) addNode(n *upsv1.NodeStatus) {
+	if n == nil || slices.ContainsFunc(p.Nodes, func(have nodePicture) bool { return have.Name == n.GetName() }) {
+		return // it lives on two masters
+	}
+	r := n.GetReport()
+	p.Nodes = append(p.Nodes, nodePicture{
+		Name: n.GetName(), Role: n.GetRole(),
+		Phase: api.ToPhase(r.GetPhase()).String(), State: api.ToStatus(r.GetStatus()).String(),
+		Deadline: seconds(r.GetDeadline()), Grace: r.GetGrace().AsDuration().Seconds(),
+		Link: linkName(n.GetLink()), LastHeard: seconds(n.GetLastHeard()),
+		WaitingOn: notNil(r.GetWaitingOn()), WaitingCount: r.GetWaitingCount(), HeldBy: r.GetHeldBy(),
+		Feeds: notNil(r.GetFeeds()), StopTime: r.GetStopTime().AsDuration().Seconds(), MasterHost: n.GetIsMasterHost(),
+	})
+}
+
+func (p *picture) addProblems(ps []*upsv1.Problem) {
+	for _, one := range ps {
+		add := problemPicture{On: one.GetOn(), Name: one.GetName(), Text: one.GetText()}
+		if !slices.Contains(p.Problems, add) {
+			p.Problems = append(p.Problems, add)
+		}
+	}
+}
+
+func upsPictures(states []*upsv1.UpsState) []upsPicture {
+	out := []upsPicture{}
+	for _, u := range states {
+		out = append(out, upsPicture{
+			Name: u.GetName(), State: api.ToStatus(u.GetStatus()).String(), Age: u.GetAge().AsDuration().Seconds(),
+			Outage: u.GetOutage(), OutAge: seconds(u.GetOutageAge()), Debt: u.GetDebt().AsDuration().Seconds(),
+			Runtime: seconds(u.GetRuntime()), HasLow: u.GetHasLow(), Cable: u.GetCable(), Lines: notNil(u.GetLines()),
+			Weak: u.GetWeakBattery(), Drill: u.GetDrill(), Sim: u.GetSim(), Reason: u.GetReason(),
+		})
+	}
+	return out
+}
+
+// attention reports whether somebody should look.
+func (p picture) attention() bool {
+	if len(p.Problems) > 0 || len(p.Masters) == 0 {
+		return true
+	}
+	for _, m := range p.Masters {
+		if !m.Reachable || slices.ContainsFunc(m.UPS, func(u upsPicture) bool { return u.State != "OK" }) {
+			return true
+		}
+	}
+	return slices.ContainsFunc(p.Nodes, func(n nodePicture) bool { return n.Phase != "IDLE" || n.Link == "lost" })
+}
+
+// linkName returns a contact as the contract names it. A node on the roster that
+// was never heard is as lost as one that fell silent.
+func linkName(l upsv1.Link) string {
+	switch l {
+	case upsv1.Link_LINK_UP:
+		return "up"
+	case upsv1.Link_LINK_OFF:
+		return "off"
+	default:
+		return "lost"
+	}
+}
+
+// seconds returns d as a number, nil if it was not said.
+func seconds(d *durationpb.Duration) *float64 {
+	if d == nil {
+		return nil
+	}
+	s := d.AsDuration().Seconds()
+	return &s
+}
+
+// notNil makes an empty list [] and not null for programs.
+func notNil(s []string) []string {
+	if s == nil {
+		return []string{}
+	}
+	return s
+}

@@ -1,0 +1,268 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"github.com/google/go-cmp/cmp"
+
+	upsv1 "github.com/lastwatt/lastwatt/api/ups/v1"
+)
+
+const wellText = `master rack1 at 192.0.2.1:8493
+UPS   STATE  FOR  LINES    CABLE
+main  OK     12s  DTR DCD  liebert-powersure
+
+NODE  ROLE     PHASE  STATE  COUNTDOWN  LINK  PROBLEM
+web1  compute  IDLE   OK     -          up
+`
+
+const darkText = `master rack1 at 192.0.2.1:8493
+UPS   STATE  FOR  LINES        CABLE
+main  FAIL   48s  DTR CTS DCD  liebert-powersure
+
+NODE  ROLE      PHASE    STATE   COUNTDOWN  LINK  PROBLEM
+web1  compute   GRACE    FAIL    4m12s      up
+db1   database  HELD     FAIL    25m        lost  held by root, node-lost
+nas1  storage   WAITING  BATLOW  -          off   waits for 2
+
+node/db1: node-lost: it was last heard 1m30s ago; look at upsagent and the
+  network there, for it hears of no power failure
+`
+
+// deadMaster is what an agent says when its master is gone.
+func deadMaster() *fake {
+	m := darkRack()
+	return &fake{
+		status: []*upsv1.GetStatusResponse{{Unreachable: []*upsv1.UnreachableMaster{{Name: "rack1", Address: "192.0.2.1:8493", Error: "connection refused"}}}},
+		node: &upsv1.GetNodeStatusResponse{Node: m.Nodes[0], Masters: []*upsv1.NodeMaster{
+			{Name: "rack1", Address: "192.0.2.1:8493", Link: upsv1.Link_LINK_LOST, Ups: m.Ups},
+		}},
+	}
+}
+
+func TestStatus(t *testing.T) {
+	attention := func(change func(*upsv1.MasterStatus)) *fake {
+		m := wellRack()
+		change(m)
+		return &fake{status: answer(m)}
+	}
+	for _, tt := range []struct {
+		name string
+		f    *fake
+		want result
+	}{
+		{"all is well", &fake{status: answer(wellRack())}, result{0, wellText, ""}},
+		{"outage", &fake{status: answer(darkRack())}, result{3, darkText, ""}},
+		{"master dead", deadMaster(), result{3, `master rack1 at 192.0.2.1:8493 cannot be asked: connection refused
+UPS   STATE  FOR  LINES        CABLE
+main  FAIL   48s  DTR CTS DCD  liebert-powersure  last heard
+
+NODE  ROLE     PHASE  STATE  COUNTDOWN  LINK  PROBLEM
+web1  compute  GRACE  FAIL   4m12s      up
+`, ""}},
+		{"joined nothing", &fake{status: []*upsv1.GetStatusResponse{{}}, node: &upsv1.GetNodeStatusResponse{Node: wellRack().Nodes[0]}}, result{3, `no master is known here
+
+NODE  ROLE     PHASE  STATE  COUNTDOWN  LINK  PROBLEM
+web1  compute  IDLE   OK     -          up
+`, ""}},
+		{"blind", attention(func(m *upsv1.MasterStatus) {
+			m.Nodes = nil
+			m.Ups[0].Status, m.Ups[0].Reason, m.Ups[0].Lines = upsv1.Status_STATUS_UNSPECIFIED, "cannot open /dev/ttyS0\x07: no such file", nil
+		}), result{3, `master rack1 at 192.0.2.1:8493
+UPS   STATE    FOR  LINES  CABLE
+main  UNKNOWN  12s         liebert-powersure
+main: cannot open /dev/ttyS0?: no such file
+`, ""}},
+		{"hostile names", attention(func(m *upsv1.MasterStatus) {
+			m.Name, m.Ups[0].Name, m.Nodes[0].Name = "r\x1b]0;x\x07", "m\u202eniam", strings.Repeat("long", 16)
+			m.Nodes[0].Role = "a\nb"
+		}), result{0, `master r?]0;x? at 192.0.2.1:8493
+UPS     STATE  FOR  LINES    CABLE
+m?niam  OK     12s  DTR DCD  liebert-powersure
+
+NODE                                ROLE  PHASE  STATE  COUNTDOWN  LINK  PROBLEM
+longlonglonglonglonglonglonglongl…  a?b   IDLE   OK     -          up
+`, ""}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			got := run(t, nil, "--socket", tt.f.serve(t), "status", "--all")
+			if diff := cmp.Diff(tt.want, got); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+			for l := range strings.Lines(got.Out) {
+				if n := utf8.RuneCountInString(strings.TrimSuffix(l, "\n")); n > 80 {
+					t.Errorf("%d characters: %s", n, l)
+				}
+			}
+		})
+	}
+}
+
+// TestStatusExit: each thing that should make somebody look does, alone.
+func TestStatusExit(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		change func(*upsv1.MasterStatus)
+		want   int
+	}{
+		{"all is well", func(*upsv1.MasterStatus) {}, exitWell},
+		{"on battery", func(m *upsv1.MasterStatus) { m.Ups[0].Status = upsv1.Status_STATUS_FAIL }, exitAttention},
+		{"battery low", func(m *upsv1.MasterStatus) { m.Ups[0].Status = upsv1.Status_STATUS_BATLOW }, exitAttention},
+		{"blind", func(m *upsv1.MasterStatus) { m.Ups[0].Status = upsv1.Status_STATUS_UNSPECIFIED }, exitAttention},
+		{"a status of the future", func(m *upsv1.MasterStatus) { m.Ups[0].Status = 99 }, exitAttention},
+		{"a problem", func(m *upsv1.MasterStatus) { m.Problems = []*upsv1.Problem{{On: "ups/main", Name: "x"}} }, exitAttention},
+		{"held", func(m *upsv1.MasterStatus) { m.Nodes[0].Report.Phase = upsv1.Phase_PHASE_HELD }, exitAttention},
+		{"never reported", func(m *upsv1.MasterStatus) { m.Nodes[0].Report = nil }, exitAttention},
+		{"lost", func(m *upsv1.MasterStatus) { m.Nodes[0].Link = upsv1.Link_LINK_LOST }, exitAttention},
+		{"never seen", func(m *upsv1.MasterStatus) { m.Nodes[0].Link = upsv1.Link_LINK_UNSPECIFIED }, exitAttention},
+		{"said that it goes", func(m *upsv1.MasterStatus) { m.Nodes[0].Link = upsv1.Link_LINK_OFF }, exitWell},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			m := wellRack()
+			tt.change(m)
+			if got := run(t, nil, "--socket", (&fake{status: answer(m)}).serve(t), "status"); got.Code != tt.want {
+				t.Errorf("exit status %d, want %d\n%s", got.Code, tt.want, got.Out)
+			}
+		})
+	}
+}
+
+// TestStatusJSON holds the keys of the contract (and those that were added).
+func TestStatusJSON(t *testing.T) {
+	m := darkRack()
+	m.Nodes = m.Nodes[:2]
+	m.Ups[0].Runtime, m.Ups[0].Debt = dur(20*time.Minute), dur(90*time.Second)
+	got := run(t, nil, "--socket", (&fake{status: answer(m)}).serve(t), "status", "--all", "--json")
+	var have any
+	if err := json.Unmarshal([]byte(got.Out), &have); err != nil || got.Code != exitAttention {
+		t.Fatalf("%v: %+v", err, got)
+	}
+	var want any
+	if err := json.Unmarshal([]byte(`{"masters":[{"name":"rack1","address":"192.0.2.1:8493","reachable":true,"version":"v1",
+		"ups":[{"name":"main","state":"FAIL","age_seconds":48,"outage":"b-48","outage_age_seconds":48,"debt_seconds":90,"runtime_seconds":1200,
+			"has_low":true,"cable":"liebert-powersure","lines":["DTR","CTS","DCD"],"weak_battery":false,"drill":false,"sim":false}]}],
+		"nodes":[
+			{"name":"web1","role":"compute","phase":"GRACE","state":"FAIL","deadline_seconds":252,"grace_seconds":300,"link":"up","last_heard_seconds":1,
+			"waiting_on":[],"waiting_count":0,"feeds":["rack1/main"],"stop_time_seconds":120,"master_host":false},
+			{"name":"db1","role":"database","phase":"HELD","state":"FAIL","deadline_seconds":1500,"grace_seconds":0,"link":"lost","last_heard_seconds":90,
+			"waiting_on":[],"waiting_count":0,"held_by":"root","feeds":[],"stop_time_seconds":0,"master_host":false}],
+		"problems":[{"on":"node/db1","name":"node-lost","text":"it was last heard 1m30s ago; look at upsagent and the network there, for it hears of no power failure"}]}`), &want); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, have); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// TestJSONIsHarmless: it says everything exactly, and nothing that a terminal or a
+// reader could take for something else.
+func TestJSONIsHarmless(t *testing.T) {
+	const hostile = "a\x1b\u009b\u202e\x7f\U000e0001<é>"
+	var b strings.Builder
+	if err := writeJSON(&b, hostile, ""); err != nil {
+		t.Fatal(err)
+	}
+	if want := `"a\u001b\u009b\u202e\u007f\udb40\udc01<é>"` + "\n"; b.String() != want {
+		t.Errorf("got %s, want %s", b.String(), want)
+	}
+	var back string
+	if err := json.Unmarshal([]byte(b.String()), &back); err != nil || back != hostile {
+		t.Errorf("read back %q, %v", back, err)
+	}
+}
+
+// TestStatusEmptyJSON: lists are lists, never null.
+func TestStatusEmptyJSON(t *testing.T) {
+	got := run(t, nil, "--socket", (&fake{status: []*upsv1.GetStatusResponse{{}}, node: &upsv1.GetNodeStatusResponse{}}).serve(t), "--json", "status")
+	want := result{exitAttention, "{\n  \"masters\": [],\n  \"nodes\": [],\n  \"problems\": []\n}\n", ""}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestColourOnlyWhereWanted(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		tty    bool
+		env    map[string]string
+		colour bool
+	}{
+		{"terminal", true, nil, true},
+		{"pipe", false, nil, false},
+		{"told not to", true, map[string]string{"NO_COLOR": "1"}, false},
+		{"told nothing", true, map[string]string{"NO_COLOR": ""}, true},
+		{"dumb", true, map[string]string{"TERM": "dumb"}, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			got := run(t, func(c *cli) {
+				c.outTTY = tt.tty
+				c.env = func(k string) string { return tt.env[k] }
+			}, "--socket", (&fake{status: answer(darkRack())}).serve(t), "status")
+			if strings.Contains(got.Out, "\x1b[33mFAIL\x1b[0m") != tt.colour {
+				t.Errorf("colour is not %v:\n%q", tt.colour, got.Out)
+			}
+			plain := strings.NewReplacer("\x1b[33m", "", "\x1b[31m", "", "\x1b[1;31m", "", "\x1b[0m", "").Replace(got.Out)
+			if diff := cmp.Diff(darkText, plain); diff != "" {
+				t.Errorf("without its colours (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestNodeList(t *testing.T) {
+	want := result{0, `NODE  ROLE      LINK  HEARD  FEEDS
+web1  compute   up    1s     rack1/main
+db1   database  lost  1m30s
+nas1  storage   off   -
+`, ""}
+	if diff := cmp.Diff(want, run(t, nil, "--socket", (&fake{status: answer(darkRack())}).serve(t), "node", "list")); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	empty := wellRack()
+	empty.Nodes = nil
+	want = result{0, "", "no node has joined; make a token for one with 'upsctl token create'\n"}
+	if diff := cmp.Diff(want, run(t, nil, "--socket", (&fake{status: answer(empty)}).serve(t), "node", "list")); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// TestWatch: a line for each thing at first, then for each that changed; it ends
+// with the verdict of the last look.
+func TestWatch(t *testing.T) {
+	f := &fake{status: append(append(answer(wellRack()), answer(wellRack())...), answer(darkRack())...)}
+	socket := f.serve(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	c, out, errs := testCLI("")
+	lines := 0
+	c.out = writerFunc(func(p []byte) (int, error) {
+		n, err := out.Write(p)
+		if lines += strings.Count(string(p), "\n"); lines == 8 {
+			cancel()
+		}
+		return n, err
+	})
+	code := c.run(ctx, []string{"--socket", socket, "status", "--watch"})
+	want := result{3, `15:04:05 master rack1: reachable
+15:04:05 node web1: IDLE, OK, link up
+15:04:05 status: answered
+15:04:05 ups rack1/main: OK
+15:04:05 node db1: HELD, FAIL, link lost
+15:04:05 node nas1: WAITING, BATLOW, link off
+15:04:05 node web1: IDLE, OK, link up -> GRACE, FAIL, link up
+15:04:05 problem node/db1 node-lost: it was last heard 1m30s ago; look at upsagent and the network there, for it hears of no power failure
+15:04:05 ups rack1/main: OK -> FAIL
+`, ""}
+	if diff := cmp.Diff(want, result{code, out.String(), errs.String()}); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+type writerFunc func([]byte) (int, error)
+
+func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
