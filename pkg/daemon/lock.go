@@ -17,7 +17,7 @@ var ErrRunning = errors.New("already running")
 const lockTimeout = 3 * time.Second
 
 // Lock makes sure that only one instance runs: it holds an exclusive flock(2) on
-// the file at path, which it makes, until release is called or the process ends.
+// the file at path, which it makes with its folder, until release is called or the process ends.
 // Held by another, the error is [ErrRunning] with that one's pid. Any other error
 // says that the file system does not work, also when it does not answer within
 // 3 s: whether to go on without a lock is the caller's choice.
@@ -46,6 +46,9 @@ func Lock(path string) (release func(), err error) {
 }
 
 func lock(path string) (*os.File, error) {
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return nil, fmt.Errorf("cannot lock: %w", err)
+	}
 	// Not blocking: a pipe in the file's place must be an error, not a wait.
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|syscall.O_NONBLOCK, 0o644)
 	if err != nil {

@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 
@@ -11,6 +12,7 @@ import (
 
 // NewLogger returns a logger on w: text if w is a terminal, JSON otherwise.
 // Under journald there is no time in the lines, since journald keeps its own.
+// A line costs its caller at most 100 ms if w hangs, and then no longer anything.
 func NewLogger(w *os.File) *slog.Logger {
 	opts := &slog.HandlerOptions{}
 	if isJournal(w, os.Getenv("JOURNAL_STREAM")) {
@@ -21,10 +23,11 @@ func NewLogger(w *os.File) *slog.Logger {
 			return a
 		}
 	}
+	build := func(w io.Writer) slog.Handler { return slog.NewJSONHandler(w, opts) }
 	if term.IsTerminal(int(w.Fd())) {
-		return slog.New(slog.NewTextHandler(w, opts))
+		build = func(w io.Writer) slog.Handler { return slog.NewTextHandler(w, opts) }
 	}
-	return slog.New(slog.NewJSONHandler(w, opts))
+	return slog.New(patient(w, build))
 }
 
 // isJournal reports whether w is the very stream that systemd connected to the

@@ -74,20 +74,30 @@ func notify(state string, f *os.File) error {
 	return nil
 }
 
-// sendFD passes f by SCM_RIGHTS (unix(7)). It goes by the raw connection because
-// File.Fd would make f blocking, under the feet of whoever reads it.
+// sendFD passes f by SCM_RIGHTS (unix(7)). It goes by the raw connections because
+// File.Fd would make f blocking under the feet of whoever reads it, and because
+// WriteMsgUnix refuses datagrams on a connected socket.
 func sendFD(c *net.UnixConn, state string, f *os.File) error {
-	raw, err := f.SyscallConn()
+	from, err := f.SyscallConn()
+	if err != nil {
+		return err
+	}
+	to, err := c.SyscallConn()
 	if err != nil {
 		return err
 	}
 	var sent error
-	if err := raw.Control(func(fd uintptr) {
-		_, _, sent = c.WriteMsgUnix([]byte(state), unix.UnixRights(int(fd)), nil)
-	}); err != nil {
+	send := func(fd uintptr) error {
+		return to.Write(func(sock uintptr) (done bool) {
+			sent = unix.Sendmsg(int(sock), []byte(state), unix.UnixRights(int(fd)), nil, unix.MSG_NOSIGNAL)
+			return !errors.Is(sent, unix.EAGAIN) // then wait until there is room
+		})
+	}
+	var reached error
+	if err := from.Control(func(fd uintptr) { reached = send(fd) }); err != nil {
 		return err
 	}
-	return sent
+	return errors.Join(reached, sent)
 }
 
 // StoredFDs returns the descriptors that the service manager passed at start, by

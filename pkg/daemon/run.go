@@ -51,6 +51,8 @@ func Func(name string, run func(context.Context) error) Task {
 func Run(ctx context.Context, log *slog.Logger, tasks ...Task) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
 	g, gctx := errgroup.WithContext(ctx)
 	for _, t := range tasks {
 		g.Go(func() error {
@@ -62,7 +64,7 @@ func Run(ctx context.Context, log *slog.Logger, tasks ...Task) error {
 	}
 	ended := make(chan struct{})
 	helpers := new(errgroup.Group)
-	helpers.Go(func() error { listen(gctx, log, cancel, ended); return nil })
+	helpers.Go(func() error { listen(gctx, log, signals, cancel, ended); return nil })
 	helpers.Go(func() error { tellReady(gctx, log, tasks, ended); return nil })
 	helpers.Go(func() error { feedWatchdog(log, ended); return nil })
 
@@ -77,9 +79,7 @@ func Run(ctx context.Context, log *slog.Logger, tasks ...Task) error {
 
 // listen turns the first signal into a cancellation, and the cancellation,
 // whatever its reason, into STOPPING=1.
-func listen(ctx context.Context, log *slog.Logger, cancel context.CancelCauseFunc, ended <-chan struct{}) {
-	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
+func listen(ctx context.Context, log *slog.Logger, signals chan os.Signal, cancel context.CancelCauseFunc, ended <-chan struct{}) {
 	// From here on a signal has its default effect again: a second one kills.
 	defer signal.Stop(signals)
 	select {
