@@ -7,8 +7,10 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"maps"
 	"net"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -58,13 +60,17 @@ type Agent struct {
 	mu       sync.Mutex // guards everything that follows
 	good     map[string]string
 	sessions []*session
-	trouble  []policy.Problem // racks that can't be used
+	loaded   bool             // what this node joined is known
+	trouble  map[string]error // by problem name; nil: over
 }
 
-// New puts an agent together. Nothing runs yet and nothing but files is touched.
+// New puts an agent together. Nothing runs yet and nothing is touched.
 func New(o Options) (*Agent, error) {
 	cfg := o.Config
-	a := &Agent{cfg: cfg, version: o.Version, boot: o.Boot, now: o.Now, log: o.Log, listen: o.Listen, dial: o.Dial, good: map[string]string{}, joined: make(chan *session)}
+	a := &Agent{
+		cfg: cfg, version: o.Version, boot: o.Boot, now: o.Now, log: o.Log, listen: o.Listen, dial: o.Dial,
+		good: map[string]string{}, trouble: map[string]error{}, joined: make(chan *session),
+	}
 	if a.listen == nil {
 		a.listen = api.Listen
 	}
@@ -75,21 +81,9 @@ func New(o Options) (*Agent, error) {
 		Path: filepath.Join(cfg.Data, "journal.jsonl"), Boot: o.Boot, Log: o.Log,
 		Now: func() time.Duration { return time.Duration(o.Now()) },
 	})
-	addresses := filepath.Join(cfg.Data, "addresses.json")
-	a.saver = journal.NewSaver(addresses, "a restart tries the configured addresses first", o.Log)
-	if err := journal.Load(addresses, &a.good); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		o.Log.Warn("cannot read the masters' last addresses; the configured ones are tried", "err", err)
-		a.good = map[string]string{}
-	}
+	a.saver = journal.NewSaver(filepath.Join(cfg.Data, "addresses.json"), "a restart tries the configured addresses first", o.Log)
 	a.state = journal.NewSaver(filepath.Join(cfg.Run, "state.json"), "a crash of the agent forgets its countdown", o.Log)
-	racks, err := loadRacks(cfg.Data)
-	if err != nil {
-		o.Log.Error("cannot use a rack that this node joined", "err", err)
-		a.trouble = append(a.trouble, policy.Problem{Name: "identity", Text: err.Error()})
-	}
-	for _, r := range racks {
-		a.sessions = append(a.sessions, newSession(a, r))
-	}
+	var err error
 	a.driver, err = node.NewDriver(node.Options{
 		Name: cfg.Name, Settings: cfg.Settings, Chain: o.Chain, Wall: o.Wall,
 		State: a.state, BootID: o.Boot, Journal: a.journal, Now: o.Now, Log: o.Log,
@@ -131,66 +125,92 @@ func (a *Agent) runReports(ctx context.Context) error {
 // runSessions runs a session for each rack, those joined later too.
 func (a *Agent) runSessions(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
-	all := a.allSessions()
-	if len(all) == 0 {
-		a.log.Info("this node has joined no rack; waiting for: upsagent join --master HOST:PORT TOKEN")
-	}
-	for _, s := range all {
-		g.Go(func() error { return s.Run(ctx) })
-	}
+	loaded := make(chan []*session, 1)
+	go func() { loaded <- a.load() }() // not in g: a disk that hangs must not keep it from ending
 	for {
 		select {
+		case all := <-loaded:
+			if len(all) == 0 && len(a.allSessions()) == 0 {
+				a.log.Info("this node has joined no rack; waiting for: upsagent join --master HOST:PORT TOKEN")
+			}
+			for _, s := range all {
+				a.begin(ctx, g, s)
+			}
 		case s := <-a.joined:
-			a.mu.Lock()
-			a.sessions = append(a.sessions, s)
-			a.mu.Unlock()
-			g.Go(func() error { return s.Run(ctx) })
+			a.begin(ctx, g, s)
 		case <-ctx.Done():
 			return g.Wait()
 		}
 	}
 }
 
+// begin makes s one of the sessions and runs it.
+func (a *Agent) begin(ctx context.Context, g *errgroup.Group, s *session) {
+	a.mu.Lock()
+	a.sessions = append(a.sessions, s)
+	a.mu.Unlock()
+	g.Go(func() error { return s.Run(ctx) })
+}
+
+// load reads what this node has joined. It may wait for the disk.
+func (a *Agent) load() []*session {
+	good := map[string]string{}
+	if err := a.saver.Load(&good); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		a.log.Warn("cannot read the masters' last addresses; the configured ones are tried", "err", err)
+	}
+	racks, err := loadRacks(a.cfg.Data)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.good, a.loaded = good, true
+	if err != nil {
+		a.log.Error("cannot use a rack that this node joined", "err", err)
+		a.trouble["identity"] = err
+	}
+	var all []*session
+	for _, r := range racks {
+		all = append(all, newSession(a, r))
+	}
+	return all
+}
+
 // runSocket serves the local socket until ctx ends.
 func (a *Agent) runSocket(ctx context.Context) error {
-	l, err := a.listen("unix", a.cfg.Socket)
-	if err != nil {
-		return err
-	}
-	srv := api.NewServer(api.LocalCredentials(), api.IdentifyLocal)
-	upsv1.RegisterNodeServiceServer(srv, nodeService{a: a})
-	upsv1.RegisterPowerServiceServer(srv, passOn{a: a})
-	return serve(ctx, srv, l)
+	return api.Serve(ctx, func() (*grpc.Server, net.Listener, error) {
+		l, err := a.listen("unix", a.cfg.Socket)
+		if err != nil {
+			return nil, nil, err
+		}
+		srv := api.NewServer(api.LocalCredentials(), api.IdentifyLocal)
+		upsv1.RegisterNodeServiceServer(srv, nodeService{a: a})
+		upsv1.RegisterPowerServiceServer(srv, passOn{a: a})
+		return srv, l, nil
+	}, farewell, a.told("socket"))
 }
 
-// listenRetry is how often a port that somebody else has is tried again.
-const listenRetry = 10 * time.Second
-
-// runNodeService serves whoever of the rack asks this node itself. Not being able
-// to is told and tried again: protection doesn't hang on it.
+// runNodeService serves whoever of the rack asks this node itself.
 func (a *Agent) runNodeService(ctx context.Context) error {
-	for {
+	return api.Serve(ctx, func() (*grpc.Server, net.Listener, error) {
 		l, err := a.listen("tcp", a.cfg.Listen)
-		if err == nil {
-			creds := credentials.NewTLS(&tls.Config{MinVersion: tls.VersionTLS13, GetConfigForClient: a.serverTLS})
-			srv := api.NewServer(creds, a.identify)
-			upsv1.RegisterNodeServiceServer(srv, nodeService{a: a})
-			return serve(ctx, srv, l)
+		if err != nil {
+			return nil, nil, fmt.Errorf("nobody can ask this node itself: cannot listen on %s: %w; free it, or set listen in agent.toml", a.cfg.Listen, err)
 		}
-		a.log.Warn("nobody can ask this node itself", "err", fmt.Errorf("cannot listen on %s: %w", a.cfg.Listen, err))
-		if !sleep(ctx, listenRetry) {
-			return nil
-		}
-	}
+		creds := credentials.NewTLS(&tls.Config{MinVersion: tls.VersionTLS13, GetConfigForClient: a.serverTLS})
+		srv := api.NewServer(creds, a.identify)
+		upsv1.RegisterNodeServiceServer(srv, nodeService{a: a})
+		return srv, l, nil
+	}, farewell, a.told("network"))
 }
 
-// serve runs srv on l until ctx ends.
-func serve(ctx context.Context, srv *grpc.Server, l net.Listener) error {
-	defer context.AfterFunc(ctx, func() { api.Stop(context.WithoutCancel(ctx), srv, farewell) })()
-	if err := srv.Serve(l); err != nil && ctx.Err() == nil {
-		return fmt.Errorf("cannot serve on %s: %w", l.Addr(), err)
+// told returns what takes the trouble of that name; nil ends it.
+func (a *Agent) told(name string) func(error) {
+	return func(err error) {
+		if err != nil {
+			a.log.Error(err.Error(), "problem", name)
+		}
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		a.trouble[name] = err
 	}
-	return nil
 }
 
 // allSessions returns the sessions there are now.
@@ -213,7 +233,16 @@ func (a *Agent) report() *upsv1.NodeReport {
 	r.Feeds, r.StopTime = snap.Feeds, durationpb.New(snap.StopTime)
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	r.Problems = append(api.FromProblems(on, snap.Problems), api.FromProblems(on, a.trouble)...)
+	ps := snap.Problems
+	for _, name := range slices.Sorted(maps.Keys(a.trouble)) {
+		if err := a.trouble[name]; err != nil {
+			ps = append(ps, policy.Problem{Name: name, Text: err.Error()})
+		}
+	}
+	if a.loaded && len(a.sessions) == 0 {
+		ps = append(ps, policy.Problem{Name: "not-joined", Text: "nobody tells this node of a power failure: run upsagent join --master HOST:PORT TOKEN"})
+	}
+	r.Problems = api.FromProblems(on, ps)
 	return r
 }
 

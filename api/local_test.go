@@ -44,7 +44,7 @@ func TestSocketKnowsWhoCalls(t *testing.T) {
 	upsv1.RegisterControlServiceServer(srv, impl)
 	done := make(chan error, 1)
 	go func() { done <- srv.Serve(l) }()
-	defer func() { Stop(t.Context(), srv, time.Second); <-done }()
+	defer func() { Stop(srv, time.Second); <-done }()
 
 	conn, err := DialLocal(path)
 	if err != nil {

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"crypto/tls"
+	"fmt"
 	"math"
 	"net"
 	"time"
@@ -105,8 +106,40 @@ func Unreachable(err error) bool {
 	}
 }
 
+// retryServing is how often what could not be served is tried again.
+const retryServing = 10 * time.Second
+
+// Serve opens a server and its listener and serves until ctx ends, then gives calls
+// under way limit to end by themselves. What fails is told to trouble and tried
+// again, for ever: nobody's protection hangs on being asked (law 10). trouble is
+// told nil when it works.
+func Serve(ctx context.Context, open func() (*grpc.Server, net.Listener, error), limit time.Duration, trouble func(error)) error {
+	for {
+		srv, l, err := open()
+		if err == nil {
+			trouble(nil)
+			done := context.AfterFunc(ctx, func() { Stop(srv, limit) })
+			if err = srv.Serve(l); err != nil {
+				err = fmt.Errorf("cannot serve on %s: %w", l.Addr(), err)
+			}
+			done()
+		}
+		if ctx.Err() != nil {
+			return nil
+		}
+		trouble(err)
+		t := time.NewTimer(retryServing)
+		select {
+		case <-t.C:
+		case <-ctx.Done():
+			t.Stop()
+			return nil
+		}
+	}
+}
+
 // Stop ends s: calls under way get limit to end by themselves, then are cut.
-func Stop(ctx context.Context, s *grpc.Server, limit time.Duration) {
+func Stop(s *grpc.Server, limit time.Duration) {
 	done := make(chan struct{})
 	go func() { s.GracefulStop(); close(done) }()
 	t := time.NewTimer(limit)
@@ -114,8 +147,6 @@ func Stop(ctx context.Context, s *grpc.Server, limit time.Duration) {
 	select {
 	case <-done:
 	case <-t.C:
-		s.Stop()
-	case <-ctx.Done():
 		s.Stop()
 	}
 	<-done

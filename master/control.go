@@ -119,7 +119,11 @@ func (s controlService) CreateToken(ctx context.Context, req *upsv1.CreateTokenR
 	if !ok {
 		return nil, api.Error(codes.InvalidArgument, errors.New("a token is for an agent, an operator or a viewer"))
 	}
-	token, err := s.m.authority.CreateToken(s.m.now(), s.m.boot, role, ttl)
+	authority := s.m.authority.Load()
+	if authority == nil {
+		return nil, api.Error(codes.FailedPrecondition, errors.New("the rack's keys could not be read yet; upsctl status says why"))
+	}
+	token, err := authority.CreateToken(s.m.now(), s.m.boot, role, ttl)
 	if err != nil {
 		return nil, api.Error(codes.Internal, fmt.Errorf("cannot make a token: %w", err))
 	}

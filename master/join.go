@@ -32,12 +32,12 @@ func (s trustService) Join(ctx context.Context, req *upsv1.JoinRequest) (*upsv1.
 	if key, err := trust.PeerKey(state); err != nil || !bytes.Equal(key, req.GetPublicKey()) {
 		return nil, api.Error(codes.Unauthenticated, errors.New("the key to be admitted is not the one of this connection"))
 	}
-	cert, ca, err := s.m.authority.Admit(s.m.now(), s.m.boot, req.GetSecret(), req.GetName(), req.GetPublicKey())
+	cert, ca, err := s.m.authority.Load().Admit(s.m.now(), s.m.boot, req.GetSecret(), req.GetName(), req.GetPublicKey())
 	if err != nil {
 		s.m.event("node/"+req.GetName(), "join", "refused: "+err.Error())
 		return nil, api.Error(codes.PermissionDenied, err)
 	}
-	for _, member := range s.m.authority.Members() {
+	for _, member := range s.m.authority.Load().Members() {
 		s.m.expectMember(member)
 	}
 	s.m.event("node/"+req.GetName(), "join", "admitted")
@@ -51,7 +51,7 @@ func (m *Master) identify(ctx context.Context) (api.Peer, error) {
 	if err != nil {
 		return api.Peer{}, err
 	}
-	who, err := m.authority.Identify(state)
+	who, err := m.authority.Load().Identify(state)
 	if err != nil {
 		return api.Peer{Name: fmt.Sprintf("a key that is not admitted (%v)", err)}, nil
 	}

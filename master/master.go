@@ -4,9 +4,11 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -55,23 +57,24 @@ type Master struct {
 	events    *events
 	journal   *journal.Writer
 	saver     *journal.Saver
-	nodeState *journal.Saver // where the own host's driver is, for a crash
-	authority *trust.Authority
+	nodeState *journal.Saver                  // where the own host's driver is, for a crash
+	authority atomic.Pointer[trust.Authority] // nil until the disk gave it
 	sims      map[string]*simSource
 	runners   []*upsRunner
 	host      *host
-	stopping  chan struct{} // closed when the streams are to say goodbye
-	stopOnce  sync.Once
-	deaf      atomic.Pointer[error] // why the network can't be listened on
+	state     runState // what an earlier run on this boot left
+
+	mu      sync.Mutex       // guards trouble
+	trouble map[string]error // by problem name; nil: over
 }
 
-// New puts a master together: it makes the rack's CA at the first start, and reads
-// what an earlier run on this boot left. Nothing runs yet and no port is opened.
+// New puts a master together and reads what an earlier run on this boot left.
+// Nothing runs yet and no port is opened.
 func New(o Options) (*Master, error) {
 	cfg := o.Config
 	m := &Master{
 		cfg: cfg, version: o.Version, boot: o.Boot, now: o.Now, log: o.Log, listen: o.Listen,
-		sims: map[string]*simSource{}, stopping: make(chan struct{}),
+		sims: map[string]*simSource{}, trouble: map[string]error{},
 	}
 	if m.listen == nil {
 		m.listen = api.Listen
@@ -82,30 +85,22 @@ func New(o Options) (*Master, error) {
 	})
 	m.events = &events{journal: m.journal, now: o.Now, boot: o.Boot, log: o.Log}
 	m.hub = newHub(o.Now, m.event)
-	stateFile := filepath.Join(cfg.Run, "master.json")
-	m.saver = journal.NewSaver(stateFile, "a restart of the master forgets the outage's age and people's orders", o.Log)
-	state := loadRunState(stateFile, o.Boot, o.Log)
-	var err error
-	if m.authority, err = trust.OpenAuthority(filepath.Join(cfg.Data, "trust"), cfg.Name); err != nil {
-		return nil, err
-	}
-	for _, member := range m.authority.Members() {
-		m.expectMember(member)
-	}
+	m.saver = journal.NewSaver(filepath.Join(cfg.Run, "master.json"), "a restart of the master forgets the outage's age and people's orders", o.Log)
+	m.state = loadRunState(m.saver, o.Boot, o.Log)
 	for _, u := range cfg.UPS {
-		m.addUPS(u, o, state)
+		m.addUPS(u, o)
 	}
 	if cfg.Node != nil {
 		if err := m.addHost(o); err != nil {
 			return nil, err
 		}
 	}
-	m.hub.restoreOrders(state)
+	m.hub.restoreOrders(m.state)
 	return m, nil
 }
 
 // addUPS puts one UPS together.
-func (m *Master) addUPS(u UPS, o Options, state runState) {
+func (m *Master) addUPS(u UPS, o Options) {
 	m.hub.addUPS(u.Name, u.Cable.Name)
 	r := &upsRunner{name: u.Name, now: m.now, sim: u.Port == SimPort, bare: u.Port == "", q: power.NewQualifier(u.Qualifier(m.boot))}
 	var saved power.Uptime
@@ -117,7 +112,7 @@ func (m *Master) addUPS(u UPS, o Options, state runState) {
 			m.save()
 		}
 	}
-	if s, ok := state.UPS[u.Name]; ok {
+	if s, ok := m.state.UPS[u.Name]; ok {
 		r.q.Restore(m.now(), s)
 	}
 	switch {
@@ -210,8 +205,12 @@ func (m *Master) problems() []policy.Problem {
 	if m.host == nil {
 		ps = append(ps, policy.Problem{Name: "no-node", Text: "nobody shuts this host down: add [node] to master.toml"})
 	}
-	if err := m.deaf.Load(); err != nil {
-		ps = append(ps, policy.Problem{Name: "network", Text: (*err).Error()})
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, name := range slices.Sorted(maps.Keys(m.trouble)) {
+		if err := m.trouble[name]; err != nil {
+			ps = append(ps, policy.Problem{Name: name, Text: err.Error()})
+		}
 	}
 	for _, err := range []error{m.journal.Err(), m.saver.Err()} {
 		if err != nil {
@@ -225,56 +224,71 @@ func (m *Master) problems() []policy.Problem {
 // what is recharged in between is forgotten at a crash, which is the safe side.
 const debtSave = time.Minute
 
-const (
-	goodbye     = time.Second      // how long a stopping master tries to say that it goes
-	listenRetry = 10 * time.Second // how often a port that somebody else has is tried again
-)
+// goodbye is how long a stopping master tries to say that it goes.
+const goodbye = time.Second
 
-// runNetwork serves the rack over TLS. While the port can't be had that is a
-// problem and tried again: this host's own protection doesn't hang on it.
+// runNetwork serves the rack over TLS. While it can't, that is a problem and tried
+// again: this host's own protection doesn't hang on it. The rack's keys are read
+// here and not at the start, so that a disk that hangs costs only the network.
 func (m *Master) runNetwork(ctx context.Context) error {
-	for {
+	return api.Serve(ctx, func() (*grpc.Server, net.Listener, error) {
+		if err := m.openTrust(); err != nil {
+			return nil, nil, fmt.Errorf("no node hears this master: %w", err)
+		}
 		l, err := m.listen("tcp", m.cfg.Listen)
-		if err == nil {
-			m.deaf.Store(nil)
-			srv := api.NewServer(credentials.NewTLS(m.authority.ServerTLS()), m.identify)
-			upsv1.RegisterTrustServiceServer(srv, trustService{m: m})
-			return m.serve(ctx, srv, l)
+		if err != nil {
+			return nil, nil, fmt.Errorf("no node hears this master: cannot listen on %s: %w; free it, or set listen in master.toml", m.cfg.Listen, err)
 		}
-		err = fmt.Errorf("no node hears this master: cannot listen on %s: %w; free it, or set listen in master.toml", m.cfg.Listen, err)
-		m.deaf.Store(&err)
-		m.log.Error(err.Error())
-		t := time.NewTimer(listenRetry)
-		select {
-		case <-t.C:
-		case <-ctx.Done():
-			t.Stop()
-			return nil
-		}
+		srv := api.NewServer(credentials.NewTLS(m.authority.Load().ServerTLS()), m.identify)
+		upsv1.RegisterTrustServiceServer(srv, trustService{m: m})
+		m.log.Info("listening", "address", l.Addr().String())
+		return m.offer(ctx, srv), l, nil
+	}, goodbye, m.told("network"))
+}
+
+// openTrust reads the rack's keys and roster, or makes them at the first start.
+func (m *Master) openTrust() error {
+	if m.authority.Load() != nil {
+		return nil
 	}
+	a, err := trust.OpenAuthority(filepath.Join(m.cfg.Data, "trust"), m.cfg.Name)
+	if err != nil {
+		return err
+	}
+	for _, member := range a.Members() {
+		m.expectMember(member)
+	}
+	m.hub.restoreOrders(m.state)
+	m.authority.Store(a)
+	return nil
 }
 
 // runSocket serves the people on this host.
 func (m *Master) runSocket(ctx context.Context) error {
-	l, err := m.listen("unix", m.cfg.Socket)
-	if err != nil {
-		return err
-	}
-	return m.serve(ctx, api.NewServer(api.LocalCredentials(), api.IdentifyLocal), l)
+	return api.Serve(ctx, func() (*grpc.Server, net.Listener, error) {
+		l, err := m.listen("unix", m.cfg.Socket)
+		if err != nil {
+			return nil, nil, err
+		}
+		return m.offer(ctx, api.NewServer(api.LocalCredentials(), api.IdentifyLocal)), l, nil
+	}, goodbye, m.told("socket"))
 }
 
-// serve runs srv on l with what both doors offer until ctx ends; then the streams
-// say goodbye.
-func (m *Master) serve(ctx context.Context, srv *grpc.Server, l net.Listener) error {
-	upsv1.RegisterPowerServiceServer(srv, powerService{m: m})
+// offer gives srv what both doors offer; when ctx ends the streams say goodbye.
+func (m *Master) offer(ctx context.Context, srv *grpc.Server) *grpc.Server {
+	upsv1.RegisterPowerServiceServer(srv, powerService{m: m, stopping: ctx.Done()})
 	upsv1.RegisterControlServiceServer(srv, controlService{m: m})
-	defer context.AfterFunc(ctx, func() {
-		m.stopOnce.Do(func() { close(m.stopping) })
-		api.Stop(context.WithoutCancel(ctx), srv, goodbye)
-	})()
-	m.log.Info("listening", "address", l.Addr().String())
-	if err := srv.Serve(l); err != nil && ctx.Err() == nil {
-		return fmt.Errorf("cannot serve on %s: %w", l.Addr(), err)
+	return srv
+}
+
+// told returns what takes the trouble of that name; nil ends it.
+func (m *Master) told(name string) func(error) {
+	return func(err error) {
+		if err != nil {
+			m.log.Error(err.Error(), "problem", name)
+		}
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		m.trouble[name] = err
 	}
-	return nil
 }

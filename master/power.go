@@ -21,7 +21,8 @@ const missedBeats = 3
 // powerService is who lives on the master's UPSes, and lookers-on.
 type powerService struct {
 	upsv1.UnimplementedPowerServiceServer
-	m *Master
+	m        *Master
+	stopping <-chan struct{} // closed when the streams are to say goodbye
 }
 
 // Attach serves one agent for as long as its stream lives.
@@ -69,7 +70,7 @@ func (s powerService) serve(stream grpc.BidiStreamingServer[upsv1.AttachRequest,
 			}
 		case <-sess.replaced:
 			return status.Error(codes.Aborted, "a newer connection of this node took over")
-		case <-s.m.stopping:
+		case <-s.stopping:
 			r := s.m.hub.response(sess, s.m.cfg.Name, tempo)
 			r.Goodbye = true
 			return stream.Send(r)
@@ -96,7 +97,7 @@ func (s powerService) Watch(_ *upsv1.WatchRequest, stream grpc.ServerStreamingSe
 		}
 		select {
 		case <-wake:
-		case <-s.m.stopping:
+		case <-s.stopping:
 			return status.Error(codes.Unavailable, "the master stops")
 		case <-stream.Context().Done():
 			return nil

@@ -46,12 +46,12 @@ func (h *hub) runState(boot string) runState {
 	return s
 }
 
-// restoreOrders puts back the orders of this boot. Called before anything runs.
+// restoreOrders puts back the orders of this boot, for the nodes known so far.
 func (h *hub) restoreOrders(s runState) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for name, o := range s.Orders {
-		if n := h.nodes[name]; n != nil {
+		if n := h.nodes[name]; n != nil && n.order.Kind == policy.OrderNone && n.session == nil {
 			n.order, n.orderOf = policy.Order{Kind: o.Kind, By: o.By, Until: o.Until}, o.Of
 		}
 	}
@@ -63,7 +63,7 @@ const loadLimit = time.Second
 
 // loadRunState reads what an earlier run on this boot left; anything else is
 // nothing, and said.
-func loadRunState(path, boot string, log *slog.Logger) runState {
+func loadRunState(file *journal.Saver, boot string, log *slog.Logger) runState {
 	type result struct {
 		s   runState
 		err error
@@ -71,7 +71,7 @@ func loadRunState(path, boot string, log *slog.Logger) runState {
 	done := make(chan result, 1)
 	go func() {
 		var r result
-		r.err = journal.Load(path, &r.s)
+		r.err = file.Load(&r.s)
 		done <- r
 	}()
 	t := time.NewTimer(loadLimit)
@@ -81,12 +81,12 @@ func loadRunState(path, boot string, log *slog.Logger) runState {
 		switch {
 		case errors.Is(r.err, fs.ErrNotExist):
 		case r.err != nil:
-			log.Warn("cannot read the state of an earlier run; beginning anew", "path", path, "err", r.err)
+			log.Warn("cannot read the state of an earlier run; beginning anew", "err", r.err)
 		case r.s.Boot == boot:
 			return r.s
 		}
 	case <-t.C:
-		log.Error("the disk does not answer; beginning without the state of an earlier run", "path", path)
+		log.Error("the disk does not answer; beginning without the state of an earlier run")
 	}
 	return runState{}
 }

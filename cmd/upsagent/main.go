@@ -75,10 +75,14 @@ func run(ctx context.Context, file string) error {
 		return err
 	}
 	release, err := daemon.Lock(filepath.Join(cfg.Run, "upsagent.lock"))
-	if err != nil {
+	switch {
+	case errors.Is(err, daemon.ErrRunning):
 		return err
+	case err != nil:
+		log.Error("running without a lock: a second instance would not be noticed", "err", err)
+	default:
+		defer release()
 	}
-	defer release()
 	chain, err := cfg.Settings.Chain()
 	if err != nil {
 		return err

@@ -134,8 +134,10 @@ func (d *demo) startRack(ctx context.Context) error {
 func (d *demo) startDaemon(ctx context.Context, name, program string, config func(dir, socket string) string) (socket string, err error) {
 	dir := filepath.Join(d.dir, name)
 	socket = filepath.Join(dir, "sock")
-	if err := os.Mkdir(dir, 0o755); err != nil {
-		return "", err
+	for _, folder := range []string{dir, filepath.Join(dir, "data"), filepath.Join(dir, "run")} {
+		if err := os.Mkdir(folder, 0o700); err != nil {
+			return "", err
+		}
 	}
 	file := filepath.Join(dir, "config.toml")
 	if err := os.WriteFile(file, []byte(config(dir, socket)), 0o644); err != nil {
@@ -251,10 +253,11 @@ func (p *process) logEnd() string {
 }
 
 // plainEnv is the environment without a service manager's words, which were meant
-// for whoever started the demo.
+// for whoever started the demo, and without PATH: an agent that pretends must not
+// find wall(1) and tell everybody here that the power failed.
 func plainEnv() []string {
 	return slices.DeleteFunc(os.Environ(), func(kv string) bool {
-		for _, name := range []string{"NOTIFY_SOCKET", "WATCHDOG_", "LISTEN_", "JOURNAL_STREAM"} {
+		for _, name := range []string{"NOTIFY_SOCKET", "WATCHDOG_", "LISTEN_", "JOURNAL_STREAM", "PATH="} {
 			if strings.HasPrefix(kv, name) {
 				return true
 			}

@@ -16,56 +16,38 @@ import (
 // play is the scripted outage. Each line of it waits for what must come, or holds
 // for a while what must not change; anything else ends the demo with what was seen.
 func (d *demo) play(ctx context.Context) error {
-	step := func(title string) { d.say("── %s", title) }
-	await := func(limit time.Duration, want string, ok func(picture) bool) error {
-		return d.await(ctx, limit, want, ok)
+	idle := rackIs("OK", "IDLE", "IDLE", "IDLE")
+	counting := rackIs("FAIL", "GRACE", "GRACE", "GRACE")
+	act := func(title, ups string) func() error {
+		return func() error {
+			d.say("── %s", title)
+			return d.sim(ctx, ups)
+		}
+	}
+	await := func(limit time.Duration, want string, is func(picture) bool) func() error {
+		return func() error { return d.await(ctx, limit, want, is) }
 	}
 	return inTurn(
-		func() error {
-			step("everybody is there")
-			return await(5*time.Second, "UPS OK, three nodes idle and in touch", rackIs("OK", "IDLE", "IDLE", "IDLE"))
-		},
-		func() error { step("a blip, shorter than settle: nobody moves"); return d.blip(ctx) },
-		func() error {
-			return d.hold(ctx, 2*demoSettleFail, "nothing moves", rackIs("OK", "IDLE", "IDLE", "IDLE"))
-		},
+		await(5*time.Second, "the UPS is OK, three nodes are idle and in touch", idle),
 
-		func() error {
-			step("an outage that ends in time: everybody counts down, and stands down")
-			return d.sim(ctx, "fail")
-		},
-		func() error {
-			return await(3*time.Second, "all three count down", rackIs("FAIL", "GRACE", "GRACE", "GRACE"))
-		},
-		func() error { return d.sim(ctx, "ok") },
-		func() error {
-			return await(3*time.Second, "all three stand down", rackIs("OK", "IDLE", "IDLE", "IDLE"))
-		},
+		act("a blip, shorter than settle", "ok"),
+		func() error { return d.blip(ctx) },
 
-		func() error {
-			step("an outage that lasts: each goes when its grace is over")
-			return d.sim(ctx, "fail")
-		},
-		func() error {
-			return await(3*time.Second, "all three count down", rackIs("FAIL", "GRACE", "GRACE", "GRACE"))
-		},
-		func() error {
-			return await(6*time.Second, "web1 goes first, after 3 s", wentAfter(3, rackIs("FAIL", "DONE", "GRACE", "GRACE")))
-		},
-		func() error {
-			return await(6*time.Second, "then db1, after 5 s", wentAfter(5, rackIs("FAIL", "DONE", "DONE", "GRACE")))
-		},
+		act("an outage that ends in time", "fail"),
+		await(3*time.Second, "all three count down", counting),
+		act("power returns", "ok"),
+		await(3*time.Second, "all three stand down", idle),
 
-		func() error {
-			step("the battery is nearly empty: nas1 does not wait its 10 minutes")
-			return d.sim(ctx, "batlow")
-		},
-		func() error {
-			return await(3*time.Second, "everybody is down", rackIs("BATLOW", "DONE", "DONE", "DONE"))
-		},
+		act("an outage that lasts: each goes when its grace is over", "fail"),
+		await(3*time.Second, "all three count down", counting),
+		await(6*time.Second, "web1 goes first, after 3 s", wentAfter(3, rackIs("FAIL", "DONE", "GRACE", "GRACE"))),
+		await(6*time.Second, "then db1, after 5 s", wentAfter(5, rackIs("FAIL", "DONE", "DONE", "GRACE"))),
 
-		func() error { step("power returns (these only pretended to be off)"); return d.sim(ctx, "ok") },
-		func() error { return await(3*time.Second, "all is well again", rackIs("OK", "IDLE", "IDLE", "IDLE")) },
+		act("the battery is nearly empty: nas1 does not wait its 10 minutes", "batlow"),
+		await(3*time.Second, "everybody is down", rackIs("BATLOW", "DONE", "DONE", "DONE")),
+
+		act("power returns (they only pretended to be off)", "ok"),
+		await(3*time.Second, "all is well again", idle),
 	)
 }
 
@@ -107,25 +89,32 @@ func wentAfter(seconds float64, ok func(picture) bool) func(picture) bool {
 	}
 }
 
+// demoBlip is a third of settle.
+const demoBlip = demoSettleFail / 3
+
 // blip fails the power for less than settle. On a machine so busy that it took
 // longer it was none, and is tried again.
 func (d *demo) blip(ctx context.Context) error {
-	for range 3 {
+	const tries = 3
+	idle := rackIs("OK", "IDLE", "IDLE", "IDLE")
+	for range tries {
 		failed := time.Now()
 		if err := d.sim(ctx, "fail"); err != nil {
 			return err
 		}
+		held := d.hold(ctx, demoBlip, "nothing moves yet", idle)
 		if err := d.sim(ctx, "ok"); err != nil {
 			return err
 		}
 		if time.Since(failed) < demoSettleFail {
-			return nil
+			return errors.Join(held, d.hold(ctx, 2*demoSettleFail, "nothing moves", idle))
 		}
-		if err := d.await(ctx, 3*time.Second, "all three stand down", rackIs("OK", "IDLE", "IDLE", "IDLE")); err != nil {
+		d.say("that was no blip: this machine is busy; again")
+		if err := d.await(ctx, 3*time.Second, "all three stand down", idle); err != nil {
 			return err
 		}
 	}
-	return errors.New("this machine is too busy for a blip of half a second")
+	return fmt.Errorf("this machine is too busy: %d blips of %s took longer than %s", tries, demoBlip, demoSettleFail)
 }
 
 // seen is what Watch said, one after the other, or how it ended.

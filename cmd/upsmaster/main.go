@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -58,10 +59,14 @@ func run(ctx context.Context, file string) error {
 		return err
 	}
 	release, err := daemon.Lock(filepath.Join(cfg.Run, "upsmaster.lock"))
-	if err != nil {
+	switch {
+	case errors.Is(err, daemon.ErrRunning):
 		return err
+	case err != nil:
+		log.Error("running without a lock: a second instance would not be noticed", "err", err)
+	default:
+		defer release()
 	}
-	defer release()
 	var chain []shutdown.Executor
 	if cfg.Node != nil {
 		if chain, err = cfg.Node.Settings.Chain(); err != nil {

@@ -183,7 +183,7 @@ func (d *Doc) syntax(err error, twice []again) error {
 		line, col := de.Position()
 		at, key = d.offset(line, col), de.Key()
 		for _, t := range twice {
-			if t.at == at && strings.Contains(msg, "already") {
+			if t.at == at && (strings.Contains(msg, "already") || strings.Contains(msg, "should be")) {
 				line, _ := d.place(t.first)
 				return d.fail(at, key, fmt.Sprintf("written twice, first in line %d; keep one of them", line))
 			}

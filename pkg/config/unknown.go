@@ -47,7 +47,7 @@ func (d *Doc) meant(t *Table, name string) string {
 // Nearest returns the one of names that name was probably meant to be: at most one
 // letter in five is wrong, and one more; "" when none is that near.
 func Nearest(name string, names []string) string {
-	best, dist := "", 2+len(name)/5
+	best, dist := "", min(2+len(name)/5, len(name)) // not all letters are wrong
 	for _, n := range names {
 		if d := distance(name, n); d < dist {
 			best, dist = n, d

@@ -12,7 +12,7 @@ type facts struct {
 	power   Power
 	known   power.Status // the last real status that was not UNKNOWN
 	ignored bool         // the newest state is pretended and does not count
-	began   bool         // in this very step: an outage began
+	began   bool         // in this very step: an outage began, or its BATLOW
 	ended   bool         // in this very step: a reason to go went away
 
 	// The node's own outage: from the first FAIL it sees to the OK it sees.
@@ -77,7 +77,7 @@ func (m *Machine) noteOK() {
 	}
 	m.outage, m.low, m.deadline, m.allowance = false, false, clock{}, 0
 	m.ended = true
-	m.do(Hooks{EventOK})
+	m.hook(EventOK)
 }
 
 // noteFail opens the node's outage, if it is not open, and fixes its deadline.
@@ -95,7 +95,7 @@ func (m *Machine) noteFail(s power.State) {
 	if !m.waitsForLow(s) {
 		m.deadline = at(m.firstFail.Add(m.allowance))
 	}
-	m.do(Hooks{EventFail})
+	m.hook(EventFail)
 }
 
 // noteLow brings the deadline of the open outage nearer.
@@ -112,7 +112,8 @@ func (m *Machine) noteLow() {
 	if m.phase == Committed && m.askBy.Set && !m.hooks {
 		m.askBy = at(m.now) // law 6: it outranks back-off
 	}
-	m.do(Hooks{EventBatLow})
+	m.began = true
+	m.hook(EventBatLow)
 }
 
 func (m *Machine) noteOrder(in Order) {

@@ -47,6 +47,8 @@ type Machine struct {
 	problems map[string]Problem
 	said     clock         // the going that the people were last told
 	nextSay  time.Duration // the time left at which they are told again; 0: not
+	byOrder  bool          // the present commit is by an order, not by the power
+	toldLate bool          // it was said that power came back too late
 }
 
 // clock is a moment, if set.

@@ -45,7 +45,7 @@ func (m *Machine) stepHeld() {
 		m.cancelTo("power is back")
 	case m.holding():
 		if m.began {
-			m.say("power failed; this machine is held by " + m.order.By)
+			m.say(m.why() + "; this machine is held by " + m.order.By)
 		}
 	case m.wanted() && m.holdStands():
 		m.becomeGrace(m.why() + ", which outranks the hold by " + m.order.By)
@@ -89,24 +89,27 @@ func (m *Machine) stepWaiting() {
 	}
 }
 
+// stepCommitted goes on while there is a reason to. An order that was taken back
+// leaves the outage's own time, if that is not up yet.
 func (m *Machine) stepCommitted() {
-	if m.wanted() || m.shutdownStands() {
+	switch {
+	case m.shutdownStands(), m.wanted() && (!m.byOrder || m.goes().passed(m.now)):
 		m.ask()
-		return
+	case m.byOrder || !m.ended:
+		m.do(Cancel{})
+		m.cancelTo("the order was taken back")
+	default:
+		m.do(Cancel{})
+		m.cancelTo("power is back")
 	}
-	reason := "power is back"
-	if !m.ended {
-		reason = "the order was taken back"
-	}
-	m.do(Cancel{})
-	m.cancelTo(reason)
 }
 
 func (m *Machine) stepDone() {
 	switch {
 	case m.cfg.NeverGoes && m.known == power.OK && !m.wanted() && !m.shutdownStands():
 		m.becomeIdle("power is good, and this machine never goes")
-	case m.ended:
+	case m.ended && !m.toldLate:
+		m.toldLate = true
 		m.say("power is back, but the system has accepted the power-off: it goes down")
 	}
 	m.ended = false
@@ -142,6 +145,7 @@ func (m *Machine) becomeWaiting(reason string) {
 
 func (m *Machine) becomeCommitted(reason string) {
 	m.beginAttempts()
+	m.byOrder, m.toldLate = m.shutdownStands(), false
 	m.move(Committed, reason)
 	m.say("this machine shuts down now: " + reason)
 	m.do(Hooks{EventCommit})

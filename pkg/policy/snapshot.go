@@ -28,6 +28,7 @@ type Snapshot struct {
 	Awaited   Awaited       `json:"awaited"`
 	WaitEnd   clock         `json:"wait_end"`
 	WaitLow   clock         `json:"wait_low"`
+	ByOrder   bool          `json:"by_order"`
 }
 
 // Snapshot returns what m knows, as of the last step.
@@ -38,6 +39,7 @@ func (m *Machine) Snapshot() Snapshot {
 		Deadline: m.deadline, Low: m.low, Away: m.away, Silent: m.silent, Blind: m.blind,
 		Order: m.order, OrderAt: m.orderAt,
 		Awaited: m.awaited, WaitEnd: m.waitEnd, WaitLow: m.waitLow,
+		ByOrder: m.byOrder,
 	}
 }
 
@@ -58,7 +60,7 @@ func (m *Machine) Restore(now power.Uptime, s Snapshot) []Action {
 	m.allowance, m.deadline, m.low = s.Allowance, s.Deadline, s.Low
 	m.silent, m.blind, m.order, m.orderAt = s.Silent, s.Blind, s.Order, s.OrderAt
 	m.noteAwaited(s.Awaited)
-	m.waitEnd, m.waitLow = s.WaitEnd, s.WaitLow
+	m.waitEnd, m.waitLow, m.byOrder = s.WaitEnd, s.WaitLow, s.ByOrder
 	m.away = at(m.now)
 	if s.Link != power.LinkUp {
 		m.away = s.Away

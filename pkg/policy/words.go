@@ -58,6 +58,14 @@ func (m *Machine) impossible(what string) {
 
 func (m *Machine) do(a Action) { m.out = append(m.out, a) }
 
+// hook runs the hooks of what happens to the power; not in a system that is going
+// down already, whose hooks ran at the commit.
+func (m *Machine) hook(e Event) {
+	if m.phase != Done || m.cfg.NeverGoes {
+		m.do(Hooks{e})
+	}
+}
+
 func (m *Machine) say(text string) { m.do(Say{Text: text}) }
 
 // why says in words what makes this node go.
@@ -67,7 +75,7 @@ func (m *Machine) why() string {
 		return "the master's host is about to go"
 	case m.outage && m.low:
 		return "the battery is low"
-	case m.outage && m.silent.Set && m.outageGoes() != m.deadline:
+	case m.outage && m.silent.Set && (m.holdStands() || m.outageGoes() != m.deadline):
 		return "on battery and nothing more is heard"
 	case m.outage:
 		return "on battery"
@@ -103,7 +111,7 @@ func (m *Machine) announce(why string) {
 // countDown tells when the deadline has changed or is near.
 func (m *Machine) countDown() {
 	d := m.goes()
-	if d != m.said || m.nextSay > 0 && !m.now.Before(d.At.Add(-m.nextSay)) {
+	if d != m.said || m.began || m.nextSay > 0 && !m.now.Before(d.At.Add(-m.nextSay)) {
 		m.announce(m.why())
 	}
 }

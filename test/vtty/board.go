@@ -9,7 +9,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"sync"
 	"unsafe"
 
@@ -215,10 +214,15 @@ func (b *board) answerAll() bool {
 	}
 }
 
+// ioctl makes a call on the listener. All of them wait for a lock, which every
+// signal interrupts, and Go's runtime sends itself signals.
 func (b *board) ioctl(req uint, arg unsafe.Pointer) unix.Errno {
-	_, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(b.fd), uintptr(req), uintptr(arg))
-	runtime.KeepAlive(b)
-	return errno
+	for {
+		_, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(b.fd), uintptr(req), uintptr(arg))
+		if errno != unix.EINTR {
+			return errno
+		}
+	}
 }
 
 // call is one trapped system call. Every call is answered once, in time or later.
@@ -258,16 +262,9 @@ func (c *call) give(fd int, cloexec bool) {
 	if cloexec {
 		a.NewFDFlags = unix.O_CLOEXEC
 	}
-	for {
-		// Its error may be the caller's (no room for another file) or mean that the
-		// caller is gone; done then finds that out.
-		errno := c.board.ioctl(unix.SECCOMP_IOCTL_NOTIF_ADDFD, unsafe.Pointer(&a))
-		if errno == unix.EINTR {
-			continue
-		}
-		if errno != 0 {
-			c.done(errno)
-		}
-		return
+	// Its error may be the caller's (no room for another file) or mean that the
+	// caller is gone; done then finds that out.
+	if errno := c.board.ioctl(unix.SECCOMP_IOCTL_NOTIF_ADDFD, unsafe.Pointer(&a)); errno != 0 {
+		c.done(errno)
 	}
 }

@@ -5,6 +5,7 @@ package vtty
 import (
 	"encoding/binary"
 	"fmt"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -85,6 +86,10 @@ func (t *TTY) opened(c *call, flags uint64) {
 		c.done(unix.EBUSY)
 		return
 	}
+	// A child between fork and exec would keep a copy of the file, and the program's
+	// close would not be the last.
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
 	fd, err := unix.Open(t.pty.name, int(flags)&^(unix.O_CREAT|unix.O_EXCL)|unix.O_NOCTTY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		c.pass() // and the kernel says the same to it

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"sync/atomic"
+	"syscall"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -60,6 +61,14 @@ func (p *pty) setUp() error {
 		return fmt.Errorf("cannot set the termios: %w", err)
 	}
 	return nil
+}
+
+// close hangs up the slave. A child between fork and exec would keep a copy of the
+// master and put that off, hence the lock.
+func (p *pty) close() {
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
+	p.master.Close()
 }
 
 // is reports whether st is this pty's slave, and not the dead one of a pty that

@@ -125,7 +125,7 @@ func (t *TTY) Unplug() {
 	}
 	t.settle()
 	os.Remove(t.path)
-	t.pty.master.Close()
+	t.pty.close()
 	t.pty, t.excl, t.brk = nil, false, false
 	was := t.out
 	t.out = 0
