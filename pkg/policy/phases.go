@@ -93,7 +93,10 @@ func (m *Machine) stepWaiting() {
 // leaves the outage's own time, if that is not up yet.
 func (m *Machine) stepCommitted() {
 	switch {
-	case m.shutdownStands(), m.wanted() && (!m.byOrder || m.goes().passed(m.now)):
+	case m.shutdownStands():
+		m.ask()
+	case m.wanted() && (!m.byOrder || m.goes().passed(m.now)):
+		m.byOrder = false
 		m.ask()
 	case m.byOrder || !m.ended:
 		m.do(Cancel{})

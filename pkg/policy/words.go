@@ -87,7 +87,7 @@ func (m *Machine) why() string {
 // announce tells when this node goes and prepares the next time that it tells.
 func (m *Machine) announce(why string) {
 	d := m.goes()
-	m.said, m.nextSay = d, 0
+	m.said, m.nextSay, m.began = d, 0, false
 	if !d.Set {
 		m.say(why + ": this machine goes down when the battery is low, unless power returns")
 		return
