@@ -30,7 +30,6 @@ func (d *demo) play(ctx context.Context) error {
 	return inTurn(
 		await(5*time.Second, "the UPS is OK, three nodes are idle and in touch", idle),
 
-		act("a blip, shorter than settle", "ok"),
 		func() error { return d.blip(ctx) },
 
 		act("an outage that ends in time", "fail"),
@@ -96,6 +95,7 @@ const demoBlip = demoSettleFail / 3
 // longer it was none, and is tried again.
 func (d *demo) blip(ctx context.Context) error {
 	const tries = 3
+	d.say("── a blip, shorter than settle")
 	idle := rackIs("OK", "IDLE", "IDLE", "IDLE")
 	for range tries {
 		failed := time.Now()
