@@ -24,13 +24,17 @@ type Journal struct {
 	broken bool
 }
 
-// Open opens the journal at path for appending and makes it if it is not there.
+// Open opens the journal at path for appending and makes it, and its folder, if it
+// is not there.
 // A last line that a power cut tore is cut off; damage further up stays where it
 // is and [Read] tells of it.
 func Open(path string) (*Journal, error) { return open(path, func(Entry) {}) }
 
 // open is Open; each is given every good entry already there.
 func open(path string, each func(Entry)) (*Journal, error) {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return nil, fmt.Errorf("cannot open the journal: %w", err)
+	}
 	_, statErr := os.Lstat(path)
 	// Not blocking: a pipe in the file's place must be an error, not a wait.
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_APPEND|syscall.O_NONBLOCK, 0o640)

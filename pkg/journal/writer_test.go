@@ -1,0 +1,430 @@
+package journal
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+var quiet = slog.New(slog.DiscardHandler)
+
+// fakeDisk is a journal in memory on a disk that fails and hangs as it is told.
+type fakeDisk struct {
+	mu      sync.Mutex
+	err     error
+	hang    chan struct{} // not nil: every operation waits for it
+	seq     uint64
+	names   []string
+	opened  int
+	already []Entry
+}
+
+func (d *fakeDisk) set(err error, hang chan struct{}) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.err, d.hang = err, hang
+}
+
+func (d *fakeDisk) open(_ string, each func(Entry)) (appender, error) {
+	d.wait()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.opened++
+	for _, e := range d.already {
+		each(e)
+		d.seq = max(d.seq, e.Seq)
+	}
+	return d, d.err
+}
+
+func (d *fakeDisk) wait() {
+	d.mu.Lock()
+	hang := d.hang
+	d.mu.Unlock()
+	if hang != nil {
+		<-hang
+	}
+}
+
+func (d *fakeDisk) Append(e Entry) (Entry, error) {
+	d.wait()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.err != nil {
+		return e, d.err
+	}
+	d.seq++
+	e.Seq = d.seq
+	d.names = append(d.names, e.Name)
+	return e, nil
+}
+
+func (d *fakeDisk) Close() error { return nil }
+
+func (d *fakeDisk) written() []string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return slices.Clone(d.names)
+}
+
+// running returns a writer on the disk, running until stop is called.
+func running(t *testing.T, d *fakeDisk) (w *Writer, stop func()) {
+	t.Helper()
+	w = NewWriter(WriterOptions{Path: "/data/events", Boot: "b1", Log: quiet})
+	w.open = d.open
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- w.Run(ctx) }()
+	synctest.Wait()
+	return w, func() {
+		t.Helper()
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// took waits for c and says how long that took.
+func took(c <-chan struct{}) time.Duration {
+	start := time.Now()
+	<-c
+	return time.Since(start)
+}
+
+func TestARecordIsOnDiskWhenItsChannelCloses(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := &fakeDisk{}
+		w, stop := running(t, d)
+		defer stop()
+		if k := took(w.Record("phase", 1)); k != 0 {
+			t.Errorf("it took %s", k)
+		}
+		if got := d.written(); len(got) != 1 {
+			t.Errorf("on disk: %v", got)
+		}
+		if err := w.Err(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestLaw12AFullDiskCostsNothingAndIsTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := &fakeDisk{}
+		w, stop := running(t, d)
+		defer stop()
+		d.set(errors.New("cannot write /data/events: no space left on device"), nil)
+		if k := took(w.Record("one", 1)); k != 0 {
+			t.Errorf("a write that fails at once took %s", k)
+		}
+		want := "cannot write /data/events: no space left on device; protection goes on, but outages are not recorded"
+		if err := w.Err(); err == nil || err.Error() != want {
+			t.Errorf("got  %v\nwant %s", err, want)
+		}
+		took(w.Record("two", 2))
+		d.set(nil, nil)
+		time.Sleep(retryEvery)
+		synctest.Wait()
+		if err := w.Err(); err != nil {
+			t.Errorf("the disk works again: %v", err)
+		}
+		took(w.Record("three", 3))
+		if got := fmt.Sprint(d.written()); got != "[one two three]" {
+			t.Errorf("on disk: %v", got)
+		}
+	})
+}
+
+func TestLaw12AHangingDiskCostsOneSecondOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d, hang := &fakeDisk{}, make(chan struct{})
+		w, stop := running(t, d)
+		took(w.Record("zero", 0))
+		d.set(nil, hang)
+		if k := took(w.Record("one", 1)); k != patience {
+			t.Errorf("the first record waited %s, want %s", k, patience)
+		}
+		for i := range 100 {
+			if k := took(w.Record("more", i)); k != 0 {
+				t.Fatalf("record %d waited %s for a disk that is known to hang", i, k)
+			}
+		}
+		if err := w.Err(); err == nil || !strings.Contains(err.Error(), "the disk does not answer; protection goes on") {
+			t.Errorf("got %v", err)
+		}
+		d.set(nil, nil)
+		close(hang)
+		synctest.Wait()
+		if err := w.Err(); err != nil {
+			t.Errorf("the disk works again: %v", err)
+		}
+		if got := d.written(); len(got) != 102 {
+			t.Errorf("%d records are on disk", len(got))
+		}
+		stop()
+	})
+}
+
+func TestADiskThatHangsAtOpenHoldsNobody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hang := make(chan struct{})
+		d := &fakeDisk{hang: hang}
+		w, stop := running(t, d)
+		if k := took(w.Record("one", 1)); k != patience {
+			t.Errorf("waited %s", k)
+		}
+		start := time.Now()
+		stop()
+		if k := time.Since(start); k > patience {
+			t.Errorf("the stop waited %s", k)
+		}
+		if k := took(w.Record("late", 2)); k != 0 {
+			t.Errorf("a record after the end waited %s", k)
+		}
+		d.set(nil, nil)
+		close(hang)
+	})
+}
+
+func TestWhatWasRecordedBeforeTheStopIsWritten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := &fakeDisk{err: errors.New("full")}
+		w, stop := running(t, d)
+		took(w.Record("one", 1))
+		d.set(nil, nil)
+		stop()
+		if got := fmt.Sprint(d.written()); got != "[one]" {
+			t.Errorf("on disk: %v", got)
+		}
+	})
+}
+
+func TestTooManyRecordsAreCounted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := &fakeDisk{err: errors.New("cannot write: full")}
+		w, stop := running(t, d)
+		for i := range queueMax + 7 {
+			if k := took(w.Record("phase", i)); k != 0 {
+				t.Fatalf("record %d waited %s", i, k)
+			}
+		}
+		if err := w.Err(); err == nil || !strings.HasSuffix(err.Error(), "and too many wait by now, so the newest are lost") {
+			t.Errorf("got %v", err)
+		}
+		d.set(nil, nil)
+		time.Sleep(retryEvery)
+		synctest.Wait()
+		got := d.written()
+		if len(got) != queueMax+1 || got[queueMax] != DroppedName {
+			t.Errorf("%d records are on disk, the last is %q", len(got), got[len(got)-1])
+		}
+		if e := newest(t, w, 1)[0]; e.Name != DroppedName || string(e.Data) != `{"count":7}` {
+			t.Errorf("got %s %s", e.Name, e.Data)
+		}
+		stop()
+	})
+}
+
+func TestAValueThatIsNoJSONHoldsNobody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := &fakeDisk{}
+		w, stop := running(t, d)
+		defer stop()
+		if k := took(w.Record("bad", func() {})); k != 0 || len(d.written()) != 0 {
+			t.Errorf("waited %s, on disk %v", k, d.written())
+		}
+	})
+}
+
+func newest(t *testing.T, w *Writer, n int) []Entry {
+	t.Helper()
+	var all []Entry
+	if err := w.Follow(context.Background(), n, false, func(e Entry) error { all = append(all, e); return nil }); err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+func TestFollowersSeeTheOldAndTheNew(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := &fakeDisk{already: []Entry{{Seq: 41, Name: "old"}, {Seq: 42, Name: "older"}}}
+		w, stop := running(t, d)
+		defer stop()
+		took(w.Record("new", 1))
+		if got := names(newest(t, w, 2)); got != "42 older, 43 new" {
+			t.Errorf("got %s", got)
+		}
+		ctx, cancel := context.WithCancel(context.Background())
+		var mu sync.Mutex
+		var seen []Entry
+		done := make(chan error, 1)
+		go func() {
+			done <- w.Follow(ctx, 1, true, func(e Entry) error {
+				mu.Lock()
+				defer mu.Unlock()
+				seen = append(seen, e)
+				return nil
+			})
+		}()
+		synctest.Wait()
+		took(w.Record("next", 2))
+		synctest.Wait()
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+		if len(seen) != 2 || seen[0].Name != "new" || seen[1].Name != "next" {
+			t.Errorf("followed %v", names(seen))
+		}
+	})
+}
+
+func names(all []Entry) string {
+	var s []string
+	for _, e := range all {
+		s = append(s, fmt.Sprintf("%d %s", e.Seq, e.Name))
+	}
+	return strings.Join(s, ", ")
+}
+
+func TestASlowFollowerHoldsNobodyAndMissesTheOldest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := &fakeDisk{}
+		w, stop := running(t, d)
+		defer stop()
+		took(w.Record("first", 0))
+		open, enough := make(chan struct{}), errors.New("enough")
+		var seen []Entry
+		done := make(chan error, 1)
+		go func() {
+			done <- w.Follow(context.Background(), 1, true, func(e Entry) error {
+				<-open
+				if seen = append(seen, e); e.Name == "last" {
+					return enough
+				}
+				return nil
+			})
+		}()
+		synctest.Wait()
+		for i := range 3 * ringSize {
+			if k := took(w.Record("more", i)); k != 0 {
+				t.Fatalf("record %d waited %s", i, k)
+			}
+		}
+		took(w.Record("last", 0))
+		close(open)
+		if err := <-done; !errors.Is(err, enough) {
+			t.Error(err)
+		}
+		if n := len(seen); n < ringSize || n > 2*ringSize || seen[0].Name != "first" || seen[n-1].Name != "last" {
+			t.Errorf("it saw %d", n)
+		}
+	})
+}
+
+func TestTheWriterOnARealFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "events")
+	for run := range 2 {
+		w := NewWriter(WriterOptions{Path: path, Boot: "b1", Log: quiet, Now: func() time.Duration { return time.Hour }})
+		ctx, cancel := context.WithCancel(context.Background())
+		done := make(chan error, 1)
+		go func() { done <- w.Run(ctx) }()
+		<-w.Record("phase", map[string]int{"run": run})
+		if got := newest(t, w, 1)[0]; got.Seq != uint64(run+1) || got.At != time.Hour || got.Boot != "b1" {
+			t.Errorf("got %+v", got)
+		}
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	}
+	if got, err := read(t, path); err != nil || names(got) != "1 phase, 2 phase" {
+		t.Errorf("%s, %v", names(got), err)
+	}
+}
+
+func TestTheSaverKeepsTheNewest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hang := make(chan struct{})
+		var saved []string // written while this goroutine waits in the bubble
+		var mu sync.Mutex
+		var fail error
+		failWith := func(err error) { mu.Lock(); defer mu.Unlock(); fail = err }
+		s := NewSaver("/run/state", "a restart forgets the countdown", quiet)
+		s.save = func(_ string, v any) error {
+			<-hang
+			mu.Lock()
+			defer mu.Unlock()
+			if fail == nil {
+				saved = append(saved, string(v.(json.RawMessage)))
+			}
+			return fail
+		}
+		ctx, cancel := context.WithCancel(context.Background())
+		done := make(chan error, 1)
+		go func() { done <- s.Run(ctx) }()
+		s.Put(1)
+		synctest.Wait()
+		s.Put(2)
+		s.Put(3)
+		time.Sleep(patience)
+		want := "cannot write /run/state: the disk does not answer; protection goes on, but a restart forgets the countdown"
+		if err := s.Err(); err == nil || err.Error() != want {
+			t.Errorf("got %v", err)
+		}
+		close(hang)
+		synctest.Wait()
+		if got := strings.Join(saved, " "); got != "1 3" || s.Err() != nil {
+			t.Errorf("saved %s, %v", got, s.Err())
+		}
+		failWith(errors.New("cannot save: read-only file system"))
+		s.Put(4)
+		synctest.Wait()
+		if s.Err() == nil {
+			t.Error("a failed save is not told")
+		}
+		failWith(nil)
+		time.Sleep(retryEvery)
+		synctest.Wait()
+		if got := strings.Join(saved, " "); got != "1 3 4" || s.Err() != nil {
+			t.Errorf("saved %s, %v", got, s.Err())
+		}
+		s.Put(5)
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+		if got := strings.Join(saved, " "); got != "1 3 4 5" {
+			t.Errorf("saved %s", got)
+		}
+	})
+}
+
+func TestTheSaverOnARealFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "state")
+	s := NewSaver(path, "nothing", quiet)
+	if err := s.Load(new(savedState)); !errors.Is(err, os.ErrNotExist) {
+		t.Error(err)
+	}
+	s.Put(savedState{Phase: "GRACE"})
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if err := s.Run(ctx); err != nil {
+		t.Error(err)
+	}
+	var got savedState
+	if err := s.Load(&got); err != nil || got.Phase != "GRACE" {
+		t.Errorf("%v %v", got, err)
+	}
+}
