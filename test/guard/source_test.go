@@ -128,10 +128,10 @@ func constantLike(e ast.Expr) bool {
 			return false
 		}
 		pkg, ok := sel.X.(*ast.Ident)
-		if !ok {
-			return false
+		if !ok { // base32.NewEncoding(…).WithPadding(…)
+			return constantLike(sel.X)
 		}
-		return slices.Contains([]string{"errors.New", "fmt.Errorf", "regexp.MustCompile", "strings.NewReplacer", "time.Date", "big.NewInt", "sync.OnceValue", "sync.OnceValues"}, pkg.Name+"."+sel.Sel.Name)
+		return slices.Contains([]string{"errors.New", "fmt.Errorf", "regexp.MustCompile", "strings.NewReplacer", "time.Date", "big.NewInt", "base32.NewEncoding", "sync.OnceValue", "sync.OnceValues"}, pkg.Name+"."+sel.Sel.Name)
 	}
 	return false
 }

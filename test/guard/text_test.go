@@ -10,7 +10,9 @@ import (
 
 	"google.golang.org/protobuf/reflect/protoreflect"
 
+	"github.com/lastwatt/lastwatt/agent"
 	upsv1 "github.com/lastwatt/lastwatt/api/ups/v1"
+	"github.com/lastwatt/lastwatt/master"
 )
 
 // later are the laws whose proof comes with a later part of the work, and why.
@@ -165,7 +167,8 @@ func TestDocumentsSpeakOfThingsThatExist(t *testing.T) {
 				}
 			}
 		}
-		for _, name := range names {
+		slices.Sort(names)
+		for _, name := range slices.Compact(names) {
 			if hits, err := filepath.Glob(filepath.Join(tr.root, name)); err != nil || len(hits) == 0 {
 				t.Errorf("%s: speaks of %s, which does not exist: a document that is wrong once is not read twice", f, name)
 			}
@@ -185,5 +188,39 @@ func TestEveryDecisionIsInTheIndex(t *testing.T) {
 		if r.Name() != "README.md" && !strings.Contains(index, "("+r.Name()+")") {
 			t.Errorf("docs/adr/%s is not in docs/adr/README.md", r.Name())
 		}
+	}
+}
+
+var tomlBlock = regexp.MustCompile("(?s)```toml\n# (master|agent)\\.toml\n(.*?)```")
+
+// TestExamplesAreValid reads each configuration that a document shows as its
+// daemon would; the block's first line says which daemon.
+func TestExamplesAreValid(t *testing.T) {
+	tr := theTree(t)
+	shown := 0
+	for _, f := range tr.files {
+		if filepath.Ext(f) != ".md" {
+			continue
+		}
+		text := tr.read(t, f)
+		blocks := tomlBlock.FindAllStringSubmatch(text, -1)
+		if n := strings.Count(text, "```toml"); n != len(blocks) {
+			t.Errorf("%s: %d of %d TOML blocks begin with '# master.toml' or '# agent.toml'", f, len(blocks), n)
+		}
+		for _, m := range blocks {
+			shown++
+			var err error
+			if m[1] == "master" {
+				_, err = master.ParseConfig(f, []byte(m[2]))
+			} else {
+				_, err = agent.ParseConfig(f, []byte(m[2]))
+			}
+			if err != nil {
+				t.Errorf("%s shows a configuration that does not work (lines count from the block): %v", f, err)
+			}
+		}
+	}
+	if shown < 3 {
+		t.Errorf("%d examples were found: this guard guards nothing", shown)
 	}
 }
