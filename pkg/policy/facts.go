@@ -9,7 +9,8 @@ import (
 
 // facts is what a node knows, by its inputs.
 type facts struct {
-	power   Power
+	power   Power        // with the last real state, and the newest contact
+	shown   Power        // as given
 	known   power.Status // the last real status that was not UNKNOWN
 	ignored bool         // the newest state is pretended and does not count
 	began   bool         // in this very step: an outage began, or its BATLOW
@@ -53,11 +54,12 @@ func (m *Machine) notePower(in Power) {
 			m.away = at(m.now)
 		}
 	}
-	m.power = in
-	m.ignored = in.State.Drill || in.State.Sim && !m.cfg.ObeySim
+	m.shown, m.power.Link = in, in.Link
+	m.ignored = m.pretended(in.State)
 	if m.ignored {
-		return
+		return // no news: what was real before still holds
 	}
+	m.power.State = in.State
 	switch in.State.Known() {
 	case power.OK:
 		m.noteOK()
@@ -152,18 +154,20 @@ func (m *Machine) noteTime() {
 // heard reports whether somebody can see the power and tell this node.
 func (m *Machine) heard() bool { return m.inContact() && m.sees() }
 
-// sees reports whether the newest state is a real one and not blind.
-func (m *Machine) sees() bool { return !m.ignored && m.power.State.Status != power.Unknown }
+// sees reports whether the newest real state is not blind.
+func (m *Machine) sees() bool { return m.power.State.Status != power.Unknown }
+
+// pretended reports whether s is one that this node does not obey (law 11).
+func (m *Machine) pretended(s power.State) bool { return s.Drill || s.Sim && !m.cfg.ObeySim }
 
 // inContact reports whether there is contact, or its absence is excused.
 func (m *Machine) inContact() bool {
 	return m.power.Link == power.LinkUp || m.away.Set && m.now.Before(m.away.At.Add(goodbye))
 }
 
-// blindUntil returns when the owner's blind_limit will be over. A pretended state
-// is no blindness: it must not make a machine go in any way (law 11).
+// blindUntil returns when the owner's blind_limit will be over.
 func (m *Machine) blindUntil() clock {
-	running := m.silent.Set && m.known == power.OK && !m.blind.Set && !m.ignored
+	running := m.silent.Set && m.known == power.OK && !m.blind.Set
 	return clock{m.silent.At.Add(m.cfg.BlindLimit), running && m.cfg.BlindLimit > 0}
 }
 

@@ -79,7 +79,7 @@ func NewMachine(c Config) *Machine {
 // Configure replaces the configuration. An outage that has begun keeps its deadline.
 func (m *Machine) Configure(now power.Uptime, c Config) []Action {
 	m.cfg = c.normal()
-	return m.Step(now, m.power)
+	return m.Step(now, m.shown)
 }
 
 // Step takes one input and returns what to do about it, in order.
@@ -196,7 +196,7 @@ type View struct {
 func (m *Machine) View() View {
 	next := m.target()
 	v := View{
-		Phase: m.phase, Reason: m.reason, Power: m.power,
+		Phase: m.phase, Reason: m.reason, Power: m.shown,
 		Deadline: next.At, Timed: next.Set, Allowance: m.allowance,
 	}
 	if !m.outage {

@@ -28,7 +28,7 @@ func (m *Machine) noteProblems() {
 	}
 	blind := m.inContact() && m.power.Link != power.LinkNone && s.Status == power.Unknown && !m.ignored
 	m.set(problemBlind, blind, "nobody can see the UPS ("+reason+"): look at its cable and port")
-	m.set(problemSim, s.Sim && !m.cfg.ObeySim,
+	m.set(problemSim, m.shown.State.Sim && !m.cfg.ObeySim,
 		"this node's feed is a sim port, which it does not obey: connect a UPS, or set obey_sim")
 	if m.sees() {
 		m.set(problemWeak, s.WeakBattery, "the UPS says on mains that its battery is low or worn: replace it")
