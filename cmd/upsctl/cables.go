@@ -78,7 +78,7 @@ var pins = []struct {
 func showCable(w io.Writer, c line.Cable) {
 	fmt.Fprintf(w, "%s: %s\n", c.Name, c.Title)
 	if len(c.Aliases) > 0 {
-		fmt.Fprint(w, wrap("also: "+strings.Join(c.Aliases, ", "), maxWidth, "  "))
+		fmt.Fprint(w, wrap("also: "+strings.Join(c.Aliases, ", ")))
 	}
 	fmt.Fprintln(w)
 	t := table{}
@@ -101,7 +101,7 @@ func showCable(w io.Writer, c line.Cable) {
 	}
 	for _, about := range []struct{ name, text string }{{"source", c.Source}, {"notes", c.Notes}} {
 		if about.text != "" {
-			fmt.Fprint(w, wrap(about.name+": "+about.text, maxWidth, "  "))
+			fmt.Fprint(w, wrap(about.name+": "+about.text))
 		}
 	}
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"time"
@@ -60,8 +61,11 @@ func (c *cli) demo(ctx context.Context) (err error) {
 // failed adds what a person needs to find out why: who gave up, and the ends of
 // the daemons' logs, which go away with the folder.
 func (d *demo) failed(ctx context.Context, err error) error {
-	if err == nil {
+	switch {
+	case err == nil:
 		return nil
+	case errors.Is(context.Cause(ctx), context.Canceled):
+		return errors.New("demo: stopped") // by whoever watched it
 	}
 	if cause := context.Cause(ctx); cause != nil {
 		err = fmt.Errorf("%w (%w)", err, cause)

@@ -81,7 +81,7 @@ func (p picture) print(w io.Writer, colour bool) {
 		fmt.Fprintln(w)
 	}
 	for _, one := range p.Problems {
-		fmt.Fprint(w, wrap(clean(fmt.Sprintf("%s: %s: %s", one.On, one.Name, one.Text)), maxWidth, "  "))
+		fmt.Fprint(w, wrap(clean(fmt.Sprintf("%s: %s: %s", one.On, one.Name, one.Text))))
 	}
 }
 
@@ -96,7 +96,7 @@ func (m masterPicture) print(w io.Writer, colour bool) {
 	if !m.Reachable {
 		line += " cannot be asked: " + m.Error
 	}
-	fmt.Fprint(w, wrap(clean(line), maxWidth, "  "))
+	fmt.Fprint(w, wrap(clean(line)))
 	if len(m.UPS) == 0 {
 		return
 	}
@@ -109,7 +109,7 @@ func (m masterPicture) print(w io.Writer, colour bool) {
 	t.write(w, colour)
 	for _, u := range m.UPS {
 		if u.Reason != "" {
-			fmt.Fprint(w, wrap(clean(u.Name+": "+u.Reason), maxWidth, "  "))
+			fmt.Fprint(w, wrap(clean(u.Name+": "+u.Reason)))
 		}
 	}
 }
@@ -187,16 +187,17 @@ func linkPaint(link string) string {
 	return ""
 }
 
-// wrap breaks a paragraph into lines of at most width characters, all but the
+// wrap breaks a paragraph into lines of at most maxWidth characters, all but the
 // first indented.
-func wrap(text string, width int, indent string) string {
+func wrap(text string) string {
+	const indent = "  "
 	var out strings.Builder
 	col := 0
 	for _, word := range strings.Fields(text) {
 		n := len([]rune(word))
 		switch {
 		case col == 0:
-		case col+1+n > width:
+		case col+1+n > maxWidth:
 			out.WriteString("\n" + indent)
 			col = len(indent)
 		default:

@@ -8,8 +8,6 @@ import (
 	"time"
 	"unicode"
 	"unicode/utf8"
-
-	"google.golang.org/protobuf/types/known/durationpb"
 )
 
 // clean makes text of the network harmless for a terminal: nothing that moves the
@@ -71,13 +69,6 @@ func span(d time.Duration) string {
 	default:
 		return d.String()
 	}
-}
-
-func spanOr(d *durationpb.Duration, none string) string {
-	if d == nil {
-		return none
-	}
-	return span(d.AsDuration())
 }
 
 // cell is one field of a table, with how it is shown on a terminal.
