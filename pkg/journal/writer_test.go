@@ -428,3 +428,27 @@ func TestTheSaverOnARealFile(t *testing.T) {
 		t.Errorf("%v %v", got, err)
 	}
 }
+
+func TestARecordAfterTheEndHoldsNobody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, stop := running(t, &fakeDisk{})
+		stop()
+		if k := took(w.Record("late", 1)); k != 0 {
+			t.Errorf("it waited %s", k)
+		}
+	})
+}
+
+func TestWhatCameDuringTheLastWriteIsWrittenToo(t *testing.T) {
+	d := newDisk("x", "nothing", quiet)
+	ctx, cancel := context.WithCancel(context.Background())
+	n := 0
+	d.run(ctx, func() error {
+		cancel() // as if the stop and a record came while this one was being written
+		n++
+		return nil
+	})
+	if n < 2 {
+		t.Error("nobody looked for more work after the stop")
+	}
+}
