@@ -45,6 +45,13 @@ port = "sim"
   fail = %q
   batlow = "300ms"
   ok = "300ms"
+[node]
+role = "master"
+obey_sim = true
+  [node.policy]
+  grace = "10m"
+  [node.shutdown]
+  method = ["none"]
 `
 	demoAgent = `name = %q
 role = %q
