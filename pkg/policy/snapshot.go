@@ -55,7 +55,7 @@ func (m *Machine) Snapshot() Snapshot {
 func (m *Machine) Restore(now power.Uptime, s Snapshot) []Action {
 	m.begin(now)
 	m.power = Power{State: s.State}
-	m.shown = m.power
+	m.shown, m.reason = m.power, s.Reason
 	m.known, m.outage, m.outageAt, m.firstFail = s.Known, s.Outage, s.OutageAt, s.FirstFail
 	m.allowance, m.deadline, m.low = s.Allowance, s.Deadline, s.Low
 	m.silent, m.blind, m.order, m.orderAt = s.Silent, s.Blind, s.Order, s.OrderAt
