@@ -38,6 +38,24 @@ func waitGone(t *testing.T, group int) {
 	}
 }
 
+func readPID(t *testing.T, path string) int {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Error(err)
+	}
+	pid, err := strconv.Atoi(strings.TrimSpace(string(b)))
+	if err != nil {
+		t.Error(err)
+	}
+	return pid
+}
+
+func ownGroupOf(pid int) bool {
+	group, err := syscall.Getpgid(pid)
+	return err == nil && group == pid
+}
+
 func TestEveryMethodHasAName(t *testing.T) {
 	for _, m := range Methods() {
 		x, err := New(m, []string{"/bin/true"})
@@ -119,6 +137,9 @@ func TestACommandThatHangsIsKilledWithItsChildren(t *testing.T) {
 			go func() {
 				for tick := time.NewTicker(time.Millisecond); ; <-tick.C {
 					if _, err := os.Stat(pid); err == nil {
+						if p := readPID(t, pid); !ownGroupOf(p) {
+							t.Errorf("process %d has no group of its own", p)
+						}
 						cancel(errors.New("power is back"))
 						return
 					}
@@ -136,15 +157,7 @@ func TestACommandThatHangsIsKilledWithItsChildren(t *testing.T) {
 		if strings.Contains(name, "cancel") && !strings.HasSuffix(fmt.Sprint(err), "power is back") {
 			t.Errorf("the reason is lost: %v", err)
 		}
-		b, err := os.ReadFile(pid)
-		if err != nil {
-			t.Fatal(err)
-		}
-		group, err := strconv.Atoi(strings.TrimSpace(string(b)))
-		if err != nil {
-			t.Fatal(err)
-		}
-		waitGone(t, group)
+		waitGone(t, readPID(t, pid))
 	}
 }
 

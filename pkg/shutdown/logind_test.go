@@ -216,3 +216,15 @@ func TestABusThatHangsIsAnError(t *testing.T) {
 		t.Error("the connection is still open")
 	}
 }
+
+func TestABusThatCannotEvenBeDialledIsAnError(t *testing.T) {
+	hang := make(chan struct{})
+	defer close(hang)
+	x := logind{limit: 100 * time.Millisecond, dial: func(...dbus.ConnOption) (*dbus.Conn, error) {
+		<-hang
+		return nil, errors.New("late")
+	}}
+	if err := x.PowerOff(context.Background()); !strings.Contains(fmt.Sprint(err), "no answer for 100ms") {
+		t.Errorf("got %v", err)
+	}
+}
