@@ -1,0 +1,330 @@
+//go:build linux && (amd64 || arm64)
+
+package line_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/lastwatt/lastwatt/pkg/line"
+	"github.com/lastwatt/lastwatt/test/vtty"
+)
+
+// watching is a helper process that watches a port.
+type watching struct {
+	*testing.T
+	cmd    *exec.Cmd
+	stdin  io.Closer
+	told   *json.Decoder
+	stderr bytes.Buffer
+	store  int // our end of the socket that takes the opened port
+}
+
+// watch starts the helper on the port, with the stored port if there is one.
+func watch(t *testing.T, tty *vtty.TTY, cable, how string, stored *os.File) *watching {
+	t.Helper()
+	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	theirs := os.NewFile(uintptr(pair[1]), "store")
+	defer theirs.Close()
+	w := &watching{T: t, store: pair[0]}
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.cmd = tty.Command(self, tty.Path(), cable, how)
+	w.cmd.Env = append(os.Environ(), helperMark+"=1")
+	w.cmd.ExtraFiles = []*os.File{theirs}
+	if stored != nil {
+		w.cmd.ExtraFiles = append(w.cmd.ExtraFiles, stored)
+	}
+	w.cmd.Stderr = &w.stderr
+	if w.stdin, err = w.cmd.StdinPipe(); err != nil {
+		t.Fatal(err)
+	}
+	out, err := w.cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.told = json.NewDecoder(out)
+	if err := w.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		w.cmd.Process.Kill()
+		w.cmd.Wait()
+		w.drop()
+	})
+	return w
+}
+
+// next returns the next sample.
+func (w *watching) next() told {
+	w.Helper()
+	var s told
+	if err := w.told.Decode(&s); err != nil {
+		w.Fatalf("no sample: %v\n%s", err, w.stderr.String())
+	}
+	return s
+}
+
+// until returns the first sample that pred likes.
+func (w *watching) until(pred func(told) bool) told {
+	w.Helper()
+	for {
+		if s := w.next(); pred(s) {
+			return s
+		}
+	}
+}
+
+func reads(inputs line.Lines) func(told) bool {
+	return func(s told) bool { return s.Err == "" && s.Lines&line.Inputs == inputs }
+}
+
+func blind(why error) func(told) bool {
+	return func(s told) bool { return strings.Contains(s.Err, why.Error()) }
+}
+
+// stored returns the port that the helper had stored.
+func (w *watching) stored() *os.File {
+	w.Helper()
+	oob := make([]byte, unix.CmsgSpace(4))
+	_, n, _, _, err := unix.Recvmsg(w.store, make([]byte, 1), oob, unix.MSG_CMSG_CLOEXEC)
+	if err != nil {
+		w.Fatal(err)
+	}
+	messages, err := unix.ParseSocketControlMessage(oob[:n])
+	if err != nil || len(messages) != 1 {
+		w.Fatalf("no port was stored: %v", err)
+	}
+	fds, err := unix.ParseUnixRights(&messages[0])
+	if err != nil {
+		w.Fatal(err)
+	}
+	f := os.NewFile(uintptr(fds[0]), "port")
+	w.Cleanup(func() { f.Close() })
+	return f
+}
+
+// drop closes the store and with it a port that lies in it.
+func (w *watching) drop() {
+	unix.Close(w.store)
+	w.store = -1
+}
+
+// end tells the helper to stop, and waits until it has.
+func (w *watching) end() {
+	w.Helper()
+	w.drop()
+	w.stdin.Close()
+	if err := w.cmd.Wait(); err != nil {
+		w.Fatalf("the helper failed: %v\n%s", err, w.stderr.String())
+	}
+}
+
+func TestSamplesOfAPort(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name, cable string
+		refuse      []string
+		toggle      line.Lines
+	}{
+		{"a full driver", "liebert-powersure", nil, line.CTS},
+		{"a driver that can't wait", "liebert-powersure", []string{"TIOCMIWAIT"}, line.CTS},
+		{"a driver that can't count", "liebert-powersure", []string{"TIOCGICOUNT"}, line.CTS},
+		{"RI, whose rise wakes nobody", "nut-1", nil, line.RI},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			tty := vtty.New(t)
+			tty.Refuse(tt.refuse...)
+			w := watch(t, tty, tt.cable, "", nil)
+			w.until(reads(0))
+			for range 5 {
+				tty.SetInputs(tt.toggle)
+				w.until(reads(tt.toggle))
+				tty.SetInputs(0)
+				w.until(reads(0))
+			}
+			w.end()
+		})
+	}
+}
+
+func TestNoPulseOfAPortIsLost(t *testing.T) {
+	t.Parallel()
+	tty := vtty.New(t)
+	w := watch(t, tty, "liebert-powersure", "", nil)
+	w.until(reads(0))
+	const pulses = 500
+	for range pulses { // far faster than anyone can read
+		tty.SetInputs(line.CTS)
+		tty.SetInputs(0)
+	}
+	tty.SetInputs(line.DCD)
+	seen, last := 0, line.Lines(0)
+	s := w.until(func(s told) bool {
+		if (s.Lines^last)&line.CTS != 0 {
+			seen++
+		}
+		last = s.Lines
+		return s.Lines&line.DCD != 0
+	})
+	// What the mailbox replaced was seen by the Watcher and not by us, so the sum
+	// may fall short; it must never be more, and most pulses must be in it.
+	if sum := int(s.Pulses) + seen; sum > 2*pulses || sum < pulses {
+		t.Errorf("%d changes hidden and %d seen, of %d", s.Pulses, seen, 2*pulses)
+	}
+	w.end()
+}
+
+// Law 4, on every cable: the first call on a port sets the idle levels, nothing
+// after it asserts the kill, and an end leaves every line where it is.
+func TestLaw04IdleFromTheFirstCallOn(t *testing.T) {
+	t.Parallel()
+	for _, c := range line.Catalogue() {
+		t.Run(c.Name, func(t *testing.T) {
+			t.Parallel()
+			tty := vtty.New(t)
+			w := watch(t, tty, c.Name, "", nil)
+			w.next()
+			w.end()
+			if _, err := tty.WaitEvent(t.Context(), func(e vtty.Event) bool { return e.Kind == vtty.Close }); err != nil {
+				t.Fatal(err)
+			}
+			events := tty.Events()
+			if events[0].Kind != vtty.Open || events[1].Call != "TIOCMSET" || events[1].Lines != c.Idle() {
+				t.Fatalf("begins with\n%v\n%v\nwant an open and TIOCMSET to %v", events[0], events[1], c.Idle())
+			}
+			for _, e := range events[1:] {
+				if vtty.Killing(c, e.Lines) || e.Kind == vtty.Break || e.Kind == vtty.Data {
+					t.Errorf("cuts the load: %v", e)
+				}
+			}
+			last := events[len(events)-1]
+			if last.Lines != c.Idle() || last.HUPCL || last.B0 != c.Parkable() {
+				t.Errorf("ends with %v\nwant out %v, no HUPCL, B0 %v", last, c.Idle(), c.Parkable())
+			}
+
+			before := len(events)
+			w = watch(t, tty, c.Name, "", nil) // a second life, without a stored port
+			w.next()
+			w.end()
+			for _, e := range tty.Events()[before:] {
+				if c.Parkable() && e.Output() {
+					t.Errorf("a parked port was pulsed: %v", e)
+				}
+			}
+		})
+	}
+}
+
+// Law 4: a restart that finds its port in the store shows nothing on the wires,
+// killed or not.
+func TestLaw04RestartWithTheStoredPort(t *testing.T) {
+	t.Parallel()
+	for _, cable := range []string{"liebert-powersure", "nut-0", "nut-7"} {
+		t.Run(cable, func(t *testing.T) {
+			t.Parallel()
+			tty := vtty.New(t)
+			w := watch(t, tty, cable, "", nil)
+			w.next()
+			port := w.stored()
+			w.cmd.Process.Kill()
+			w.cmd.Wait()
+			before := len(tty.Events())
+			tty.SetInputs(line.CTS)
+			w = watch(t, tty, cable, "stored", port)
+			w.until(reads(line.CTS))
+			tty.SetInputs(line.DCD)
+			w.until(reads(line.DCD))
+			for _, e := range tty.Events()[before:] {
+				if e.Kind == vtty.Open || e.Output() || strings.HasPrefix(e.Call, "TCSETS") {
+					t.Errorf("seen at a restart: %v", e)
+				}
+			}
+			w.end()
+		})
+	}
+}
+
+func TestReplugIsFoundAgain(t *testing.T) {
+	t.Parallel()
+	tty := vtty.New(t)
+	w := watch(t, tty, "liebert-powersure", "", nil)
+	w.until(reads(0))
+	port := w.stored()
+	tty.Unplug()
+	w.until(blind(line.ErrLost))
+	w.until(blind(line.ErrMissing))
+	tty.SetInputs(line.CTS | line.DCD)
+	tty.Replug()
+	w.until(reads(line.CTS | line.DCD))
+	w.end()
+
+	w = watch(t, tty, "liebert-powersure", "stored", port) // the port of before
+	w.until(reads(line.CTS | line.DCD))
+	w.end()
+}
+
+func TestHeldPortSaysByWhom(t *testing.T) {
+	t.Parallel()
+	tty := vtty.New(t)
+	first := watch(t, tty, "liebert-powersure", "", nil)
+	first.until(reads(0))
+	second := watch(t, tty, "liebert-powersure", "plain", nil)
+	want := (&line.HeldError{PID: first.cmd.Process.Pid, Name: filepath.Base(os.Args[0])}).Error()
+	s := second.next()
+	if !strings.HasPrefix(s.Err, "cannot open "+tty.Path()+": held by ") || !strings.Contains(s.Err, want) {
+		t.Errorf("%q, want %q in it", s.Err, want)
+	}
+	first.end()
+	second.until(reads(0)) // it goes on trying
+	second.end()
+}
+
+func TestPortThatIsNoUPSPort(t *testing.T) {
+	t.Parallel()
+	tty := vtty.New(t)
+	tty.Refuse("TIOCMSET", "TIOCMGET")
+	w := watch(t, tty, "liebert-powersure", "", nil)
+	w.until(blind(line.ErrNoModemLines))
+	w.end()
+}
+
+// Nothing is done while nothing happens: once a second the lines are read.
+func TestIdlePortIsReadOnceASecond(t *testing.T) {
+	t.Parallel()
+	tty := vtty.New(t)
+	w := watch(t, tty, "liebert-powersure", "", nil)
+	w.until(reads(0))
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	var at []time.Duration
+	_, err := tty.WaitEvent(ctx, func(e vtty.Event) bool {
+		if e.Call == "TIOCMGET" {
+			at = append(at, e.At)
+		}
+		return len(at) == 6
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if gap := at[5] - at[4]; gap < 900*time.Millisecond {
+		t.Errorf("readings are %v apart, want 1s", gap)
+	}
+	w.end()
+}
