@@ -32,7 +32,6 @@ type phaseRecord struct {
 	At     power.Uptime `json:"at"`
 	// Deadline is when the next thing happens by itself; absent: nothing does.
 	Deadline *power.Uptime `json:"deadline,omitempty"`
-	Drill    bool          `json:"drill,omitempty"`
 }
 
 type problemRecord struct {
@@ -78,10 +77,10 @@ func (d *Driver) act(a policy.Action) {
 }
 
 func (d *Driver) moved(a policy.Moved) {
-	now, state := d.o.Now(), d.m.View().Power.State
+	now := d.o.Now()
 	r := phaseRecord{
 		Node: d.o.Name, From: a.From.String(), To: a.To.String(), Reason: a.Reason,
-		State: state.Status.String(), Outage: state.Outage, At: now, Drill: d.pretended(),
+		State: d.real.Status.String(), Outage: d.real.Outage, At: now,
 	}
 	args := []any{"node", d.o.Name, "from", r.From, "to", r.To, "reason", a.Reason}
 	if a.Timed {
@@ -90,13 +89,6 @@ func (d *Driver) moved(a policy.Moved) {
 	}
 	d.o.Log.Info("phase", args...)
 	d.record(recordPhase, r)
-}
-
-// pretended reports whether the state that is acted on is a drill's, or a sim
-// that this machine does not obey: law 11.
-func (d *Driver) pretended() bool {
-	s := d.m.View().Power.State
-	return s.Drill || s.Sim && !d.o.Settings.ObeySim
 }
 
 // record gives a record to the journal.
@@ -141,24 +133,12 @@ const (
 )
 
 func (d *Driver) say(a policy.Say) {
-	text := a.Text
-	if a.Timed {
-		text += "; " + left(a.Left)
-	}
-	d.o.Log.Warn("say", "node", d.o.Name, "text", text)
+	d.o.Log.Warn("say", "node", d.o.Name, "text", a.Text)
 	select {
-	case d.walls <- text:
+	case d.walls <- a.Text:
 	default:
 		d.o.Log.Warn("cannot tell the people logged in: their terminals don't keep up")
 	}
-}
-
-// left says a countdown as people do.
-func left(t time.Duration) string {
-	if t < time.Second {
-		return "it goes down now"
-	}
-	return "it goes down in " + t.Round(time.Second).String()
 }
 
 // tellPeople takes messages to the terminals, one after the other.

@@ -44,10 +44,9 @@ type fault struct {
 // wait until the commit's have ended, and are left out if by then there is a new
 // commit.
 func (d *Driver) runHooks(event policy.Event, problem string) {
-	drill := d.pretended()
 	var hooks []int
 	for i, h := range d.o.Settings.Hooks {
-		if slices.Contains(h.On, event) && (h.Drill || !drill) {
+		if slices.Contains(h.On, event) {
 			hooks = append(hooks, i)
 		}
 	}
@@ -185,20 +184,15 @@ func (d *Driver) hookFault(f fault, text string) {
 
 // hookEnv is the whole environment of a hook.
 func (d *Driver) hookEnv(event policy.Event, problem string) []string {
-	v := d.m.View()
-	drill := "0"
-	if d.pretended() {
-		drill = "1"
-	}
 	return []string{
 		hookPath,
 		"LASTWATT_EVENT=" + string(event),
-		"LASTWATT_STATE=" + v.Power.State.Status.String(),
-		"LASTWATT_PHASE=" + v.Phase.String(),
+		"LASTWATT_STATE=" + d.real.Status.String(),
+		"LASTWATT_PHASE=" + d.m.View().Phase.String(),
 		"LASTWATT_NODE=" + d.o.Name,
 		"LASTWATT_UPS=" + d.deciding(),
-		"LASTWATT_OUTAGE=" + v.Power.State.Outage,
-		"LASTWATT_DRILL=" + drill,
+		"LASTWATT_OUTAGE=" + d.real.Outage,
+		"LASTWATT_DRILL=0", // the machine asks for no hooks by a pretended state
 		"LASTWATT_PROBLEM=" + problem,
 	}
 }

@@ -58,7 +58,7 @@ type Hook struct {
 	Unit string
 	// Timeout is when it is killed.
 	Timeout time.Duration
-	// Drill: run it in a drill too.
+	// Drill: run it in a drill too. Kept for when there are drills.
 	Drill bool
 }
 
