@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"sync"
 	"unsafe"
 
@@ -262,9 +263,24 @@ func (c *call) give(fd int, cloexec bool) {
 	if cloexec {
 		a.NewFDFlags = unix.O_CLOEXEC
 	}
-	// Its error may be the caller's (no room for another file) or mean that the
+	// A signal to this thread, and Go's runtime sends them, would end the wait for
+	// the caller to take the file after the call counts as answered, and the caller
+	// would get 0 in place of a descriptor (seccomp_notify_addfd, kernel/seccomp.c).
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	var all, old unix.Sigset_t
+	for i := range all.Val {
+		all.Val[i] = ^all.Val[i]
+	}
+	if err := unix.PthreadSigmask(unix.SIG_SETMASK, &all, &old); err != nil {
+		c.done(unix.ENOSYS)
+		return
+	}
+	errno := c.board.ioctl(unix.SECCOMP_IOCTL_NOTIF_ADDFD, unsafe.Pointer(&a))
+	_ = unix.PthreadSigmask(unix.SIG_SETMASK, &old, nil) // it worked a moment ago
+	// The error may be the caller's (no room for another file) or mean that the
 	// caller is gone; done then finds that out.
-	if errno := c.board.ioctl(unix.SECCOMP_IOCTL_NOTIF_ADDFD, unsafe.Pointer(&a)); errno != 0 {
+	if errno != 0 {
 		c.done(errno)
 	}
 }

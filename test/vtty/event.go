@@ -61,7 +61,7 @@ func (e Event) String() string {
 		fmt.Fprintf(&b, " by %d", e.PID)
 	}
 	if e.Kind == Data {
-		fmt.Fprintf(&b, " %q", e.Data)
+		fmt.Fprintf(&b, " %.40q", e.Data)
 	}
 	fmt.Fprintf(&b, " out %s", e.Lines)
 	if e.Was != e.Lines {

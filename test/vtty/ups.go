@@ -45,6 +45,7 @@ type UPS struct {
 	end     End        // where the cable is out
 	parted  line.Lines // the inputs that are out
 	kill    *time.Timer
+	since   time.Time   // when the present kill began
 	cutting *time.Timer // the kill is accepted, the UPS takes its Delay
 	sending time.Time   // when the present kill by data began
 	heard   time.Time   // when it was last heard
@@ -205,10 +206,14 @@ func (u *UPS) look() {
 	case asserted && u.hold == 0:
 		u.obey()
 	case asserted && u.kill == nil:
+		u.since = time.Now()
 		u.kill = u.after(u.hold, func() { u.kill = nil; u.obey() })
 	case !asserted && u.kill != nil:
 		u.kill.Stop()
 		u.kill = nil
+		if time.Since(u.since) >= u.hold { // the timer was late
+			u.obey()
+		}
 	}
 }
 
