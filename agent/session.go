@@ -117,7 +117,7 @@ func (s *session) attach(ctx context.Context, address string) error {
 	if err != nil {
 		return cause(sctx, err)
 	}
-	beat := make(chan time.Duration, 1)
+	beat := make(chan struct{}, 1)
 	sent := make(chan error, 1)
 	go func() { sent <- s.send(ctx, sctx, stream, beat) }()
 	for {
@@ -128,14 +128,12 @@ func (s *session) attach(ctx context.Context, address string) error {
 			<-sent
 			return err
 		}
-		every := heartbeat(m)
-		silence.Reset(missedBeats * every)
+		silence.Reset(missedBeats * heartbeat(m))
+		s.heard(address, m)
 		select {
-		case <-beat:
+		case beat <- struct{}{}:
 		default:
 		}
-		beat <- every
-		s.heard(address, m)
 	}
 }
 
@@ -156,6 +154,7 @@ func (s *session) heard(address string, m *upsv1.AttachResponse) {
 		ups = append(ups, node.NamedState{Name: u.GetName(), State: api.ToState(u, now)})
 	}
 	s.mu.Lock()
+	steady(ups, s.ups)
 	was := s.link
 	s.ups, s.order = ups, api.ToOrder(m.GetOrder(), now)
 	s.address, s.err, s.link = address, "", power.LinkUp
@@ -181,6 +180,24 @@ func (s *session) heard(address string, m *upsv1.AttachResponse) {
 	s.tellDriver()
 }
 
+// jitter is by how much the moments of one and the same state may differ between
+// two messages, because one was under way for longer, before that is news.
+const jitter = 50 * time.Millisecond
+
+// steady keeps the moments of states that were heard before and only arrived
+// sooner or later: each beat would be a change otherwise.
+func steady(now, was []node.NamedState) {
+	for i := range now {
+		for _, w := range was {
+			n := &now[i].State
+			if w.Name == now[i].Name && w.State.Status == n.Status && w.State.Outage == n.Outage &&
+				n.Since.Sub(w.State.Since).Abs() < jitter && n.OutageSince.Sub(w.State.OutageSince).Abs() < jitter {
+				n.Since, n.OutageSince = w.State.Since, w.State.OutageSince
+			}
+		}
+	}
+}
+
 // tellDriver gives the driver this master's present picture: what was last heard,
 // and whether that is still being heard.
 func (s *session) tellDriver() {
@@ -190,24 +207,16 @@ func (s *session) tellDriver() {
 	s.a.driver.Update(up)
 }
 
-// send reports at once, at each change and at each beat; at the end it says that
-// this agent goes. Sending may block on a dead peer: the silence ends it.
-func (s *session) send(ctx, sctx context.Context, stream grpc.BidiStreamingClient[upsv1.AttachRequest, upsv1.AttachResponse], beats <-chan time.Duration) error {
+// send reports at once, at each change, and in answer to each beat; at the end it
+// says that this agent goes. Sending may block on a dead peer: the silence ends it.
+func (s *session) send(ctx, sctx context.Context, stream grpc.BidiStreamingClient[upsv1.AttachRequest, upsv1.AttachResponse], beat <-chan struct{}) error {
 	if err := stream.Send(&upsv1.AttachRequest{Hello: s.a.hello(), Report: s.a.report()}); err != nil {
 		return err
 	}
-	every := time.Second
-	timer := time.NewTimer(every)
-	defer timer.Stop()
 	for {
 		select {
 		case <-s.reports:
-		case <-timer.C:
-		case b := <-beats:
-			if b == every {
-				continue
-			}
-			every = b
+		case <-beat:
 		case <-ctx.Done():
 			r := s.a.report()
 			r.Leaving = true
@@ -219,7 +228,6 @@ func (s *session) send(ctx, sctx context.Context, stream grpc.BidiStreamingClien
 		if err := stream.Send(&upsv1.AttachRequest{Report: s.a.report()}); err != nil {
 			return err
 		}
-		timer.Reset(every)
 	}
 }
 

@@ -23,6 +23,7 @@ const (
 	maxMessage   = 1 << 20          // bytes
 	maxStreams   = 32               // per connection; an agent needs two
 	handshake    = 10 * time.Second // whole, TLS and HTTP/2 preface
+	window       = 256 << 10        // bytes; a fixed one spares the pings by which grpc-go measures a path
 	pingInterval = 10 * time.Second // the least that grpc-go's client keeps to (internal.KeepaliveMinPingTime)
 )
 
@@ -37,6 +38,8 @@ func NewServer(creds credentials.TransportCredentials, identify Identify) *grpc.
 		grpc.MaxRecvMsgSize(maxMessage),
 		grpc.MaxConcurrentStreams(maxStreams),
 		grpc.ConnectionTimeout(handshake),
+		grpc.InitialWindowSize(window),
+		grpc.InitialConnWindowSize(window),
 		// A dead agent's connection is noticed within 4 s; the client's own pings
 		// are tolerated (the default would close a connection that pings each 10 s).
 		grpc.KeepaliveParams(keepalive.ServerParameters{Time: 2 * time.Second, Timeout: 2 * time.Second}),
@@ -57,6 +60,8 @@ func Dial(address string, cfg *tls.Config, dial Dialer) (*grpc.ClientConn, error
 		grpc.WithTransportCredentials(credentials.NewTLS(cfg)),
 		grpc.WithContextDialer(func(ctx context.Context, a string) (net.Conn, error) { return dial(ctx, "tcp", a) }),
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxMessage)),
+		grpc.WithInitialWindowSize(window),
+		grpc.WithInitialConnWindowSize(window),
 		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: pingInterval, Timeout: 5 * time.Second}),
 		grpc.WithConnectParams(grpc.ConnectParams{
 			Backoff:           backoff.Config{BaseDelay: 200 * time.Millisecond, Multiplier: 1.6, Jitter: 0.2, MaxDelay: 5 * time.Second},
