@@ -411,10 +411,10 @@ func TestRetryAfter(t *testing.T) {
 	for n := range 100 {
 		d := retryAfter(n)
 		limit := retryMax
-		if n < 4 {
+		if n < 5 { // 3.2 s, and the next would be 6.4 s
 			limit = retryMin << n
 		}
-		if d > limit || d < min(limit, retryMax)/2 {
+		if d > limit || d < limit/2 {
 			t.Errorf("after %d failures %v, want %v to %v", n, d, limit/2, limit)
 		}
 		seen[d] = true
