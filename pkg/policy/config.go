@@ -19,7 +19,8 @@ type Config struct {
 	WaitFor bool
 	// WaitLimit bounds WAITING; WaitLimitBatLow bounds it after BATLOW.
 	WaitLimit, WaitLimitBatLow time.Duration
-	// LostLimit: on battery, with no deadline, without contact: go after this.
+	// LostLimit: on battery, with no deadline (held, or GraceBatLow), blind or
+	// without contact: go after this. Being heard and seen again withdraws it.
 	LostLimit time.Duration
 	// BlindLimit: blind or without contact while the last state was OK: go after
 	// this. 0 means never, which is the default (law 2).

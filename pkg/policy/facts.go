@@ -103,6 +103,9 @@ func (m *Machine) noteFail(s power.State) {
 // noteLow brings the deadline of the open outage nearer.
 func (m *Machine) noteLow() {
 	m.known = power.BatLow
+	if m.phase == Committed && !m.hooks && m.askBy.Set && m.askBy.At.After(m.now.Add(firstBackOff)) {
+		m.askBy = at(m.now) // law 6: it outranks back-off
+	}
 	if m.low {
 		return
 	}
@@ -110,9 +113,6 @@ func (m *Machine) noteLow() {
 	m.deadline = m.deadline.earlier(at(m.now.Add(m.cfg.BatLowGrace)))
 	if m.phase == Waiting {
 		m.waitLow = at(m.now.Add(m.cfg.WaitLimitBatLow))
-	}
-	if m.phase == Committed && m.askBy.Set && !m.hooks {
-		m.askBy = at(m.now) // law 6: it outranks back-off
 	}
 	m.began = true
 	m.hook(EventBatLow)

@@ -129,6 +129,8 @@ func (w *world) input(f []string) error {
 		w.step(policy.Order{Kind: policy.OrderEnd, By: "the master"})
 	case "shutdown by":
 		w.step(policy.Order{Kind: policy.OrderShutdown, By: f[2]})
+	case "nothing heard":
+		w.step(policy.Power{}) // what a driver that has just started may say
 	case "hooks done":
 		w.step(policy.HooksDone{})
 	case "refuse":

@@ -144,6 +144,8 @@ func TestQualifierJumpRule(t *testing.T) {
 			fail + ", 77 OK, 100.1 FAIL, 100.5 BATLOW", 0},
 		{"but with a little debt", plain, "0 mains; 10 battery; 60 mains; 100 battery low; 109.9 end",
 			fail + ", 62 OK, 100.1 FAIL", 0},
+		{"nor with debt that the pulled plug itself pretends", plain, "0 mains; 10 battery; 69 mains; 100 battery low; 109.9 end",
+			fail + ", 71 OK, 100.1 FAIL", 0},
 		{"low before FAIL is due", func(c *power.QualifierConfig) { c.PulledReadsLow, c.Settle.BatLow = false, 50*time.Millisecond },
 			"0 mains; 10 battery low; 11 end", "2 OK, 10.05 BATLOW", 0},
 		{"no low line, no low", func(c *power.QualifierConfig) { c.HasLow = false },
