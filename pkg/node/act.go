@@ -77,10 +77,10 @@ func (d *Driver) act(a policy.Action) {
 }
 
 func (d *Driver) moved(a policy.Moved) {
-	now := d.o.Now()
+	now, state := d.o.Now(), d.real()
 	r := phaseRecord{
 		Node: d.o.Name, From: a.From.String(), To: a.To.String(), Reason: a.Reason,
-		State: d.real.Status.String(), Outage: d.real.Outage, At: now,
+		State: state.Status.String(), Outage: state.Outage, At: now,
 	}
 	args := []any{"node", d.o.Name, "from", r.From, "to", r.To, "reason", a.Reason}
 	if a.Timed {
@@ -90,6 +90,9 @@ func (d *Driver) moved(a policy.Moved) {
 	d.o.Log.Info("phase", args...)
 	d.record(recordPhase, r)
 }
+
+// real returns the state that the machine acts on: never a pretended one (law 11).
+func (d *Driver) real() power.State { return d.m.Snapshot().State }
 
 // record gives a record to the journal.
 func (d *Driver) record(kind string, v any) {

@@ -110,7 +110,6 @@ type Driver struct {
 	feeds    *power.Feeds
 	told     map[string]Update      // the last update of each master, merged
 	states   map[string]power.State // by feed
-	real     power.State            // the newest that counts: no drill's, no sim's that is not obeyed
 	ordered  bool                   // an order was given to the machine
 	order    policy.Order
 	records  []<-chan struct{} // not yet known to be on disk

@@ -187,11 +187,11 @@ func (d *Driver) hookEnv(event policy.Event, problem string) []string {
 	return []string{
 		hookPath,
 		"LASTWATT_EVENT=" + string(event),
-		"LASTWATT_STATE=" + d.real.Status.String(),
+		"LASTWATT_STATE=" + d.real().Status.String(),
 		"LASTWATT_PHASE=" + d.m.View().Phase.String(),
 		"LASTWATT_NODE=" + d.o.Name,
 		"LASTWATT_UPS=" + d.deciding(),
-		"LASTWATT_OUTAGE=" + d.real.Outage,
+		"LASTWATT_OUTAGE=" + d.real().Outage,
 		"LASTWATT_DRILL=0", // the machine asks for no hooks by a pretended state
 		"LASTWATT_PROBLEM=" + problem,
 	}

@@ -141,9 +141,6 @@ func (d *Driver) update(u Update) {
 	if len(d.feeds.Names()) == 0 {
 		link = u.Link // in contact with a master that has no UPS of ours
 	}
-	if !state.Drill && (!state.Sim || d.o.Settings.ObeySim) {
-		d.real = state // what the machine acts on: law 11
-	}
 	d.step(policy.Power{State: state, Link: link})
 	if o := d.strongest(); !d.ordered && u.Link == power.LinkUp || o != d.order {
 		d.ordered, d.order = true, o
