@@ -8,4 +8,7 @@
 // the next. The caller must also call Step with [Tick] when Deadline has passed.
 // Same inputs, same outputs. A Machine has one owner and is not safe for
 // concurrent use.
+//
+// It runs nothing, knows no host and no wire, and does not judge what the wires
+// say: that is package power. docs/states.md is its table, testdata its stories.
 package policy

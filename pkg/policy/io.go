@@ -29,6 +29,14 @@ type (
 		Until power.Uptime
 	}
 
+	// News is a Power and an Order that were said in one breath, and are looked at
+	// together: a hold that comes with a failure, or power that comes back with the
+	// hold's release, would do harm if the one were acted on before the other.
+	News struct {
+		Power Power
+		Order Order
+	}
+
 	// Awaited is who of wait_for is still up, by name.
 	Awaited struct {
 		Up []string
@@ -64,6 +72,7 @@ type (
 
 func (Power) input()     {}
 func (Order) input()     {}
+func (News) input()      {}
 func (Awaited) input()   {}
 func (HooksDone) input() {}
 func (Refused) input()   {}

@@ -90,6 +90,9 @@ func (m *Machine) Step(now power.Uptime, in Input) []Action {
 		m.notePower(in)
 	case Order:
 		m.noteOrder(in)
+	case News:
+		m.noteOrder(in.Order)
+		m.notePower(in.Power)
 	case Awaited:
 		m.noteAwaited(in)
 	case HooksDone:
