@@ -92,7 +92,7 @@ func TestLaw12RecordsComeBeforeDeeds(t *testing.T) {
 				if c.slow > 0 && strings.Index(got, "on disk: phase: GRACE COMMITTED") > strings.Index(got, "hook stop-db begins") {
 					t.Errorf("a hook ran before its reason was on disk:\n%s", got)
 				}
-				if c.slow > 0 && strings.Index(got, "on disk: powerask logind asked") > strings.Index(got, "ask logind") {
+				if c.slow > 0 && strings.Index(got, "on disk: poweroff: logind asked") > strings.Index(got, "ask logind") {
 					t.Errorf("the power-off came before its record:\n%s", got)
 				}
 			})
@@ -190,7 +190,7 @@ func TestLaw03CancelWhileThePowerOffIsAsked(t *testing.T) {
 				if accepted {
 					what = "accepted"
 				}
-				r.want("poweroff:", "0s record poweroff: logind asked", "5s record powerask logind "+what)
+				r.want("poweroff:", "0s record poweroff: logind asked", "5s record poweroff: logind "+what)
 			})
 		})
 	}
