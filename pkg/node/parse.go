@@ -126,7 +126,7 @@ func parseHook(t *config.Table) Hook {
 		Timeout: t.Duration("timeout", 30*time.Second, 100*time.Millisecond, time.Hour),
 		Drill:   t.Bool("drill", false),
 	}
-	if !t.Has("on") {
+	if !t.Has("on") || len(t.Strings("on")) == 0 {
 		t.Errorf("on", `the hook names no event and would never run; write on = ["commit"]`)
 	}
 	hasRun, hasUnit := t.Has("run"), t.Has("unit")
