@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"sync"
+	"testing"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -27,7 +28,12 @@ func (t *TTY) Command(name string, args ...string) *exec.Cmd {
 
 // Command is [TTY.Command] for a program that is to see several ports.
 func Command(ttys []*TTY, name string, args ...string) *exec.Cmd {
-	tb := ttys[0].tb
+	ttys[0].tb.Helper()
+	return command(ttys[0].tb, ttys, nil, name, args)
+}
+
+// command makes the command of a program that is to see ports, a disk, or both.
+func command(tb testing.TB, ttys []*TTY, disk *Disk, name string, args []string) *exec.Cmd {
 	tb.Helper()
 	self, err := os.Executable()
 	if err != nil {
@@ -42,7 +48,7 @@ func Command(ttys []*TTY, name string, args ...string) *exec.Cmd {
 	if err != nil {
 		tb.Fatalf("vtty: %v", err)
 	}
-	b := &board{ttys: ttys, dir: dir}
+	b := &board{ttys: ttys, disk: disk, dir: dir}
 	b.door, err = net.ListenUnix("unix", &net.UnixAddr{Name: filepath.Join(dir, "s"), Net: "unix"})
 	if err != nil {
 		tb.Fatalf("vtty: %v", err)
@@ -52,9 +58,14 @@ func Command(ttys []*TTY, name string, args ...string) *exec.Cmd {
 		t.boards = append(t.boards, b)
 		t.mu.Unlock()
 	}
+	traps := trapPorts
+	if disk != nil {
+		traps = trapDisk
+		tb.Cleanup(b.close)
+	}
 	go b.serve()
 	cmd := exec.Command(self)
-	cmd.Args = append([]string{childMark, filepath.Join(dir, "s"), path, name}, args...)
+	cmd.Args = append([]string{childMark, filepath.Join(dir, "s"), traps, path, name}, args...)
 	cmd.Err = lookErr
 	return cmd
 }
@@ -62,6 +73,7 @@ func Command(ttys []*TTY, name string, args ...string) *exec.Cmd {
 // board answers the trapped calls of one command and of all that it starts.
 type board struct {
 	ttys []*TTY
+	disk *Disk // nil: none
 	dir  string
 	door *net.UnixListener
 

@@ -16,9 +16,15 @@ import (
 // answer answers a trapped call: its own ports' calls itself, all others by the
 // kernel.
 func (b *board) answer(c *call) {
+	if b.disk != nil && b.disk.take(c) {
+		return
+	}
 	var st unix.Stat_t
 	dirfd, path, flags, isOpen := c.opens()
 	switch {
+	case !isOpen && c.nr != unix.SYS_IOCTL, len(b.ttys) == 0:
+		c.pass()
+		return
 	case isOpen && flags&unix.O_PATH != 0: // names the file, doesn't open the device
 		c.pass()
 		return

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"unsafe"
@@ -17,21 +18,27 @@ import (
 // environment variable, so that a test may set the environment as it likes.
 const childMark = "lastwatt-vtty-exec"
 
+// What a child's filter traps: the calls of ports alone, or those of disks too.
+const (
+	trapPorts = "ports"
+	trapDisk  = "disk"
+)
+
 // Main makes this process the program that [TTY.Command] asked for, if it was
 // started for that, and never returns then. Otherwise it does nothing. Call it
 // first in TestMain.
 func Main() {
-	if len(os.Args) < 4 || os.Args[0] != childMark {
+	if len(os.Args) < 5 || os.Args[0] != childMark {
 		return
 	}
-	err := become(os.Args[1], os.Args[2], os.Args[3:])
+	err := become(os.Args[1], os.Args[2] == trapDisk, os.Args[3], os.Args[4:])
 	fmt.Fprintf(os.Stderr, "vtty: %v\n", err)
 	os.Exit(126) // "found and can't be executed", as a shell says it
 }
 
 // become installs the filter, hands its listener to the test that listens at
 // socket, and executes path with argv. It returns only if that failed.
-func become(socket, path string, argv []string) error {
+func become(socket string, disk bool, path string, argv []string) error {
 	// The filter belongs to a thread, and execve keeps the calling thread's.
 	runtime.LockOSThread()
 	conn, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
@@ -41,7 +48,7 @@ func become(socket, path string, argv []string) error {
 	if err := unix.Connect(conn, &unix.SockaddrUnix{Name: socket}); err != nil {
 		return fmt.Errorf("cannot reach the test at %s: %w", socket, err)
 	}
-	listener, err := installFilter()
+	listener, err := installFilter(filter(disk))
 	if err != nil {
 		return err
 	}
@@ -76,12 +83,11 @@ func childEnv(env []string, pid int) []string {
 	return out
 }
 
-// installFilter puts the filter on the calling thread and returns its listener.
-func installFilter() (int, error) {
+// installFilter puts prog on the calling thread and returns its listener.
+func installFilter(prog []unix.SockFilter) (int, error) {
 	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
 		return -1, fmt.Errorf("cannot give up new privileges: %w", err)
 	}
-	prog := filter()
 	fprog := unix.SockFprog{Len: uint16(len(prog)), Filter: &prog[0]}
 	fd, _, errno := unix.Syscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER,
 		unix.SECCOMP_FILTER_FLAG_NEW_LISTENER, uintptr(unsafe.Pointer(&fprog)))
@@ -102,22 +108,28 @@ const (
 // request's number (asm-generic/ioctl.h).
 const ttyIoctls = 'T' << 8
 
-// filter traps what opens a file and the terminal ioctls; all else, and every
-// call of a foreign architecture, goes its way.
-func filter() []unix.SockFilter {
+// filter traps what opens a file, the terminal ioctls and, for a disk, what else
+// touches files; all other calls, and all of a foreign architecture, go their way.
+func filter(disk bool) []unix.SockFilter {
 	const (
 		load  = unix.BPF_LD | unix.BPF_W | unix.BPF_ABS
 		equal = unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K
 		and   = unix.BPF_ALU | unix.BPF_AND | unix.BPF_K
 		ret   = unix.BPF_RET | unix.BPF_K
 	)
-	n := uint8(len(openCalls))
+	calls := slices.Clone(openCalls)
+	if disk {
+		for nr := range diskCalls() {
+			calls = append(calls, nr)
+		}
+	}
+	n := uint8(len(calls))
 	f := []unix.SockFilter{
 		{Code: load, K: offArch},
 		{Code: equal, K: auditArch, Jf: n + 5}, // to allow
 		{Code: load, K: offNR},
 	}
-	for i, nr := range openCalls {
+	for i, nr := range calls {
 		f = append(f, unix.SockFilter{Code: equal, K: uint32(nr), Jt: n - uint8(i) + 4}) // to trap
 	}
 	return append(f,

@@ -6,9 +6,11 @@ import (
 	"bufio"
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"os/signal"
 	"runtime"
 	"strconv"
@@ -107,6 +109,8 @@ func (p *port) do(cmd string, args []string) (string, error) {
 	case "write":
 		_, err := unix.Write(p.fd, []byte(arg))
 		return "ok", err
+	case "file":
+		return "ok", p.file(args)
 	case "env":
 		return fmt.Sprintf("pid=%d listen=%s", os.Getpid(), os.Getenv("LISTEN_PID")), nil
 	case "read3": // the file that came as descriptor 3
@@ -149,6 +153,35 @@ func (p *port) termios(args []string) (string, error) {
 	}
 	return fmt.Sprintf("b0=%v hupcl=%v clocal=%v", t.Cflag&unix.CBAUD == unix.B0,
 		t.Cflag&unix.HUPCL != 0, t.Cflag&unix.CLOCAL != 0), nil
+}
+
+// file does something with files in the folder that the port's path names.
+func (p *port) file(args []string) error {
+	name := p.path + "/" + args[1]
+	switch args[0] {
+	case "read":
+		_, err := os.ReadFile(name)
+		return errors.Unwrap(err)
+	case "create", "append":
+		f, err := os.OpenFile(name, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+		if err != nil {
+			return errors.Unwrap(err)
+		}
+		defer f.Close()
+		if _, err = f.WriteString("y"); err == nil {
+			err = f.Sync()
+		}
+		return errors.Unwrap(err)
+	case "mkdir":
+		return errors.Unwrap(os.Mkdir(name, 0o700))
+	case "rename":
+		var link *os.LinkError
+		if err := os.Rename(name, p.path+"/"+args[2]); errors.As(err, &link) {
+			return link.Err
+		}
+		return nil
+	}
+	return errors.Unwrap(os.Remove(name))
 }
 
 // cancel begins a wait in a thread of its own and ends it by putting /dev/null in
@@ -216,7 +249,12 @@ func start(t *testing.T, tty *TTY, files ...*os.File) *program {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := tty.Command(self, tty.Path())
+	return run(t, tty.Command(self, tty.Path()), files...)
+}
+
+// run runs a helper by cmd until the test ends.
+func run(t *testing.T, cmd *exec.Cmd, files ...*os.File) *program {
+	t.Helper()
 	// The race detector otherwise waits a second at the end of each program.
 	cmd.Env = append(os.Environ(), helperMark+"=1", "GORACE=atexit_sleep_ms=0")
 	cmd.ExtraFiles = files

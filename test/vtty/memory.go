@@ -76,21 +76,36 @@ func (c *call) statFile(fd int32, st *unix.Stat_t) error {
 // statPath looks at what the caller means by path, relative to dirfd, without
 // opening it.
 func (c *call) statPath(dirfd int32, path string, st *unix.Stat_t) error {
+	if path == "" {
+		return unix.ENOENT
+	}
+	return unix.Stat(c.absolute(dirfd, path), st)
+}
+
+// absolute returns a path by which the test finds what the caller means by path.
+func (c *call) absolute(dirfd int32, path string) string {
 	for _, self := range []string{"/proc/self/", "/proc/thread-self/"} {
 		if rest, ok := strings.CutPrefix(path, self); ok {
-			path = c.proc(rest)
+			return c.proc(rest)
 		}
 	}
 	switch {
-	case path == "":
-		return unix.ENOENT
 	case strings.HasPrefix(path, "/"):
+		return path
 	case dirfd == unix.AT_FDCWD:
-		path = c.proc("cwd/" + path)
+		return c.proc("cwd/" + path)
 	default:
-		path = c.proc(fmt.Sprintf("fd/%d/%s", dirfd, path))
+		return c.proc(fmt.Sprintf("fd/%d/%s", dirfd, path))
 	}
-	return unix.Stat(path, st)
+}
+
+// fileName returns the path of the caller's open file fd, "" if it has none.
+func (c *call) fileName(fd int32) string {
+	name, err := os.Readlink(c.proc("fd/" + strconv.Itoa(int(fd))))
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSuffix(name, " (deleted)")
 }
 
 // status returns the fields of the caller's /proc status that are asked for.

@@ -10,3 +10,6 @@ var openCalls = []int{unix.SYS_OPEN, unix.SYS_OPENAT, unix.SYS_OPENAT2}
 
 // sysOpen is open(2), which newer machines don't have.
 const sysOpen = unix.SYS_OPEN
+
+// sysNewfstatat is fstatat(2).
+const sysNewfstatat = unix.SYS_NEWFSTATAT

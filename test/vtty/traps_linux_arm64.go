@@ -10,3 +10,6 @@ var openCalls = []int{unix.SYS_OPENAT, unix.SYS_OPENAT2}
 
 // sysOpen is open(2), which this machine doesn't have.
 const sysOpen = -1
+
+// sysNewfstatat is fstatat(2).
+const sysNewfstatat = unix.SYS_FSTATAT

@@ -3,6 +3,7 @@
 package vtty
 
 import (
+	"fmt"
 	"os"
 	"strconv"
 	"strings"
@@ -319,19 +320,23 @@ func TestRefusedCalls(t *testing.T) {
 // waiting waits until n calls wait for an answer.
 func waiting(t *testing.T, tty *TTY, n int) {
 	t.Helper()
+	until(t, fmt.Sprintf("%d calls to wait", n), func() bool {
+		tty.mu.Lock()
+		defer tty.mu.Unlock()
+		return len(tty.waiters) == n
+	})
+}
+
+// until waits until done is true.
+func until(t *testing.T, what string, done func() bool) {
+	t.Helper()
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
 	deadline := time.After(10 * time.Second)
-	for {
-		tty.mu.Lock()
-		got := len(tty.waiters)
-		tty.mu.Unlock()
-		if got == n {
-			return
-		}
+	for !done() {
 		select {
 		case <-deadline:
-			t.Fatalf("%d calls wait, want %d\n%s", got, n, story(tty))
+			t.Fatalf("waited in vain for %s", what)
 		case <-tick.C:
 		}
 	}
