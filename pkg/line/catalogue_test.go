@@ -218,7 +218,7 @@ func TestCatalogueIsTheCallers(t *testing.T) {
 func TestBrokenCatalogueIsTold(t *testing.T) {
 	t.Parallel()
 	for name, data := range map[string]string{
-		"unknown key": "[[cable]]\nname = \"x\"\non_batery = \"CTS\"\n",
+		"unknown key": "[[cable]]\nname = \"x\"\non_battery = \"CTS\"\nlow = \"DCD\"\n",
 		"no signal":   "[[cable]]\nname = \"x\"\n",
 	} {
 		if _, err := parseCatalogue([]byte(data)); err == nil {

@@ -230,17 +230,13 @@ func (p *linuxPort) wait(mask int) {
 }
 
 func (p *linuxPort) get() (Lines, error) {
-	fds := []unix.PollFd{{Fd: int32(p.fd)}}
-	if _, err := unix.Poll(fds, 0); err == nil && fds[0].Revents&(unix.POLLHUP|unix.POLLERR|unix.POLLNVAL) != 0 {
-		return 0, fmt.Errorf("%w: it hung up; check the adapter and its plug", ErrLost)
-	}
 	bits, err := unix.IoctlGetInt(p.fd, unix.TIOCMGET)
 	switch err {
 	case nil:
 		return fromBits(bits), nil
 	case unix.ENOTTY, unix.EINVAL:
 		return 0, err
-	default: // EIO, ENXIO, ENODEV: the words differ by driver
+	default: // EIO after a hangup (tty_io.c, hung_up_tty_ioctl); ENODEV and others by driver
 		return 0, fmt.Errorf("%w: TIOCMGET: %w; check the adapter and its plug", ErrLost, err)
 	}
 }

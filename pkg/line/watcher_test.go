@@ -8,14 +8,15 @@ import (
 	"log/slog"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 )
 
-// fakePort is a port in memory. It runs inside a synctest bubble, whose
-// goroutines take turns only where they block, and never touch it at once.
+// fakePort is a port in memory.
 type fakePort struct {
+	mu      sync.Mutex // guards all below
 	lines   Lines
 	counts  counters
 	counted bool // the driver counts
@@ -28,24 +29,38 @@ type fakePort struct {
 	gets    int
 	closed  bool
 	levels  Lines
-	inRead  func() // happens between the counters and the levels, once
+	inRead  func() // happens between the two halves of the next reading
 }
 
 func (p *fakePort) get() (Lines, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	defer p.between()
 	p.gets++
-	if f := p.inRead; f != nil {
-		p.inRead = nil
-		f()
-	}
 	if p.deaf {
 		return p.lines &^ Outputs, p.lost
 	}
 	return p.lines, p.lost
 }
 
-func (p *fakePort) counters() (counters, bool) { return p.counts, p.counted }
+func (p *fakePort) counters() (counters, bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	defer p.between()
+	return p.counts, p.counted
+}
+
+// between does what is to happen after the first half of a reading.
+func (p *fakePort) between() {
+	if f := p.inRead; f != nil {
+		p.inRead = nil
+		f()
+	}
+}
 
 func (p *fakePort) idle() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	p.idles++
 	if !p.stuck {
 		p.lines = p.lines&^Outputs | p.levels
@@ -53,10 +68,26 @@ func (p *fakePort) idle() error {
 	return nil
 }
 
-func (p *fakePort) close() { p.closed = true }
+func (p *fakePort) close() { p.change(func() { p.closed = true }) }
+
+// change changes the port.
+func (p *fakePort) change(f func()) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	f()
+}
+
+// readings returns how often the levels have been read.
+func (p *fakePort) readings() (n int) {
+	p.change(func() { n = p.gets })
+	return n
+}
 
 // edge changes lines as a driver that counts sees it, without a hint.
-func (p *fakePort) edge(toggle Lines) {
+func (p *fakePort) edge(toggle Lines) { p.change(func() { p.toggle(toggle) }) }
+
+// toggle is edge for who has the lock.
+func (p *fakePort) toggle(toggle Lines) {
 	p.lines ^= toggle
 	for i, one := range counted() {
 		if toggle&one != 0 && (one != RI || p.lines&RI == 0) { // of RI the trailing edge
@@ -82,8 +113,9 @@ type rig struct {
 	*testing.T
 	w     *Watcher
 	log   bytes.Buffer
-	port  *fakePort // the one that the next open finds; nil: failure
-	err   error     // of that failure
+	mu    sync.Mutex // guards all below
+	port  *fakePort  // the one that the next open finds; nil: failure
+	err   error      // of that failure
 	opens []time.Time
 	start time.Time
 	stop  context.CancelFunc
@@ -100,16 +132,20 @@ func watched(t *testing.T, cable string, p *fakePort, test func(r *rig)) {
 		r := &rig{T: t, port: p, start: time.Now()}
 		r.w = NewWatcher(WatcherOptions{Path: "/dev/fake", Cable: c, Log: slog.New(slog.NewTextHandler(&r.log, nil))})
 		r.w.open = func(*os.File) (opened, error) {
+			r.mu.Lock()
+			defer r.mu.Unlock()
 			r.opens = append(r.opens, time.Now())
 			if r.port == nil {
 				return opened{}, r.err
 			}
 			p := r.port
-			p.levels = c.Idle()
-			p.lines |= p.levels
-			if p.hints == nil {
-				p.hints = make(chan struct{})
-			}
+			p.change(func() {
+				p.levels = c.Idle()
+				p.lines |= p.levels
+				if p.hints == nil {
+					p.hints = make(chan struct{})
+				}
+			})
 			return opened{port: p, hints: p.hints, cache: p.cache}, nil
 		}
 		ctx, cancel := context.WithCancel(t.Context())
@@ -126,6 +162,13 @@ func watched(t *testing.T, cable string, p *fakePort, test func(r *rig)) {
 			t.Error("the port was left open")
 		}
 	})
+}
+
+// plugged puts another port behind the path, or none and what an open then says.
+func (r *rig) plugged(p *fakePort, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.port, r.err, r.opens = p, err, nil
 }
 
 // after lets d pass.
@@ -229,9 +272,9 @@ func TestWatcherIsIdle(t *testing.T) {
 	p := &fakePort{lines: DCD, counted: true}
 	watched(t, "liebert-powersure", p, func(r *rig) {
 		r.after(time.Minute)
-		before := p.gets
+		before := p.readings()
 		r.after(time.Hour)
-		if n := p.gets - before; n != 3600 {
+		if n := p.readings() - before; n != 3600 {
 			r.Errorf("%d readings in an idle hour, want 3600", n)
 		}
 	})
@@ -304,7 +347,7 @@ func TestWatcherMakesUpNoPulse(t *testing.T) {
 	p := &fakePort{lines: DCD, counted: true}
 	watched(t, "liebert-powersure", p, func(r *rig) {
 		r.after(time.Minute).want(DCD, 0)
-		p.inRead = func() { p.edge(CTS) } // after the counters were read
+		p.change(func() { p.inRead = func() { p.toggle(CTS) } })
 		p.hint()
 		r.want(CTS|DCD, 0)
 		r.after(time.Minute).wantNone()
@@ -316,12 +359,12 @@ func TestWatcherOnADriverThatDoesNotCount(t *testing.T) {
 	p := &fakePort{lines: DCD}
 	watched(t, "liebert-powersure", p, func(r *rig) {
 		r.want(DCD, 0)
-		p.lines |= CTS
+		p.change(func() { p.lines |= CTS })
 		p.hint()
 		r.want(CTS|DCD, 0)
-		p.counted, p.counts = true, counters{7, 7, 7, 7} // it counts after all
+		p.change(func() { p.counted, p.counts = true, counters{7, 7, 7, 7} }) // it counts after all
 		p.hint()
-		p.counted = false // and fails again
+		p.change(func() { p.counted = false }) // and fails again
 		p.hint()
 		if s := <-r.w.Samples(); s.Pulses > 14 {
 			r.Errorf("%d pulses out of counters that could not be read", s.Pulses)
@@ -354,8 +397,8 @@ func TestLostPortIsBlindAndComesBack(t *testing.T) {
 		p.hint()
 		r.want(DCD, 2)
 		r.after(time.Minute)
-		p.lost = fmt.Errorf("%w: EIO", ErrLost)
-		r.port, r.err = nil, ErrMissing
+		p.change(func() { p.lost = fmt.Errorf("%w: EIO", ErrLost) })
+		r.plugged(nil, ErrMissing)
 		p.hint()
 		r.wantBlind(ErrLost)
 		if !p.closed {
@@ -363,7 +406,7 @@ func TestLostPortIsBlindAndComesBack(t *testing.T) {
 		}
 		r.after(10 * time.Minute).wantBlind(ErrMissing)
 
-		r.opens = nil
+		r.plugged(nil, ErrMissing)
 		r.after(time.Hour)
 		for i := 1; i < len(r.opens); i++ {
 			if gap := r.opens[i].Sub(r.opens[i-1]); gap > retryMax || gap < retryMax/2 {
@@ -375,7 +418,7 @@ func TestLostPortIsBlindAndComesBack(t *testing.T) {
 		}
 		<-r.w.Samples()
 
-		r.port = &fakePort{lines: CTS | DCD, counted: true, counts: counters{9, 9, 9, 9}}
+		r.plugged(&fakePort{lines: CTS | DCD, counted: true, counts: counters{9, 9, 9, 9}}, nil)
 		r.after(retryMax).want(CTS|DCD, 2)
 		r.after(time.Minute).wantNone()
 	})
@@ -386,8 +429,8 @@ func TestHintsThatEndWithThePort(t *testing.T) {
 	p := &fakePort{lines: DCD, counted: true}
 	watched(t, "liebert-powersure", p, func(r *rig) {
 		r.after(500*time.Millisecond).want(DCD, 0)
-		p.lost = ErrLost
-		r.port, r.err = nil, ErrMissing
+		p.change(func() { p.lost = ErrLost })
+		r.plugged(nil, ErrMissing)
 		close(p.hints)
 		synctest.Wait()
 		r.wantBlind(ErrLost)
@@ -434,7 +477,7 @@ func TestCachingDriverIsBlindAtFirst(t *testing.T) {
 			r.after(time.Second).wantNone()
 			p.hint()
 			r.wantNone() // a hint is no change
-			p.lines |= CTS | DCD
+			p.change(func() { p.lines |= CTS | DCD })
 			r.after(fastPoll).want(CTS|DCD, 0)
 		})
 	})
@@ -445,9 +488,9 @@ func TestCachingDriverIsBlindAtFirst(t *testing.T) {
 			r.wantBlind(ErrSettling)
 			r.after(settling - fastPoll).wantNone()
 			r.after(2*fastPoll).want(0, 0)
-			before := p.gets
+			before := p.readings()
 			r.after(time.Minute)
-			if n := p.gets - before; n > 61 {
+			if n := p.readings() - before; n > 61 {
 				r.Errorf("%d readings in a minute once settled, want 60", n)
 			}
 		})
@@ -464,7 +507,7 @@ func TestLaw04OutputsAreSetBack(t *testing.T) {
 			r.Fatalf("the outputs were set %d times for nothing", p.idles)
 		}
 		for range 10 { // another program opens the port again and again
-			p.lines |= RTS
+			p.change(func() { p.lines |= RTS })
 			r.after(netPoll + recheck)
 			if p.lines&Outputs != DTR {
 				r.Fatalf("outputs %v, want DTR", p.lines&Outputs)
