@@ -230,6 +230,10 @@ func (w *world) advance(to power.Uptime) {
 		} else {
 			w.step(policy.Tick{})
 		}
+		if again, ok := w.m.Deadline(); ok && !again.After(w.now) {
+			w.out = append(w.out, "STUCK: due again at once")
+			break
+		}
 	}
 	w.now = to
 }
