@@ -88,7 +88,7 @@ func (t *TTY) take(c *call, st *unix.Stat_t, flags uint64, isOpen bool) bool {
 // opened opens the port for c. The supervisor does it, so that it knows when the
 // port is open, and hands the file over.
 func (t *TTY) opened(c *call, flags uint64) {
-	if t.excl && !c.admin() {
+	if t.excl && !t.shared && !c.admin() {
 		c.done(unix.EBUSY)
 		return
 	}

@@ -24,6 +24,7 @@ type TTY struct {
 	mu      sync.Mutex // guards all below, and the UPS behind the port
 	pty     *pty       // nil while the adapter is out
 	excl    bool       // TIOCEXCL
+	shared  bool       // it keeps nobody out
 	b0      bool       // the termios stands at B0
 	hupcl   bool
 	brk     bool // a break is on
@@ -113,6 +114,14 @@ func (t *TTY) Refuse(calls ...string) {
 	for _, c := range calls {
 		t.refused[c] = true
 	}
+}
+
+// Share makes the port open to all who try, as if each were root, whom TIOCEXCL
+// doesn't keep out.
+func (t *TTY) Share() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.shared = true
 }
 
 // Unplug pulls the adapter out of the machine: the path disappears, every call

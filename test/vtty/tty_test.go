@@ -247,6 +247,9 @@ func TestExclusive(t *testing.T) {
 		q.do("open", "error: device or resource busy")
 		outputs(t, tty, line.DTR)
 	}
+	tty.Share()
+	q.do("open", "ok")
+	q.do("close", "ok")
 	p.do("close", "ok")
 	await(t, tty, "close", func(e Event) bool { return e.Kind == Close })
 	q.do("open", "ok") // it ended with the last close
