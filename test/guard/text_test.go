@@ -193,8 +193,9 @@ func TestEveryDecisionIsInTheIndex(t *testing.T) {
 
 var tomlBlock = regexp.MustCompile("(?s)```toml\n# (master|agent)\\.toml\n(.*?)```")
 
-// TestExamplesAreValid reads each configuration that a document shows as its
-// daemon would; the block's first line says which daemon.
+// TestExamplesAreValid reads each whole configuration that a document shows as its
+// daemon would; the block's first line says which daemon. Blocks without that line
+// are fragments, but README, from which people copy, shows nothing by halves.
 func TestExamplesAreValid(t *testing.T) {
 	tr := theTree(t)
 	shown := 0
@@ -204,7 +205,7 @@ func TestExamplesAreValid(t *testing.T) {
 		}
 		text := tr.read(t, f)
 		blocks := tomlBlock.FindAllStringSubmatch(text, -1)
-		if n := strings.Count(text, "```toml"); n != len(blocks) {
+		if n := strings.Count(text, "```toml"); f == "README.md" && n != len(blocks) {
 			t.Errorf("%s: %d of %d TOML blocks begin with '# master.toml' or '# agent.toml'", f, len(blocks), n)
 		}
 		for _, m := range blocks {
@@ -220,7 +221,7 @@ func TestExamplesAreValid(t *testing.T) {
 			}
 		}
 	}
-	if shown < 3 {
+	if shown < 2 {
 		t.Errorf("%d examples were found: this guard guards nothing", shown)
 	}
 }
