@@ -8,14 +8,11 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/lastwatt/lastwatt/agent"
-	"github.com/lastwatt/lastwatt/api"
-	upsv1 "github.com/lastwatt/lastwatt/api/ups/v1"
 	"github.com/lastwatt/lastwatt/pkg/daemon"
 	"github.com/lastwatt/lastwatt/pkg/node"
 )
@@ -103,20 +100,12 @@ func joinRack(ctx context.Context, file, address, token string) error {
 	if err != nil {
 		return err
 	}
-	conn, err := api.DialLocal(cfg.Socket)
+	ctx, cancel := context.WithTimeout(ctx, joinLimit)
+	defer cancel()
+	said, err := agent.AskToJoin(ctx, cfg.Socket, token, address)
 	if err != nil {
 		return err
 	}
-	defer func() { _ = conn.Close() }()
-	ctx, cancel := context.WithTimeout(ctx, joinLimit)
-	defer cancel()
-	r, err := upsv1.NewNodeServiceClient(conn).JoinRack(ctx, &upsv1.JoinRackRequest{Token: token, Master: address})
-	switch {
-	case err != nil && api.Unreachable(err):
-		return fmt.Errorf("cannot reach the agent at %s: is it running? start it with: systemctl start upsagent", cfg.Socket)
-	case err != nil:
-		return errors.New(api.Message(err))
-	}
-	fmt.Printf("%s joined %s: on ups %s, %s\n", r.GetNode(), r.GetMaster(), strings.Join(r.GetFeeds(), ", "), r.GetGrace())
+	fmt.Println(said)
 	return nil
 }
