@@ -45,6 +45,9 @@ func fromBits(bits int) (ls Lines) {
 	return ls
 }
 
+// outputBits is what TIOCMSET is given for these outputs.
+func outputBits(ls Lines) int { return toBits(ls&Outputs) | out2 }
+
 // linuxPort is a tty by ioctl. Everything but the waiter belongs to its user.
 type linuxPort struct {
 	fd     int
@@ -258,7 +261,7 @@ func (p *linuxPort) readCounters() (counters, bool) {
 }
 
 func (p *linuxPort) idle() error {
-	return unix.IoctlSetPointerInt(p.fd, unix.TIOCMSET, toBits(p.levels)|out2)
+	return unix.IoctlSetPointerInt(p.fd, unix.TIOCMSET, outputBits(p.levels))
 }
 
 // close ends the waiter before the descriptor's number can be used again. A close

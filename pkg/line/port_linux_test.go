@@ -5,6 +5,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -108,6 +109,35 @@ func TestBitsOfTheKernel(t *testing.T) {
 	}
 	if toBits(DTR|RI) != unix.TIOCM_DTR|unix.TIOCM_RI {
 		t.Error("bits are mixed up")
+	}
+	// Without OUT2 a PC's UART would raise no interrupt, and no wait would end.
+	if got := outputBits(RTS | CTS); got != unix.TIOCM_RTS|0x4000 {
+		t.Errorf("RTS is set by %#x", got)
+	}
+}
+
+func TestHolder(t *testing.T) {
+	t.Parallel()
+	master, slave, err := pty.Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer master.Close()
+	defer slave.Close()
+	if h := holder(slave.Name()); h != nil {
+		t.Errorf("%v, but it is only this process", h)
+	}
+	cmd := exec.Command("sleep", "600")
+	cmd.ExtraFiles = []*os.File{slave}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		cmd.Process.Kill()
+		cmd.Wait()
+	}()
+	if h := holder(slave.Name()); h == nil || *h != (HeldError{PID: cmd.Process.Pid, Name: "sleep"}) {
+		t.Errorf("%v, want sleep (pid %d)", h, cmd.Process.Pid)
 	}
 }
 

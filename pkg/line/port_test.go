@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -45,7 +46,8 @@ func watch(t *testing.T, tty *vtty.TTY, cable, how string, stored *os.File) *wat
 		t.Fatal(err)
 	}
 	w.cmd = tty.Command(self, tty.Path(), cable, how)
-	w.cmd.Env = append(os.Environ(), helperMark+"=1")
+	// A race-detecting program sleeps for a second at its exit unless told not to.
+	w.cmd.Env = append(os.Environ(), helperMark+"=1", "GORACE=atexit_sleep_ms=0")
 	w.cmd.ExtraFiles = []*os.File{theirs}
 	if stored != nil {
 		w.cmd.ExtraFiles = append(w.cmd.ExtraFiles, stored)
@@ -162,6 +164,69 @@ func TestSamplesOfAPort(t *testing.T) {
 			w.end()
 		})
 	}
+}
+
+func TestChangeWakesAnIdlePort(t *testing.T) {
+	t.Parallel()
+	tty := vtty.New(t)
+	w := watch(t, tty, "liebert-powersure", "", nil)
+	w.until(reads(0))
+	last := tty.Now()
+	if _, err := tty.WaitEvent(t.Context(), func(e vtty.Event) bool { // the next reading is then a second away
+		gap := e.At - last
+		if e.Call == "TIOCMGET" {
+			last = e.At
+		}
+		return e.Call == "TIOCMGET" && gap > 900*time.Millisecond
+	}); err != nil {
+		t.Fatal(err)
+	}
+	tty.SetInputs(line.CTS)
+	changed := tty.Now()
+	w.until(reads(line.CTS))
+	if took := tty.Now() - changed; took > 500*time.Millisecond {
+		t.Errorf("a change was told after %v", took)
+	}
+	w.end()
+}
+
+// What this process executes, a hook for one, must not inherit the port: it would
+// keep it open and its lines up.
+func TestPortIsNotInherited(t *testing.T) {
+	t.Parallel()
+	tty := vtty.New(t)
+	w := watch(t, tty, "liebert-powersure", "", nil)
+	w.until(reads(0))
+	real, err := filepath.EvalSymlinks(tty.Path())
+	if err != nil {
+		t.Fatal(err)
+	}
+	proc := fmt.Sprintf("/proc/%d/", w.cmd.Process.Pid)
+	fds, err := os.ReadDir(proc + "fd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := 0
+	for _, fd := range fds {
+		if target, _ := os.Readlink(proc + "fd/" + fd.Name()); target != real {
+			continue
+		}
+		info, err := os.ReadFile(proc + "fdinfo/" + fd.Name())
+		if err != nil {
+			t.Fatal(err)
+		}
+		var pos, flags int
+		if _, err := fmt.Sscanf(string(info), "pos: %d\nflags: %o", &pos, &flags); err != nil {
+			t.Fatalf("%s: %v", info, err)
+		}
+		if found++; flags&unix.O_CLOEXEC == 0 {
+			t.Errorf("descriptor %s of the port would be inherited", fd.Name())
+		}
+	}
+	if found != 1 {
+		t.Errorf("%d descriptors of the port, want 1", found)
+	}
+	w.end()
 }
 
 func TestNoPulseOfAPortIsLost(t *testing.T) {
