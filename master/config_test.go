@@ -128,6 +128,8 @@ func TestInlineCableIsTheCatalogues(t *testing.T) {
 		{"liebert-powersure", `{ on_battery = "CTS", low_battery = "!DCD", drive = ["DTR", "!RTS"], loops = ["DCD"] }`},
 		{"advice-1200a", `{ on_battery = "!CTS", low_battery = "!DSR", drive = ["DTR", "!RTS"], kill = { set = ["RTS"], hold = "5s" } }`},
 		{"tripplite-bc-lan", `{ on_battery = "!DCD", drive = ["RTS", "!DTR"], kill = { send = "55", hold = "5s", delay = "2m" }, loops = [] }`},
+		{"nut-23", `{ on_battery = "!CTS", low_battery = "!DCD", replace = "!RI", bypass = "!DSR", drive = ["RTS", "!DTR"], kill = { set = ["!RTS", "!DTR"], hold = "5s" } }`},
+		{"genpower-powerd", `{ on_battery = "!DCD", present = "DSR", drive = ["RTS"] }`},
 		{"nut-11", `{ on_battery = "CTS", low_battery = "!DCD", drive = ["DTR", "!RTS"], kill = { break = "5s" } }`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

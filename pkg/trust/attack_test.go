@@ -46,13 +46,14 @@ func TestRogueMaster(t *testing.T) {
 		return c
 	}
 	rogues := map[string]*tls.Config{
-		"another rack's master":                    other.ServerTLS(),
-		"another rack's master with our CA behind": serve([][]byte{other.id.Certificate.Certificate[0], a.ca.Raw}, other.id.Certificate.PrivateKey),
-		"self-signed":                              serve([][]byte{selfSigned}, key),
-		"self-signed with our CA behind":           serve([][]byte{selfSigned, a.ca.Raw}, key),
-		"an agent of the rack":                     ServeTLS(web2),
-		"an agent that shows the master's":         serve(a.id.Certificate.Certificate, web2.Certificate.PrivateKey),
-		"an operator of the rack":                  ServeTLS(join(t, a, "ann", RoleOperator)),
+		"another rack's master":                     other.ServerTLS(),
+		"another rack's master with our CA behind":  serve([][]byte{other.id.Certificate.Certificate[0], a.ca.Raw}, other.id.Certificate.PrivateKey),
+		"self-signed":                               serve([][]byte{selfSigned}, key),
+		"self-signed with our CA behind":            serve([][]byte{selfSigned, a.ca.Raw}, key),
+		"an agent of the rack":                      ServeTLS(web2),
+		"an agent of the rack that lets anybody in": serve(web2.Certificate.Certificate, web2.Certificate.PrivateKey),
+		"an agent that shows the master's":          serve(a.id.Certificate.Certificate, web2.Certificate.PrivateKey),
+		"an operator of the rack":                   ServeTLS(join(t, a, "ann", RoleOperator)),
 		"the master, but in TLS 1.2": func() *tls.Config {
 			c := a.ServerTLS()
 			c.MinVersion, c.MaxVersion = tls.VersionTLS12, tls.VersionTLS12
@@ -88,6 +89,11 @@ func TestRogueClient(t *testing.T) {
 	must(t, self, err)
 	selfCert, err := x509.ParseCertificate(self)
 	must(t, selfCert, err)
+	// The roster knows this key under this name, but as a node.
+	promoted := join(t, a, "web3", RoleNode)
+	der, err := issue(a.ca, a.key, promoted.Certificate.Leaf.PublicKey.(ed25519.PublicKey), "web3", RoleOperator)
+	must(t, der, err)
+	promoted.Certificate = tls.Certificate{Certificate: [][]byte{der, a.ca.Raw}, PrivateKey: promoted.Certificate.PrivateKey}
 	twoRoles := func() Identity {
 		id := asMember(t, a, "web1", RoleNode)
 		k := newKey(t)
@@ -110,6 +116,7 @@ func TestRogueClient(t *testing.T) {
 		{"of the CA, with another's name", asMember(t, a, "web1", RoleNode), ErrNotAdmitted},
 		{"of the CA, an old master", asMember(t, a, "rack1", RoleMaster), ErrNotAdmitted},
 		{"of the CA, with a name for terminals", asMember(t, a, "web\x1b[2J", RoleNode), ErrBadName},
+		{"of the CA, in a role it was not admitted for", promoted, ErrNotAdmitted},
 		{"of the CA, with two roles", twoRoles, ErrWrongRole},
 	} {
 		c := DialTLS(tt.id, RoleMaster.ServerName())
@@ -260,7 +267,13 @@ func TestWrongAnswer(t *testing.T) {
 	cert, ca, err := a.Admit(0, boot, tok.Secret[:], "web1", public(t, key))
 	must(t, cert, err)
 	for name, try := range map[string]func() error{
-		"another CA":        func() error { _, err := NewIdentity(tok, key, cert, other.ca.Raw); return err },
+		"another CA": func() error { _, err := NewIdentity(tok, key, cert, other.ca.Raw); return err },
+		"another rack's whole answer": func() error {
+			c, err := issue(other.ca, other.key, key.Public().(ed25519.PublicKey), "web1", RoleNode)
+			must(t, c, err)
+			_, err = NewIdentity(tok, key, c, other.ca.Raw)
+			return err
+		},
 		"another key":       func() error { _, err := NewIdentity(tok, newKey(t), cert, ca); return err },
 		"no certificate":    func() error { _, err := NewIdentity(tok, key, nil, ca); return err },
 		"the CA as its own": func() error { _, err := NewIdentity(tok, key, ca, ca); return err },

@@ -86,7 +86,8 @@ func (a *Authority) openCA(rack string, first bool) error {
 	if err != nil {
 		return err
 	}
-	if !b.cert.IsCA || b.cert.CheckSignatureFrom(b.cert) != nil {
+	// It says no, too, where a certificate may not sign (RFC 5280 §4.2.1.9).
+	if b.cert.CheckSignatureFrom(b.cert) != nil {
 		return corrupt(a.path(caFile))
 	}
 	a.ca, a.key = b.cert, b.key

@@ -115,9 +115,6 @@ func verify(ca *x509.Certificate, certs []*x509.Certificate) (Peer, error) {
 		return Peer{}, ErrNoCertificate
 	}
 	leaf := certs[0]
-	if _, ok := leaf.PublicKey.(ed25519.PublicKey); !ok || leaf.IsCA {
-		return Peer{}, ErrWrongRack
-	}
 	roots := x509.NewCertPool()
 	roots.AddCert(ca)
 	// No intermediates: this CA signs members and nothing else.
@@ -128,7 +125,7 @@ func verify(ca *x509.Certificate, certs []*x509.Certificate) (Peer, error) {
 		KeyUsages:     []x509.ExtKeyUsage{x509.ExtKeyUsageAny},
 	})
 	if err != nil {
-		return Peer{}, fmt.Errorf("%w: %v", ErrWrongRack, err)
+		return Peer{}, fmt.Errorf("%w: %w", ErrWrongRack, err)
 	}
 	role := roleOf(leaf)
 	if role == RoleNone {

@@ -1,7 +1,10 @@
+//go:build unix
+
 package trust
 
 import (
 	"bytes"
+	"crypto/ed25519"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -363,24 +366,35 @@ func TestTooManyTokens(t *testing.T) {
 	}
 }
 
-// TestCAIsACA: the CA's file holds a certificate that may sign, or nothing.
-func TestCAIsACA(t *testing.T) {
+// TestFilesThatDontFit: a CA that may not sign, and a key that is not its
+// certificate's, are damage, also where nothing else is there to compare with.
+func TestFilesThatDontFit(t *testing.T) {
 	a := newAuthority(t)
 	key := newKey(t)
 	der, err := selfSign(key, "rack1 CA", false)
 	must(t, der, err)
 	cert, err := x509.ParseCertificate(der)
 	must(t, cert, err)
-	if err := (bundle{key: key, cert: cert}).save(a.path(caFile)); err != nil {
-		t.Fatal(err)
+	for name, b := range map[string]bundle{"may not sign": {key: key, cert: cert}, "another's key": {key: key, cert: a.ca}} {
+		dir := t.TempDir()
+		if err := b.save(filepath.Join(dir, caFile)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := OpenAuthority(dir, "rack1"); !errors.Is(err, ErrCorrupt) {
+			t.Errorf("a CA: %s: %v", name, err)
+		}
 	}
-	if _, err := OpenAuthority(a.dir, "rack1"); !errors.Is(err, ErrCorrupt) {
-		t.Errorf("a certificate that may not sign: %v", err)
-	}
-	if err := (bundle{key: newKey(t), cert: a.ca}).save(a.path(caFile)); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := OpenAuthority(a.dir, "rack1"); !errors.Is(err, ErrCorrupt) {
-		t.Errorf("a key that is not the certificate's: %v", err)
+	dir, id := t.TempDir(), join(t, a, "web1", RoleNode)
+	for name, b := range map[string]bundle{
+		"another's key":     {key: key, cert: id.Certificate.Leaf, ca: a.ca},
+		"another rack's CA": {key: id.Certificate.PrivateKey.(ed25519.PrivateKey), cert: id.Certificate.Leaf, ca: newAuthority(t).ca},
+		"without a CA":      {key: id.Certificate.PrivateKey.(ed25519.PrivateKey), cert: id.Certificate.Leaf},
+	} {
+		if err := b.save(filepath.Join(dir, identityFile)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := LoadIdentity(dir); err == nil || errors.Is(err, ErrNotJoined) {
+			t.Errorf("an identity: %s: %v", name, err)
+		}
 	}
 }

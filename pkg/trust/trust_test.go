@@ -2,6 +2,7 @@ package trust
 
 import (
 	"crypto/ed25519"
+	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -244,6 +245,22 @@ func TestLaw01NoClockInTrust(t *testing.T) {
 		if c.MinVersion != tls.VersionTLS13 || !c.SessionTicketsDisabled {
 			t.Errorf("%s: TLS %x, tickets off %v", name, c.MinVersion, c.SessionTicketsDisabled)
 		}
+	}
+}
+
+// TestLaw01DatesInCertificates: one that ended long ago by this machine's clock is
+// as good as it was, because no clock is asked.
+func TestLaw01DatesInCertificates(t *testing.T) {
+	a := newAuthority(t)
+	tmpl := template("web1")
+	tmpl.DNSNames = []string{RoleNode.ServerName()}
+	tmpl.NotBefore, tmpl.NotAfter = fixedTime().Add(-time.Hour), fixedTime().Add(time.Hour)
+	der, err := x509.CreateCertificate(rand.Reader, tmpl, a.ca, newKey(t).Public(), a.key)
+	must(t, der, err)
+	cert, err := x509.ParseCertificate(der)
+	must(t, cert, err)
+	if _, err := verify(a.ca, []*x509.Certificate{cert}); err != nil {
+		t.Error(err)
 	}
 }
 
