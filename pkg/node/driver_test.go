@@ -2,7 +2,6 @@ package node
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -294,142 +293,6 @@ func TestLaw10TheOwnerIsNeverHeld(t *testing.T) {
 	})
 }
 
-func TestUpdatesNeverBlockAndTheNewestWins(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, "[policy]\ngrace = \"10s\"\n")
-		for range 1000 { // nobody runs yet
-			r.feed(power.Fail)
-			r.feed(power.OK)
-		}
-		r.run()
-		defer r.stop()
-		r.wantPhase(policy.Idle)
-		r.want("record")
-		if s := r.Snapshot().View.Power.State.Status; s != power.OK {
-			t.Errorf("the state is %s", s)
-		}
-		r.feed(power.Fail) // nobody reads Changed
-		r.feed(power.OK)
-		r.wantPhase(policy.Idle)
-		select {
-		case <-r.Changed():
-		default:
-			t.Error("a change was not told")
-		}
-	})
-}
-
-func TestSilenceTakesNoOrderBack(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, "")
-		r.run()
-		defer r.stop()
-		ups := []NamedState{{"main", r.state(power.OK, 0)}}
-		hold := policy.Order{Kind: policy.OrderHold, By: "bob", Until: r.now().Add(time.Hour)}
-		r.Update(Update{Master: "rack1", Link: power.LinkUp, UPS: ups, Order: hold})
-		r.wantPhase(policy.Held)
-		r.Update(Update{Master: "rack1", Link: power.LinkLost})
-		r.wantPhase(policy.Held)
-		if v := r.Snapshot().View; v.Power.State.Status != power.OK || v.Power.Link != power.LinkLost {
-			t.Errorf("without contact the last state stands, not %s %s", v.Power.State.Status, v.Power.Link)
-		}
-		r.Update(Update{Master: "rack1", Link: power.LinkUp, UPS: ups})
-		r.wantPhase(policy.Idle)
-	})
-}
-
-func TestTheStrongestOrderOfSeveralMastersHolds(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, "[power]\nfeeds = [\"rack1/main\", \"rack2/main\"]\n")
-		r.run()
-		defer r.stop()
-		say := func(master string, o policy.Order) {
-			r.Update(Update{Master: master, Link: power.LinkUp, UPS: []NamedState{{"main", r.state(power.OK, 0)}}, Order: o})
-			synctest.Wait()
-		}
-		until := r.now().Add(time.Hour)
-		say("rack1", policy.Order{Kind: policy.OrderHold, By: "ann", Until: until})
-		say("rack2", policy.Order{Kind: policy.OrderHold, By: "bob", Until: until.Add(1)})
-		if v := r.Snapshot().View; v.HeldBy != "bob" {
-			t.Errorf("held by %q", v.HeldBy)
-		}
-		say("rack2", policy.Order{})
-		if v := r.Snapshot().View; v.HeldBy != "ann" {
-			t.Errorf("held by %q", v.HeldBy)
-		}
-		say("rack2", policy.Order{Kind: policy.OrderShutdown, By: "bob"})
-		r.wantPhase(policy.Done)
-	})
-}
-
-func TestAUPSThatItsMasterNoLongerHasIsBlind(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, "")
-		r.run()
-		defer r.stop()
-		r.feed(power.OK)
-		r.Update(Update{Master: "rack1", Link: power.LinkUp, UPS: []NamedState{{"spare", r.state(power.OK, 0)}}})
-		synctest.Wait()
-		if p := r.problem("feeds"); !strings.HasPrefix(p, "several UPSes are in sight (rack1/main, rack1/spare) and none is named") {
-			t.Errorf("the problem is %q", p)
-		}
-		if s := r.states["rack1/main"]; s.Status != power.Unknown || s.Known() != power.OK || s.Reason == "" {
-			t.Errorf("got %+v", s)
-		}
-	})
-}
-
-func TestProblemsAreToldOnceAndAgainEachDay(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, "[[hook]]\non = [\"problem\"]\nrun = [\"/alarm\"]\n[[hook]]\non = [\"clear\"]\nrun = [\"/quiet\"]\n")
-		r.run()
-		defer r.stop()
-		r.feed(power.OK)
-		r.journal.set(0, errors.New("cannot write /data/events: no space left on device; protection goes on, but outages are not recorded"))
-		time.Sleep(healthEvery)
-		if p := r.problem("disk"); !strings.HasPrefix(p, "cannot write /data/events: no space left") {
-			t.Errorf("the problem is %q", p)
-		}
-		time.Sleep(60 * time.Hour)
-		r.want("begins", "5s hook alarm begins", "86405s hook alarm begins", "172805s hook alarm begins")
-		r.journal.set(0, nil)
-		time.Sleep(healthEvery)
-		if p := r.problem("disk"); p != "" {
-			t.Errorf("the problem stays: %q", p)
-		}
-		if got := r.story("quiet begins"); len(got) != 1 {
-			t.Errorf("the end was told %d times", len(got))
-		}
-	})
-}
-
-func TestAMethodThatWouldFailIsAProblemBeforeItIsNeeded(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, "")
-		r.chain[0].setCheck(errors.New("logind wants a password"))
-		r.run()
-		defer r.stop()
-		if p, want := r.problem("cannot-power-off"), "logind wants a password; the other methods of [shutdown] will be tried"; p != want {
-			t.Errorf("the problem is %q", p)
-		}
-		r.chain[0].setCheck(nil)
-		time.Sleep(checkEvery)
-		if p := r.problem("cannot-power-off"); p != "" {
-			t.Errorf("an hour later it is still %q", p)
-		}
-	})
-}
-
-func TestAResumeIsSaid(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, "")
-		r.run()
-		defer r.stop()
-		r.Resumed(3 * time.Minute)
-		r.want("wall", "0s wall: this machine was asleep for 3m")
-	})
-}
-
 // TestTheStopWaitsForAPowerOffUnderWay: the service manager stopping us is the
 // shutdown.
 func TestTheStopWaitsForAPowerOffUnderWay(t *testing.T) {
@@ -445,6 +308,21 @@ func TestTheStopWaitsForAPowerOffUnderWay(t *testing.T) {
 		time.Sleep(time.Second)
 		r.stop()
 		r.want("ask_", "0s ask logind", "10s ask still wanted: true")
+	})
+}
+
+// TestTheStopLeavesHooksToFinish: and nothing waits behind them for ever.
+func TestTheStopLeavesHooksToFinish(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, commitHooks)
+		r.hook["stop-db"] = func(context.Context) error { time.Sleep(8 * time.Second); return nil }
+		r.run()
+		r.feed(power.Fail)
+		time.Sleep(12 * time.Second)
+		r.feed(power.OK) // the cancel hook waits
+		r.stop()
+		time.Sleep(time.Minute)
+		r.want("hook_", "10s hook stop-db begins", "18s hook stop-db ends", "18s hook stop-web begins", "18s hook stop-web ends")
 	})
 }
 

@@ -51,7 +51,7 @@ func TestLaw09OnlyOurOwnFilesAreRunAsHooks(t *testing.T) {
 		{"in a folder for all", Hook{Run: []string{filepath.Join(open, "hook")}}, "can be written by everybody"},
 		{"not executable", Hook{Run: []string{program(t, 0o600, "")}}, "is not a program"},
 		{"a folder", Hook{Run: []string{t.TempDir()}}, "is not a program"},
-		{"missing", Hook{Run: []string{filepath.Join(t.TempDir(), "none")}}, "is not there"},
+		{"missing", Hook{Run: []string{filepath.Join(t.TempDir(), "none")}}, "it is not there"},
 	} {
 		err := vet(c.hook)
 		if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
@@ -144,7 +144,7 @@ func TestLaw09ARefusedHookDelaysNothing(t *testing.T) {
 	s.Hooks = []Hook{{On: []policy.Event{policy.EventCommit}, Run: []string{path}, Timeout: 10 * time.Second}}
 	told := func(s Snapshot) bool {
 		for _, p := range s.Problems {
-			if p.Name == "hook" && strings.Contains(p.Text, path+" can be written by everybody") {
+			if p.Name == "hook" && strings.Contains(p.Text, "the hook "+path+": "+path+" can be written by everybody") {
 				return true
 			}
 		}

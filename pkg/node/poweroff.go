@@ -21,7 +21,7 @@ const (
 	stopGrace = 10 * time.Second
 	// cancelLimit bounds the taking back.
 	cancelLimit = 30 * time.Second
-	// checkLimit bounds the check of one method.
+	// checkLimit bounds the check of one method or hook.
 	checkLimit = 30 * time.Second
 )
 
@@ -128,26 +128,23 @@ func (d *Driver) cancelPowerOff() {
 }
 
 // check asks every power-off method whether it would work, and looks at the
-// hooks' files.
+// hooks' files. Both may hang, and then that is the answer.
 func (d *Driver) check(ctx context.Context) {
 	if d.checking {
-		return // the last check still hangs; its limit will end it
+		return
 	}
 	d.checking = true
 	go func() {
 		var bad []string
 		for _, x := range d.o.Chain {
-			limited, cancel := context.WithTimeout(ctx, checkLimit)
-			err := x.Check(limited)
-			cancel()
-			if err != nil {
+			if err := within(ctx, x.Check); err != nil {
 				bad = append(bad, err.Error())
 			}
 		}
 		faults := make([]string, len(d.o.Settings.Hooks))
 		for i, h := range d.o.Settings.Hooks {
-			if err := d.vetted(h); err != nil {
-				faults[i] = err.Error()
+			if err := within(ctx, func(context.Context) error { return d.vetted(h) }); err != nil {
+				faults[i] = "the hook " + h.name() + ": " + err.Error()
 			}
 		}
 		d.post(func() {
@@ -164,4 +161,18 @@ func (d *Driver) check(ctx context.Context) {
 			}
 		})
 	}()
+}
+
+// within is f with a limit that holds whatever f does.
+func within(ctx context.Context, f func(context.Context) error) error {
+	limited, cancel := context.WithTimeout(ctx, checkLimit)
+	defer cancel()
+	done := make(chan error, 1)
+	go func() { done <- f(limited) }()
+	select {
+	case err := <-done:
+		return err
+	case <-limited.Done():
+		return fmt.Errorf("the check has not ended for %s", checkLimit)
+	}
 }

@@ -86,13 +86,23 @@ func newRig(t *testing.T, toml string) *rig {
 		name := strings.TrimPrefix(c.Argv[0], "/")
 		r.tell("hook " + name + " begins")
 		var err error
-		if f := r.hook[name]; f != nil {
+		r.mu.Lock()
+		f := r.hook[name]
+		r.mu.Unlock()
+		if f != nil {
 			err = f(ctx)
 		}
 		r.tell("hook " + name + " ends")
 		return "", err
 	}
 	return r
+}
+
+// setHook says how a hook ends from now on.
+func (r *rig) setHook(name string, f func() error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.hook[name] = func(context.Context) error { return f() }
 }
 
 // run starts the driver.
@@ -258,11 +268,15 @@ type fakeMethod struct {
 	tell  func(string)
 	mu    sync.Mutex
 	check error
+	hang  chan struct{}                   // not nil: Check waits for it, whatever its context says
 	off   func(ctx context.Context) error // nil: accepted
 }
 
 func (m *fakeMethod) String() string { return m.name }
 func (m *fakeMethod) Check(context.Context) error {
+	if m.hang != nil {
+		<-m.hang
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.check

@@ -37,17 +37,17 @@ func vet(h Hook) error {
 	path := h.Run[0]
 	st, err := os.Stat(path)
 	if err != nil {
-		return fmt.Errorf("the hook %s is not there: %w", path, err)
+		return fmt.Errorf("it is not there: %w", err)
 	}
 	if !st.Mode().IsRegular() || st.Mode()&0o111 == 0 {
-		return fmt.Errorf("the hook %s is not a program; write a file that may be executed", path)
+		return fmt.Errorf("%s is not a program; write a file that may be executed", path)
 	}
 	if err := trusted(path, st); err != nil {
 		return err
 	}
 	dir := filepath.Dir(path)
 	if st, err = os.Stat(dir); err != nil {
-		return fmt.Errorf("the hook %s is not there: %w", path, err)
+		return fmt.Errorf("it is not there: %w", err)
 	}
 	if st.Mode()&fs.ModeSticky != 0 {
 		return nil // there nobody may replace another's file: unlink(2), EPERM

@@ -1,0 +1,115 @@
+package node
+
+import (
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/lastwatt/lastwatt/pkg/policy"
+	"github.com/lastwatt/lastwatt/pkg/power"
+)
+
+func TestUpdatesNeverBlockAndTheNewestWins(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, "[policy]\ngrace = \"10s\"\n")
+		for range 1000 { // nobody runs yet
+			r.feed(power.Fail)
+			r.feed(power.OK)
+		}
+		r.run()
+		defer r.stop()
+		r.wantPhase(policy.Idle)
+		r.want("record")
+		if s := r.Snapshot().View.Power.State.Status; s != power.OK {
+			t.Errorf("the state is %s", s)
+		}
+		r.feed(power.Fail) // nobody reads Changed
+		r.feed(power.OK)
+		r.wantPhase(policy.Idle)
+		select {
+		case <-r.Changed():
+		default:
+			t.Error("a change was not told")
+		}
+		u := Update{Master: "rack1", Link: power.LinkUp, UPS: r.told["rack1"].UPS}
+		time.Sleep(time.Second)
+		r.Update(u)
+		synctest.Wait()
+		select {
+		case <-r.Changed():
+			t.Error("a heartbeat was told as a change")
+		default:
+		}
+	})
+}
+
+func TestSilenceTakesNoOrderBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, "")
+		r.run()
+		defer r.stop()
+		ups := []NamedState{{"main", r.state(power.OK, 0)}}
+		hold := policy.Order{Kind: policy.OrderHold, By: "bob", Until: r.now().Add(time.Hour)}
+		r.Update(Update{Master: "rack1", Link: power.LinkUp, UPS: ups, Order: hold})
+		r.wantPhase(policy.Held)
+		r.Update(Update{Master: "rack1", Link: power.LinkLost})
+		r.wantPhase(policy.Held)
+		if v := r.Snapshot().View; v.Power.State.Status != power.OK || v.Power.Link != power.LinkLost {
+			t.Errorf("without contact the last state stands, not %s %s", v.Power.State.Status, v.Power.Link)
+		}
+		r.Update(Update{Master: "rack1", Link: power.LinkUp, UPS: ups})
+		r.wantPhase(policy.Idle)
+	})
+}
+
+func TestTheStrongestOrderOfSeveralMastersHolds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, "[power]\nfeeds = [\"rack1/main\", \"rack2/main\"]\n")
+		r.run()
+		defer r.stop()
+		say := func(master string, o policy.Order) {
+			r.Update(Update{Master: master, Link: power.LinkUp, UPS: []NamedState{{"main", r.state(power.OK, 0)}}, Order: o})
+			synctest.Wait()
+		}
+		until := r.now().Add(time.Hour)
+		say("rack1", policy.Order{Kind: policy.OrderHold, By: "ann", Until: until})
+		say("rack2", policy.Order{Kind: policy.OrderHold, By: "bob", Until: until.Add(1)})
+		if v := r.Snapshot().View; v.HeldBy != "bob" {
+			t.Errorf("held by %q", v.HeldBy)
+		}
+		say("rack2", policy.Order{})
+		if v := r.Snapshot().View; v.HeldBy != "ann" {
+			t.Errorf("held by %q", v.HeldBy)
+		}
+		say("rack2", policy.Order{Kind: policy.OrderShutdown, By: "bob"})
+		r.wantPhase(policy.Done)
+	})
+}
+
+func TestAUPSThatItsMasterNoLongerHasIsBlind(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, "")
+		r.run()
+		defer r.stop()
+		r.feed(power.OK)
+		r.Update(Update{Master: "rack1", Link: power.LinkUp, UPS: []NamedState{{"spare", r.state(power.OK, 0)}}})
+		synctest.Wait()
+		if p := r.problem("feeds"); !strings.HasPrefix(p, "several UPSes are in sight (rack1/main, rack1/spare) and none is named") {
+			t.Errorf("the problem is %q", p)
+		}
+		if s := r.states["rack1/main"]; s.Status != power.Unknown || s.Known() != power.OK || s.Reason == "" {
+			t.Errorf("got %+v", s)
+		}
+	})
+}
+
+func TestAResumeIsSaid(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, "")
+		r.run()
+		defer r.stop()
+		r.Resumed(3 * time.Minute)
+		r.want("wall", "0s wall: this machine was asleep for 3m")
+	})
+}
