@@ -197,6 +197,19 @@ func TestPortIsNotInherited(t *testing.T) {
 	tty := vtty.New(t)
 	w := watch(t, tty, "liebert-powersure", "", nil)
 	w.until(reads(0))
+	port := w.stored()
+	w.notInherited(tty)
+	w.end()
+	w = watch(t, tty, "liebert-powersure", "stored", port)
+	w.until(reads(0))
+	w.notInherited(tty)
+	w.end()
+}
+
+// notInherited checks the helper's descriptors of the port.
+func (w *watching) notInherited(tty *vtty.TTY) {
+	w.Helper()
+	t := w.T
 	real, err := filepath.EvalSymlinks(tty.Path())
 	if err != nil {
 		t.Fatal(err)
@@ -226,7 +239,6 @@ func TestPortIsNotInherited(t *testing.T) {
 	if found != 1 {
 		t.Errorf("%d descriptors of the port, want 1", found)
 	}
-	w.end()
 }
 
 func TestNoPulseOfAPortIsLost(t *testing.T) {
