@@ -90,7 +90,9 @@ func TestHubSetOrdersAllOrNothing(t *testing.T) {
 }
 
 func TestShutdownOrderDiesWithTheNodesBoot(t *testing.T) {
-	order := func(*nodeRecord) (policy.Order, error) { return policy.Order{Kind: policy.OrderShutdown, By: "bob"}, nil }
+	order := func(*nodeRecord) (policy.Order, error) {
+		return policy.Order{Kind: policy.OrderShutdown, By: "bob"}, nil
+	}
 	for _, tt := range []struct {
 		name    string
 		restart bool // of the master, in between

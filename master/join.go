@@ -32,6 +32,9 @@ func (s trustService) Join(ctx context.Context, req *upsv1.JoinRequest) (*upsv1.
 	if key, err := trust.PeerKey(state); err != nil || !bytes.Equal(key, req.GetPublicKey()) {
 		return nil, api.Error(codes.Unauthenticated, errors.New("the key to be admitted is not the one of this connection"))
 	}
+	if req.GetName() == s.m.cfg.Name {
+		return nil, api.Error(codes.PermissionDenied, fmt.Errorf("the name %s is the master's own; set another name in agent.toml", req.GetName()))
+	}
 	cert, ca, err := s.m.authority.Load().Admit(s.m.now(), s.m.boot, req.GetSecret(), req.GetName(), req.GetPublicKey())
 	if err != nil {
 		s.m.event("node/"+req.GetName(), "join", "refused: "+err.Error())

@@ -96,19 +96,38 @@ func (r *Rack) StopMaster() { r.master.stop() }
 // Join starts an agent with extra appended to its agent.toml and makes it join.
 func (r *Rack) Join(name, extra string) *Node {
 	r.t.Helper()
+	n := r.Add(name, extra)
+	if err := r.JoinBy(n, r.Token()); err != nil {
+		r.t.Fatal(err)
+	}
+	return n
+}
+
+// Add starts an agent with extra appended to its agent.toml.
+func (r *Rack) Add(name, extra string) *Node {
+	r.t.Helper()
 	n := &Node{name: name, config: extra}
 	r.nodes[name] = n
 	r.StartAgent(n)
 	synctest.Wait()
+	return n
+}
+
+// JoinBy makes a running agent join by a token.
+func (r *Rack) JoinBy(n *Node, token string) error {
+	_, err := upsv1.NewNodeServiceClient(r.local(r.agentDir(n)+"/agent.sock")).JoinRack(r.t.Context(),
+		&upsv1.JoinRackRequest{Token: token, Master: "master:8493"})
+	return err
+}
+
+// Token makes a token.
+func (r *Rack) Token() string {
+	r.t.Helper()
 	tok, err := upsv1.NewControlServiceClient(r.Client()).CreateToken(r.t.Context(), &upsv1.CreateTokenRequest{})
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	if _, err := upsv1.NewNodeServiceClient(r.local(r.agentDir(n)+"/agent.sock")).JoinRack(r.t.Context(),
-		&upsv1.JoinRackRequest{Token: tok.GetToken(), Master: "master:8493"}); err != nil {
-		r.t.Fatal(err)
-	}
-	return n
+	return tok.GetToken()
 }
 
 func (r *Rack) agentDir(n *Node) string { return filepath.Join(r.dir, n.name) }

@@ -1,6 +1,7 @@
 package memrack_test
 
 import (
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -210,6 +211,28 @@ func TestFiftyAgentsHearAtOnce(t *testing.T) {
 			// 100 ms is FAIL's settle time; nothing else may take time.
 			if offs := n.Offs(); len(offs) != 1 || offs[0]-began > 101*time.Millisecond {
 				t.Errorf("node %d: power-off asked at %v, want 100ms after %s", i, offs, began)
+			}
+		}
+	})
+}
+
+func TestLaw08WhoMayNotJoin(t *testing.T) {
+	rack(t, func(t *testing.T, r *memrack.Rack, _ *memrack.Node) {
+		used := r.Token()
+		if err := r.JoinBy(r.Add("web2", ""), used); err != nil {
+			t.Fatal(err)
+		}
+		for _, tt := range []struct{ name, token, want string }{
+			{"web3", used, "used by another key"},
+			{"web1b", "lw1-aaaa", "token"},
+			{"rack1", r.Token(), "the master's own"},
+		} {
+			err := r.JoinBy(r.Add(tt.name, ""), tt.token)
+			if err == nil || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("%s: err %v, want one with %q", tt.name, err, tt.want)
+			}
+			if n := r.Node(tt.name); n != nil {
+				t.Errorf("%s was refused and is a node all the same: %v", tt.name, n)
 			}
 		}
 	})
