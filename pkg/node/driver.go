@@ -37,7 +37,8 @@ type Options struct {
 	Settings Settings
 	// Chain holds the power-off methods, at least one.
 	Chain []shutdown.Executor
-	// Wall tells the people who are logged in; nil: nobody. See [Wall].
+	// Wall tells the people who are logged in; nil, or in a dry run: nobody. See
+	// [Wall].
 	Wall func(context.Context, string)
 	// State lets a crashed driver go on where it was; nil: it can't.
 	State Store
@@ -110,9 +111,8 @@ type Driver struct {
 	feeds    *power.Feeds
 	told     map[string]Update      // the last update of each master, merged
 	states   map[string]power.State // by feed
-	ordered  bool                   // an order was given to the machine
-	order    policy.Order
-	records  []<-chan struct{} // not yet known to be on disk
+	ordered  bool                   // what is ordered was heard in this run
+	records  []<-chan struct{}      // not yet known to be on disk
 	problems problems
 	hooks    hookRuns
 	asked    *asked // the power-off under way
@@ -127,6 +127,9 @@ func NewDriver(o Options) (*Driver, error) {
 		return nil, errors.New("cannot drive a machine without a power-off method")
 	case o.Now == nil || o.Log == nil:
 		return nil, errors.New("cannot drive a machine without a clock and a log")
+	}
+	if o.Settings.dryRun() {
+		o.Wall = nil // nobody is to be frightened by what will not happen
 	}
 	cfg := o.Settings.Policy()
 	cfg.Methods = len(o.Chain)

@@ -141,11 +141,15 @@ func (d *Driver) update(u Update) {
 	if len(d.feeds.Names()) == 0 {
 		link = u.Link // in contact with a master that has no UPS of ours
 	}
-	d.step(policy.Power{State: state, Link: link})
-	if o := d.strongest(); !d.ordered && u.Link == power.LinkUp || o != d.order {
-		d.ordered, d.order = true, o
-		d.step(o)
+	p := policy.Power{State: state, Link: link}
+	if u.Link == power.LinkUp {
+		d.ordered = true
 	}
+	if !d.ordered {
+		d.step(p) // what is ordered is not known: an order from before a crash stands
+		return
+	}
+	d.step(policy.News{Power: p, Order: d.strongest()})
 }
 
 func (d *Driver) feed(name string, s power.State, l power.Link) {

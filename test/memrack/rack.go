@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"os"
 	"path/filepath"
 	"sync"
 	"testing"
@@ -266,3 +267,11 @@ func quiet() *slog.Logger { return slog.New(slog.NewTextHandler(io.Discard, nil)
 
 // Since returns how long ago the rack began.
 func (r *Rack) Since() time.Duration { return time.Since(r.start) }
+
+// Forget removes what a stopped agent kept in its run folder.
+func (r *Rack) Forget(n *Node) {
+	r.t.Helper()
+	if err := os.RemoveAll(filepath.Join(r.agentDir(n), "run")); err != nil {
+		r.t.Fatal(err)
+	}
+}

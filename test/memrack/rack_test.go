@@ -237,3 +237,25 @@ func TestLaw08WhoMayNotJoin(t *testing.T) {
 		}
 	})
 }
+
+func TestHoldAndFailureHeardInOneBreath(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := memrack.New(t, "")
+		defer r.Stop()
+		web := r.Join("web1", "[policy]\ngrace = \"0s\"\ngrace_min = \"0s\"\n")
+		r.Advance(settle)
+		if _, err := upsv1.NewControlServiceClient(r.Client()).Hold(t.Context(), &upsv1.HoldRequest{Nodes: []string{"web1"}, For: durationpb.New(time.Hour)}); err != nil {
+			t.Fatal(err)
+		}
+		r.StopAgent(web)
+		r.Forget(web) // the agent begins anew and hears all of it at once
+		r.Sim(fail)
+		r.Advance(time.Second)
+		r.StartAgent(web)
+		r.Advance(10 * time.Second)
+		phase(t, r, web, "web1", upsv1.Phase_PHASE_HELD)
+		if offs := web.Offs(); len(offs) != 0 {
+			t.Errorf("power-off asked at %v although it is held", offs)
+		}
+	})
+}
