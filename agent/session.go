@@ -125,7 +125,7 @@ func (s *session) attach(ctx context.Context, address string) error {
 		if err != nil {
 			err = cause(sctx, err)
 			cancel(err)
-			<-sent
+			_ = <-sent // what could not be sent any more says nothing new
 			return err
 		}
 		silence.Reset(missedBeats * heartbeat(m))

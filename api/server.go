@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"math"
 	"net"
+	"strconv"
+	"strings"
 	"time"
 
 	"google.golang.org/grpc"
@@ -94,10 +96,20 @@ func Message(err error) string {
 	if err == nil {
 		return ""
 	}
+	text := err.Error()
 	if s, ok := status.FromError(err); ok {
-		return s.Message()
+		text = s.Message()
 	}
-	return err.Error()
+	// grpc-go wraps what the network said: connection error: desc = "transport: …".
+	if quoted, ok := strings.CutPrefix(text, "connection error: desc = "); ok {
+		if plain, err := strconv.Unquote(quoted); err == nil {
+			text = plain
+		}
+	}
+	for _, wrap := range []string{"transport: Error while dialing: ", "transport: authentication handshake failed: "} {
+		text = strings.TrimPrefix(text, wrap)
+	}
+	return text
 }
 
 // Unreachable reports whether err says that the other side could not be asked at

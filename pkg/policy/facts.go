@@ -42,6 +42,7 @@ func (m *Machine) notePower(in Power) {
 		return // a process that has heard nothing yet knows nothing new
 	}
 	switch in.Link {
+	case power.LinkNone: // not heard yet: noteTime counts
 	case power.LinkUp:
 		m.away = clock{}
 	case power.LinkLost:
@@ -61,6 +62,7 @@ func (m *Machine) notePower(in Power) {
 	}
 	m.power.State = in.State
 	switch in.State.Known() {
+	case power.Unknown: // never known: what this node knew itself still holds
 	case power.OK:
 		m.noteOK()
 	case power.Fail:
@@ -69,7 +71,6 @@ func (m *Machine) notePower(in Power) {
 		m.noteFail(in.State)
 		m.noteLow()
 	}
-	// Nothing ever known: what this node knew itself still holds.
 }
 
 func (m *Machine) noteOK() {

@@ -172,6 +172,7 @@ func (m *Machine) Deadline() (power.Uptime, bool) {
 		next = next.earlier(m.waitUntil())
 	case Committed:
 		next = next.earlier(m.askBy).earlier(m.answerBy)
+	default: // nothing ends by itself
 	}
 	return next.At, next.Set
 }

@@ -3,7 +3,6 @@ package memrack
 import (
 	"context"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"os"
@@ -263,7 +262,7 @@ func (p *process) stop() {
 	}
 }
 
-func quiet() *slog.Logger { return slog.New(slog.NewTextHandler(io.Discard, nil)) }
+func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
 // Since returns how long ago the rack began.
 func (r *Rack) Since() time.Duration { return time.Since(r.start) }
