@@ -200,7 +200,11 @@ func (h *hub) take(n *nodeRecord, r *upsv1.NodeReport) (texts []eventText) {
 		n.order = policy.Order{} // obeyed
 	}
 	if was.GetPhase() != r.GetPhase() {
-		texts = append(texts, eventText{"phase", fmt.Sprintf("%s, was %s", phaseName(r.GetPhase()), phaseName(was.GetPhase()))})
+		text := phaseName(r.GetPhase())
+		if was != nil {
+			text += ", was " + phaseName(was.GetPhase())
+		}
+		texts = append(texts, eventText{"phase", text})
 	}
 	for _, p := range r.GetProblems() {
 		if !slices.ContainsFunc(was.GetProblems(), func(q *upsv1.Problem) bool { return q.GetName() == p.GetName() }) {
