@@ -13,6 +13,7 @@ import (
 
 	"github.com/lastwatt/lastwatt/api"
 	upsv1 "github.com/lastwatt/lastwatt/api/ups/v1"
+	"github.com/lastwatt/lastwatt/pkg/config"
 	"github.com/lastwatt/lastwatt/pkg/trust"
 )
 
@@ -64,7 +65,7 @@ func (s nodeService) JoinRack(ctx context.Context, req *upsv1.JoinRackRequest) (
 // joinedNow says what now holds.
 func (a *Agent) joinedNow(sess *session) *upsv1.JoinRackResponse {
 	p := a.cfg.Settings.Policy()
-	grace := "grace " + shortDuration(p.Grace)
+	grace := "grace " + config.FormatDuration(p.Grace)
 	if p.GraceBatLow {
 		grace = "until battery low"
 	}
@@ -76,18 +77,6 @@ func (a *Agent) joinedNow(sess *session) *upsv1.JoinRackResponse {
 		out.Feeds = append(out.Feeds, u.Name)
 	}
 	return out
-}
-
-// shortDuration writes 5m for what Go writes as 5m0s.
-func shortDuration(d time.Duration) string {
-	s := d.String()
-	if strings.HasSuffix(s, "m0s") {
-		s = strings.TrimSuffix(s, "0s")
-	}
-	if strings.HasSuffix(s, "h0m") {
-		s = strings.TrimSuffix(s, "0m")
-	}
-	return s
 }
 
 // join proves the token to the master at address, keeps the identity, and begins

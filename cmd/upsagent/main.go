@@ -4,7 +4,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -71,15 +70,11 @@ func run(ctx context.Context, file string) error {
 	if err != nil {
 		return err
 	}
-	release, err := daemon.Lock(filepath.Join(cfg.Run, "upsagent.lock"))
-	switch {
-	case errors.Is(err, daemon.ErrRunning):
+	release, err := daemon.Single(filepath.Join(cfg.Run, "upsagent.lock"), log)
+	if err != nil {
 		return err
-	case err != nil:
-		log.Error("running without a lock: a second instance would not be noticed", "err", err)
-	default:
-		defer release()
 	}
+	defer release()
 	chain, err := cfg.Settings.Chain()
 	if err != nil {
 		return err

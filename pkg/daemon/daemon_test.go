@@ -228,7 +228,7 @@ func TestOnlyOneInstanceRuns(t *testing.T) {
 	if err != nil {
 		t.Fatalf("the lock of a dead process holds: %v", err)
 	}
-	if _, err := Lock(path); !errors.Is(err, ErrRunning) {
+	if _, err := Single(path, slog.New(slog.DiscardHandler)); !errors.Is(err, ErrRunning) {
 		t.Errorf("two of one process: %v", err)
 	}
 	release()
@@ -252,6 +252,12 @@ func TestALockThatCannotBeTakenIsNotARunningInstance(t *testing.T) {
 		} else if errors.Is(err, ErrRunning) {
 			t.Errorf("%s: %v", path, err)
 		}
+		var said bytes.Buffer
+		release, err := Single(path, slog.New(slog.NewTextHandler(&said, nil)))
+		if err != nil || !strings.Contains(said.String(), "running without a lock") {
+			t.Fatalf("%s: a disk that doesn't work keeps the program from running: %v, log %q", path, err, said.String())
+		}
+		release()
 	}
 }
 

@@ -3,6 +3,7 @@ package daemon
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -43,6 +44,17 @@ func Lock(path string) (release func(), err error) {
 		return nil, fmt.Errorf("cannot lock %s: the file system has not answered for %s; check the disk under %s",
 			path, lockTimeout, filepath.Dir(path))
 	}
+}
+
+// Single is Lock for a program that protects even where the lock's disk doesn't
+// work: then it says so and goes on. The only error is [ErrRunning].
+func Single(path string, log *slog.Logger) (release func(), err error) {
+	release, err = Lock(path)
+	if err != nil && !errors.Is(err, ErrRunning) {
+		log.Error("running without a lock: a second instance would not be noticed", "err", err)
+		return func() {}, nil
+	}
+	return release, err
 }
 
 func lock(path string) (*os.File, error) {
