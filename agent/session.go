@@ -118,14 +118,17 @@ func (s *session) attach(ctx context.Context, address string) error {
 		return cause(sctx, err)
 	}
 	beat := make(chan struct{}, 1)
-	sent := make(chan error, 1)
-	go func() { sent <- s.send(ctx, sctx, stream, beat) }()
+	sent := make(chan struct{})
+	go func() {
+		defer close(sent)
+		s.send(ctx, sctx, stream, beat)
+	}()
 	for {
 		m, err := stream.Recv()
 		if err != nil {
 			err = cause(sctx, err)
 			cancel(err)
-			_ = <-sent // what could not be sent any more says nothing new
+			<-sent
 			return err
 		}
 		silence.Reset(missedBeats * heartbeat(m))
@@ -209,25 +212,24 @@ func (s *session) tellDriver() {
 
 // send reports at once, at each change, and in answer to each beat; at the end it
 // says that this agent goes. Sending may block on a dead peer: the silence ends it.
-func (s *session) send(ctx, sctx context.Context, stream grpc.BidiStreamingClient[upsv1.AttachRequest, upsv1.AttachResponse], beat <-chan struct{}) error {
-	if err := stream.Send(&upsv1.AttachRequest{Hello: s.a.hello(), Report: s.a.report()}); err != nil {
-		return err
-	}
-	for {
+// What can't be sent is not said: receiving ends with the same error.
+func (s *session) send(ctx, sctx context.Context, stream grpc.BidiStreamingClient[upsv1.AttachRequest, upsv1.AttachResponse], beat <-chan struct{}) {
+	req := &upsv1.AttachRequest{Hello: s.a.hello(), Report: s.a.report()}
+	for stream.Send(req) == nil {
 		select {
 		case <-s.reports:
 		case <-beat:
 		case <-ctx.Done():
 			r := s.a.report()
 			r.Leaving = true
-			_ = stream.Send(&upsv1.AttachRequest{Report: r})
-			return stream.CloseSend()
+			if stream.Send(&upsv1.AttachRequest{Report: r}) == nil {
+				_ = stream.CloseSend()
+			}
+			return
 		case <-sctx.Done():
-			return nil
+			return
 		}
-		if err := stream.Send(&upsv1.AttachRequest{Report: s.a.report()}); err != nil {
-			return err
-		}
+		req = &upsv1.AttachRequest{Report: s.a.report()}
 	}
 }
 
