@@ -16,7 +16,7 @@ import (
 
 // patience is how long a test waits for anything: long enough for a busy machine,
 // and nothing takes it but a failure.
-const patience = 60 * time.Second
+const patience = 20 * time.Second
 
 // process is one started program, its output in a file.
 type process struct {
