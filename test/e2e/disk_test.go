@@ -16,13 +16,9 @@ import (
 // what is wrong for as long as it is.
 func TestLaw10Disks(t *testing.T) {
 	t.Parallel()
-	faults := []struct {
-		name  string
-		fault vtty.Fault
-	}{{"full", vtty.Full}, {"read-only", vtty.ReadOnly}, {"hanging", vtty.Hanging}}
 	for _, daemon := range []string{"master", "agent"} {
 		for _, folder := range []string{"data", "run"} {
-			for _, f := range faults {
+			for _, f := range faults() {
 				t.Run(daemon+" "+folder+" "+f.name, func(t *testing.T) {
 					t.Parallel()
 					brokenDisk(t, daemon, folder, f.fault)
@@ -30,6 +26,15 @@ func TestLaw10Disks(t *testing.T) {
 			}
 		}
 	}
+}
+
+type namedFault struct {
+	name  string
+	fault vtty.Fault
+}
+
+func faults() []namedFault {
+	return []namedFault{{"full", vtty.Full}, {"read-only", vtty.ReadOnly}, {"hanging", vtty.Hanging}}
 }
 
 func brokenDisk(t *testing.T, daemon, folder string, fault vtty.Fault) {
@@ -87,4 +92,65 @@ func brokenDisk(t *testing.T, daemon, folder string, fault vtty.Fault) {
 	r.ups.Low(true)
 	a.awaitGone()
 	r.await("DONE", in("node", "DONE"))
+}
+
+// TestLaw10StartOnABrokenDisk starts a master with a disk that is broken already.
+// It protects its own host and says what is wrong.
+func TestLaw10StartOnABrokenDisk(t *testing.T) {
+	t.Parallel()
+	for _, folder := range []string{"data", "run"} {
+		for _, f := range faults() {
+			t.Run(folder+" "+f.name, func(t *testing.T) {
+				t.Parallel()
+				r := newRack(t, rackOptions{})
+				r.withHost()
+				dir := r.path(folder)
+				if err := os.MkdirAll(dir, 0o700); err != nil {
+					t.Fatal(err)
+				}
+				r.options.disk = vtty.NewDisk(t, dir)
+				r.options.disk.Break(f.fault)
+				r.startMaster()
+				r.ups.Mains(false)
+				r.await("the host in GRACE, and the disk told", func(s status) bool {
+					return s.node("rack1").Phase == "GRACE" && strings.Contains(s.text, dir)
+				})
+				r.ups.Low(true)
+				until(t, "the host to power off", func() bool { return exists(r.path("went")) }, r.master.tail)
+			})
+		}
+	}
+}
+
+// TestLaw10RestartOnABrokenDisk crashes an agent in its countdown and starts it
+// again on a disk that has broken meanwhile: it goes all the same.
+func TestLaw10RestartOnABrokenDisk(t *testing.T) {
+	t.Parallel()
+	for _, folder := range []string{"data", "run"} {
+		for _, f := range faults() {
+			if folder == "data" && f.fault == vtty.Hanging {
+				continue // who may give it orders lies on that very disk
+			}
+			t.Run(folder+" "+f.name, func(t *testing.T) {
+				t.Parallel()
+				r := newRack(t, rackOptions{})
+				r.startMaster()
+				var disk *vtty.Disk
+				a := r.join("node", agentOptions{grace: "1h", disk: func(home string) *vtty.Disk {
+					disk = vtty.NewDisk(t, filepath.Join(home, folder))
+					return disk
+				}})
+				r.ups.Mains(false)
+				r.await("GRACE", in("node", "GRACE"))
+				a.kill()
+				disk.Break(f.fault)
+				a.start()
+				a.await("GRACE again", func(s status) bool {
+					return s.node("node").Phase == "GRACE" && s.node("node").Link == "up"
+				})
+				r.ups.Low(true)
+				a.awaitGone()
+			})
+		}
+	}
 }

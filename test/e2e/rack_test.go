@@ -37,7 +37,6 @@ type rack struct {
 type rackOptions struct {
 	cable  string // default: the seed's, liebert-powersure
 	settle string // the lines of [ups.settle]
-	more   string // more of master.toml, at its end
 	disk   *vtty.Disk
 }
 
@@ -78,9 +77,24 @@ port = %q
 cable = %q
 [ups.settle]
 %s
-%s
-`, r.address, r.socket(), r.path("data"), r.path("run"), tty.Path(), o.cable, o.settle, o.more))
+`, r.address, r.socket(), r.path("data"), r.path("run"), tty.Path(), o.cable, o.settle))
 	return r
+}
+
+// withHost makes the master protect its own host, as node rack1.
+func (r *rack) withHost() {
+	r.t.Helper()
+	text, err := os.ReadFile(r.path("master.toml"))
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	r.write("master.toml", string(text)+fmt.Sprintf(`[node.policy]
+grace = "1h"
+[node.shutdown]
+method = ["command"]
+command = [%q, %q]
+stop_time = "1s"
+`, touch(r.t), r.path("went")))
 }
 
 // tempDir makes a folder whose name is short: a socket's path has 107 bytes.
