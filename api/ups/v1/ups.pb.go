@@ -917,7 +917,10 @@ type AttachResponse struct {
 	// The master stops and says so; good for 2 minutes.
 	Goodbye bool `protobuf:"varint,4,opt,name=goodbye,proto3" json:"goodbye,omitempty"`
 	// The master's name.
-	Master        string `protobuf:"bytes,5,opt,name=master,proto3" json:"master,omitempty"`
+	Master string `protobuf:"bytes,5,opt,name=master,proto3" json:"master,omitempty"`
+	// The keys that were cut off, by fingerprint, so that this node lets none of
+	// them in either. Always all of them.
+	Removed       []string `protobuf:"bytes,6,rep,name=removed,proto3" json:"removed,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -985,6 +988,13 @@ func (x *AttachResponse) GetMaster() string {
 		return x.Master
 	}
 	return ""
+}
+
+func (x *AttachResponse) GetRemoved() []string {
+	if x != nil {
+		return x.Removed
+	}
+	return nil
 }
 
 // WatchRequest asks for the status and its changes.
@@ -1072,7 +1082,9 @@ func (x *WatchResponse) GetStatus() *MasterStatus {
 
 // GetStatusRequest asks for the status.
 type GetStatusRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Ask every node found as well, side by side, and tell who is only seen.
+	All           bool `protobuf:"varint,1,opt,name=all,proto3" json:"all,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1107,6 +1119,13 @@ func (*GetStatusRequest) Descriptor() ([]byte, []int) {
 	return file_ups_v1_ups_proto_rawDescGZIP(), []int{9}
 }
 
+func (x *GetStatusRequest) GetAll() bool {
+	if x != nil {
+		return x.All
+	}
+	return false
+}
+
 // GetStatusResponse answers GetStatus.
 type GetStatusResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1114,7 +1133,11 @@ type GetStatusResponse struct {
 	// question on to several.
 	Masters []*MasterStatus `protobuf:"bytes,1,rep,name=masters,proto3" json:"masters,omitempty"`
 	// From an agent's socket: masters that could not be asked.
-	Unreachable   []*UnreachableMaster `protobuf:"bytes,2,rep,name=unreachable,proto3" json:"unreachable,omitempty"`
+	Unreachable []*UnreachableMaster `protobuf:"bytes,2,rep,name=unreachable,proto3" json:"unreachable,omitempty"`
+	// With all: what each node that could be asked says of itself.
+	Asked []*NodeStatus `protobuf:"bytes,3,rep,name=asked,proto3" json:"asked,omitempty"`
+	// With all: every agent that announces itself on the LAN. A hint, nothing more.
+	Seen          []*SeenNode `protobuf:"bytes,4,rep,name=seen,proto3" json:"seen,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1163,6 +1186,102 @@ func (x *GetStatusResponse) GetUnreachable() []*UnreachableMaster {
 	return nil
 }
 
+func (x *GetStatusResponse) GetAsked() []*NodeStatus {
+	if x != nil {
+		return x.Asked
+	}
+	return nil
+}
+
+func (x *GetStatusResponse) GetSeen() []*SeenNode {
+	if x != nil {
+		return x.Seen
+	}
+	return nil
+}
+
+// SeenNode is an agent that announces itself. Nothing of it is proved.
+type SeenNode struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The name it gives itself.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Where it says that it listens.
+	Addresses []string `protobuf:"bytes,2,rep,name=addresses,proto3" json:"addresses,omitempty"`
+	// Whether it says that it has joined a rack.
+	Joined bool `protobuf:"varint,3,opt,name=joined,proto3" json:"joined,omitempty"`
+	// Its software's version.
+	Version string `protobuf:"bytes,4,opt,name=version,proto3" json:"version,omitempty"`
+	// The fingerprint of its key, as it says.
+	Fingerprint   string `protobuf:"bytes,5,opt,name=fingerprint,proto3" json:"fingerprint,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SeenNode) Reset() {
+	*x = SeenNode{}
+	mi := &file_ups_v1_ups_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SeenNode) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SeenNode) ProtoMessage() {}
+
+func (x *SeenNode) ProtoReflect() protoreflect.Message {
+	mi := &file_ups_v1_ups_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SeenNode.ProtoReflect.Descriptor instead.
+func (*SeenNode) Descriptor() ([]byte, []int) {
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *SeenNode) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *SeenNode) GetAddresses() []string {
+	if x != nil {
+		return x.Addresses
+	}
+	return nil
+}
+
+func (x *SeenNode) GetJoined() bool {
+	if x != nil {
+		return x.Joined
+	}
+	return false
+}
+
+func (x *SeenNode) GetVersion() string {
+	if x != nil {
+		return x.Version
+	}
+	return ""
+}
+
+func (x *SeenNode) GetFingerprint() string {
+	if x != nil {
+		return x.Fingerprint
+	}
+	return ""
+}
+
 // UnreachableMaster is a master that an agent could not ask.
 type UnreachableMaster struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1178,7 +1297,7 @@ type UnreachableMaster struct {
 
 func (x *UnreachableMaster) Reset() {
 	*x = UnreachableMaster{}
-	mi := &file_ups_v1_ups_proto_msgTypes[11]
+	mi := &file_ups_v1_ups_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1190,7 +1309,7 @@ func (x *UnreachableMaster) String() string {
 func (*UnreachableMaster) ProtoMessage() {}
 
 func (x *UnreachableMaster) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[11]
+	mi := &file_ups_v1_ups_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1203,7 +1322,7 @@ func (x *UnreachableMaster) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UnreachableMaster.ProtoReflect.Descriptor instead.
 func (*UnreachableMaster) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{11}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *UnreachableMaster) GetAddress() string {
@@ -1248,7 +1367,7 @@ type MasterStatus struct {
 
 func (x *MasterStatus) Reset() {
 	*x = MasterStatus{}
-	mi := &file_ups_v1_ups_proto_msgTypes[12]
+	mi := &file_ups_v1_ups_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1260,7 +1379,7 @@ func (x *MasterStatus) String() string {
 func (*MasterStatus) ProtoMessage() {}
 
 func (x *MasterStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[12]
+	mi := &file_ups_v1_ups_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1273,7 +1392,7 @@ func (x *MasterStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MasterStatus.ProtoReflect.Descriptor instead.
 func (*MasterStatus) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{12}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *MasterStatus) GetName() string {
@@ -1339,7 +1458,7 @@ type NodeStatus struct {
 
 func (x *NodeStatus) Reset() {
 	*x = NodeStatus{}
-	mi := &file_ups_v1_ups_proto_msgTypes[13]
+	mi := &file_ups_v1_ups_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1351,7 +1470,7 @@ func (x *NodeStatus) String() string {
 func (*NodeStatus) ProtoMessage() {}
 
 func (x *NodeStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[13]
+	mi := &file_ups_v1_ups_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1364,7 +1483,7 @@ func (x *NodeStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NodeStatus.ProtoReflect.Descriptor instead.
 func (*NodeStatus) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{13}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *NodeStatus) GetName() string {
@@ -1418,7 +1537,7 @@ type GetNodeStatusRequest struct {
 
 func (x *GetNodeStatusRequest) Reset() {
 	*x = GetNodeStatusRequest{}
-	mi := &file_ups_v1_ups_proto_msgTypes[14]
+	mi := &file_ups_v1_ups_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1430,7 +1549,7 @@ func (x *GetNodeStatusRequest) String() string {
 func (*GetNodeStatusRequest) ProtoMessage() {}
 
 func (x *GetNodeStatusRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[14]
+	mi := &file_ups_v1_ups_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1443,7 +1562,7 @@ func (x *GetNodeStatusRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetNodeStatusRequest.ProtoReflect.Descriptor instead.
 func (*GetNodeStatusRequest) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{14}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{15}
 }
 
 // GetNodeStatusResponse answers with the node's own view.
@@ -1459,7 +1578,7 @@ type GetNodeStatusResponse struct {
 
 func (x *GetNodeStatusResponse) Reset() {
 	*x = GetNodeStatusResponse{}
-	mi := &file_ups_v1_ups_proto_msgTypes[15]
+	mi := &file_ups_v1_ups_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1471,7 +1590,7 @@ func (x *GetNodeStatusResponse) String() string {
 func (*GetNodeStatusResponse) ProtoMessage() {}
 
 func (x *GetNodeStatusResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[15]
+	mi := &file_ups_v1_ups_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1484,7 +1603,7 @@ func (x *GetNodeStatusResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetNodeStatusResponse.ProtoReflect.Descriptor instead.
 func (*GetNodeStatusResponse) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{15}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *GetNodeStatusResponse) GetNode() *NodeStatus {
@@ -1518,7 +1637,7 @@ type NodeMaster struct {
 
 func (x *NodeMaster) Reset() {
 	*x = NodeMaster{}
-	mi := &file_ups_v1_ups_proto_msgTypes[16]
+	mi := &file_ups_v1_ups_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1530,7 +1649,7 @@ func (x *NodeMaster) String() string {
 func (*NodeMaster) ProtoMessage() {}
 
 func (x *NodeMaster) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[16]
+	mi := &file_ups_v1_ups_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1543,7 +1662,7 @@ func (x *NodeMaster) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NodeMaster.ProtoReflect.Descriptor instead.
 func (*NodeMaster) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{16}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *NodeMaster) GetName() string {
@@ -1587,7 +1706,7 @@ type HoldRequest struct {
 
 func (x *HoldRequest) Reset() {
 	*x = HoldRequest{}
-	mi := &file_ups_v1_ups_proto_msgTypes[17]
+	mi := &file_ups_v1_ups_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1599,7 +1718,7 @@ func (x *HoldRequest) String() string {
 func (*HoldRequest) ProtoMessage() {}
 
 func (x *HoldRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[17]
+	mi := &file_ups_v1_ups_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1612,7 +1731,7 @@ func (x *HoldRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HoldRequest.ProtoReflect.Descriptor instead.
 func (*HoldRequest) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{17}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *HoldRequest) GetNodes() []string {
@@ -1638,7 +1757,7 @@ type HoldResponse struct {
 
 func (x *HoldResponse) Reset() {
 	*x = HoldResponse{}
-	mi := &file_ups_v1_ups_proto_msgTypes[18]
+	mi := &file_ups_v1_ups_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1650,7 +1769,7 @@ func (x *HoldResponse) String() string {
 func (*HoldResponse) ProtoMessage() {}
 
 func (x *HoldResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[18]
+	mi := &file_ups_v1_ups_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1663,7 +1782,7 @@ func (x *HoldResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HoldResponse.ProtoReflect.Descriptor instead.
 func (*HoldResponse) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{18}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{19}
 }
 
 // ReleaseRequest names nodes.
@@ -1677,7 +1796,7 @@ type ReleaseRequest struct {
 
 func (x *ReleaseRequest) Reset() {
 	*x = ReleaseRequest{}
-	mi := &file_ups_v1_ups_proto_msgTypes[19]
+	mi := &file_ups_v1_ups_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1689,7 +1808,7 @@ func (x *ReleaseRequest) String() string {
 func (*ReleaseRequest) ProtoMessage() {}
 
 func (x *ReleaseRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[19]
+	mi := &file_ups_v1_ups_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1702,7 +1821,7 @@ func (x *ReleaseRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReleaseRequest.ProtoReflect.Descriptor instead.
 func (*ReleaseRequest) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{19}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *ReleaseRequest) GetNodes() []string {
@@ -1721,7 +1840,7 @@ type ReleaseResponse struct {
 
 func (x *ReleaseResponse) Reset() {
 	*x = ReleaseResponse{}
-	mi := &file_ups_v1_ups_proto_msgTypes[20]
+	mi := &file_ups_v1_ups_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1733,7 +1852,7 @@ func (x *ReleaseResponse) String() string {
 func (*ReleaseResponse) ProtoMessage() {}
 
 func (x *ReleaseResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[20]
+	mi := &file_ups_v1_ups_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1746,7 +1865,7 @@ func (x *ReleaseResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReleaseResponse.ProtoReflect.Descriptor instead.
 func (*ReleaseResponse) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{20}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{21}
 }
 
 // ShutdownRequest names nodes.
@@ -1760,7 +1879,7 @@ type ShutdownRequest struct {
 
 func (x *ShutdownRequest) Reset() {
 	*x = ShutdownRequest{}
-	mi := &file_ups_v1_ups_proto_msgTypes[21]
+	mi := &file_ups_v1_ups_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1772,7 +1891,7 @@ func (x *ShutdownRequest) String() string {
 func (*ShutdownRequest) ProtoMessage() {}
 
 func (x *ShutdownRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[21]
+	mi := &file_ups_v1_ups_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1785,7 +1904,7 @@ func (x *ShutdownRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ShutdownRequest.ProtoReflect.Descriptor instead.
 func (*ShutdownRequest) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{21}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *ShutdownRequest) GetNodes() []string {
@@ -1804,7 +1923,7 @@ type ShutdownResponse struct {
 
 func (x *ShutdownResponse) Reset() {
 	*x = ShutdownResponse{}
-	mi := &file_ups_v1_ups_proto_msgTypes[22]
+	mi := &file_ups_v1_ups_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1816,7 +1935,7 @@ func (x *ShutdownResponse) String() string {
 func (*ShutdownResponse) ProtoMessage() {}
 
 func (x *ShutdownResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[22]
+	mi := &file_ups_v1_ups_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1829,7 +1948,7 @@ func (x *ShutdownResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ShutdownResponse.ProtoReflect.Descriptor instead.
 func (*ShutdownResponse) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{22}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{23}
 }
 
 // SimulateRequest sets a sim port's state.
@@ -1845,7 +1964,7 @@ type SimulateRequest struct {
 
 func (x *SimulateRequest) Reset() {
 	*x = SimulateRequest{}
-	mi := &file_ups_v1_ups_proto_msgTypes[23]
+	mi := &file_ups_v1_ups_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1857,7 +1976,7 @@ func (x *SimulateRequest) String() string {
 func (*SimulateRequest) ProtoMessage() {}
 
 func (x *SimulateRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[23]
+	mi := &file_ups_v1_ups_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1870,7 +1989,7 @@ func (x *SimulateRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SimulateRequest.ProtoReflect.Descriptor instead.
 func (*SimulateRequest) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{23}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *SimulateRequest) GetUps() string {
@@ -1898,7 +2017,7 @@ type SimulateResponse struct {
 
 func (x *SimulateResponse) Reset() {
 	*x = SimulateResponse{}
-	mi := &file_ups_v1_ups_proto_msgTypes[24]
+	mi := &file_ups_v1_ups_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1910,7 +2029,7 @@ func (x *SimulateResponse) String() string {
 func (*SimulateResponse) ProtoMessage() {}
 
 func (x *SimulateResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[24]
+	mi := &file_ups_v1_ups_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1923,7 +2042,7 @@ func (x *SimulateResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SimulateResponse.ProtoReflect.Descriptor instead.
 func (*SimulateResponse) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{24}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *SimulateResponse) GetUps() string {
@@ -1939,14 +2058,17 @@ type CreateTokenRequest struct {
 	// For whom: node, operator or viewer. Unspecified: node.
 	Role Role `protobuf:"varint,1,opt,name=role,proto3,enum=ups.v1.Role" json:"role,omitempty"`
 	// How long it is good for; absent: 15 minutes.
-	Ttl           *durationpb.Duration `protobuf:"bytes,2,opt,name=ttl,proto3" json:"ttl,omitempty"`
+	Ttl *durationpb.Duration `protobuf:"bytes,2,opt,name=ttl,proto3" json:"ttl,omitempty"`
+	// The member whose place the joining key takes (a machine set up anew); empty:
+	// a new member.
+	Replace       string `protobuf:"bytes,3,opt,name=replace,proto3" json:"replace,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *CreateTokenRequest) Reset() {
 	*x = CreateTokenRequest{}
-	mi := &file_ups_v1_ups_proto_msgTypes[25]
+	mi := &file_ups_v1_ups_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1958,7 +2080,7 @@ func (x *CreateTokenRequest) String() string {
 func (*CreateTokenRequest) ProtoMessage() {}
 
 func (x *CreateTokenRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[25]
+	mi := &file_ups_v1_ups_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1971,7 +2093,7 @@ func (x *CreateTokenRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateTokenRequest.ProtoReflect.Descriptor instead.
 func (*CreateTokenRequest) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{25}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *CreateTokenRequest) GetRole() Role {
@@ -1988,6 +2110,13 @@ func (x *CreateTokenRequest) GetTtl() *durationpb.Duration {
 	return nil
 }
 
+func (x *CreateTokenRequest) GetReplace() string {
+	if x != nil {
+		return x.Replace
+	}
+	return ""
+}
+
 // CreateTokenResponse carries it.
 type CreateTokenResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -2001,7 +2130,7 @@ type CreateTokenResponse struct {
 
 func (x *CreateTokenResponse) Reset() {
 	*x = CreateTokenResponse{}
-	mi := &file_ups_v1_ups_proto_msgTypes[26]
+	mi := &file_ups_v1_ups_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2013,7 +2142,7 @@ func (x *CreateTokenResponse) String() string {
 func (*CreateTokenResponse) ProtoMessage() {}
 
 func (x *CreateTokenResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[26]
+	mi := &file_ups_v1_ups_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2026,7 +2155,7 @@ func (x *CreateTokenResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateTokenResponse.ProtoReflect.Descriptor instead.
 func (*CreateTokenResponse) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{26}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *CreateTokenResponse) GetToken() string {
@@ -2043,6 +2172,706 @@ func (x *CreateTokenResponse) GetTtl() *durationpb.Duration {
 	return nil
 }
 
+// ListTokensRequest asks for the tokens.
+type ListTokensRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListTokensRequest) Reset() {
+	*x = ListTokensRequest{}
+	mi := &file_ups_v1_ups_proto_msgTypes[28]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListTokensRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListTokensRequest) ProtoMessage() {}
+
+func (x *ListTokensRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_ups_v1_ups_proto_msgTypes[28]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListTokensRequest.ProtoReflect.Descriptor instead.
+func (*ListTokensRequest) Descriptor() ([]byte, []int) {
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{28}
+}
+
+// ListTokensResponse tells them.
+type ListTokensResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The tokens that still let somebody in.
+	Tokens        []*TokenInfo `protobuf:"bytes,1,rep,name=tokens,proto3" json:"tokens,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListTokensResponse) Reset() {
+	*x = ListTokensResponse{}
+	mi := &file_ups_v1_ups_proto_msgTypes[29]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListTokensResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListTokensResponse) ProtoMessage() {}
+
+func (x *ListTokensResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_ups_v1_ups_proto_msgTypes[29]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListTokensResponse.ProtoReflect.Descriptor instead.
+func (*ListTokensResponse) Descriptor() ([]byte, []int) {
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{29}
+}
+
+func (x *ListTokensResponse) GetTokens() []*TokenInfo {
+	if x != nil {
+		return x.Tokens
+	}
+	return nil
+}
+
+// TokenInfo is what may be told of a token.
+type TokenInfo struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its id, which is no secret.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// For whom.
+	Role Role `protobuf:"varint,2,opt,name=role,proto3,enum=ups.v1.Role" json:"role,omitempty"`
+	// How long it is still good for.
+	Left *durationpb.Duration `protobuf:"bytes,3,opt,name=left,proto3" json:"left,omitempty"`
+	// Whose place it is for; empty: a new member.
+	Replace string `protobuf:"bytes,4,opt,name=replace,proto3" json:"replace,omitempty"`
+	// Who used it; empty: nobody yet.
+	UsedBy        string `protobuf:"bytes,5,opt,name=used_by,json=usedBy,proto3" json:"used_by,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TokenInfo) Reset() {
+	*x = TokenInfo{}
+	mi := &file_ups_v1_ups_proto_msgTypes[30]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TokenInfo) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TokenInfo) ProtoMessage() {}
+
+func (x *TokenInfo) ProtoReflect() protoreflect.Message {
+	mi := &file_ups_v1_ups_proto_msgTypes[30]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TokenInfo.ProtoReflect.Descriptor instead.
+func (*TokenInfo) Descriptor() ([]byte, []int) {
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{30}
+}
+
+func (x *TokenInfo) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *TokenInfo) GetRole() Role {
+	if x != nil {
+		return x.Role
+	}
+	return Role_ROLE_UNSPECIFIED
+}
+
+func (x *TokenInfo) GetLeft() *durationpb.Duration {
+	if x != nil {
+		return x.Left
+	}
+	return nil
+}
+
+func (x *TokenInfo) GetReplace() string {
+	if x != nil {
+		return x.Replace
+	}
+	return ""
+}
+
+func (x *TokenInfo) GetUsedBy() string {
+	if x != nil {
+		return x.UsedBy
+	}
+	return ""
+}
+
+// RevokeTokenRequest names a token.
+type RevokeTokenRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its id.
+	Id            string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RevokeTokenRequest) Reset() {
+	*x = RevokeTokenRequest{}
+	mi := &file_ups_v1_ups_proto_msgTypes[31]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RevokeTokenRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RevokeTokenRequest) ProtoMessage() {}
+
+func (x *RevokeTokenRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_ups_v1_ups_proto_msgTypes[31]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RevokeTokenRequest.ProtoReflect.Descriptor instead.
+func (*RevokeTokenRequest) Descriptor() ([]byte, []int) {
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{31}
+}
+
+func (x *RevokeTokenRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+// RevokeTokenResponse says that it ended.
+type RevokeTokenResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RevokeTokenResponse) Reset() {
+	*x = RevokeTokenResponse{}
+	mi := &file_ups_v1_ups_proto_msgTypes[32]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RevokeTokenResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RevokeTokenResponse) ProtoMessage() {}
+
+func (x *RevokeTokenResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_ups_v1_ups_proto_msgTypes[32]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RevokeTokenResponse.ProtoReflect.Descriptor instead.
+func (*RevokeTokenResponse) Descriptor() ([]byte, []int) {
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{32}
+}
+
+// RemoveMemberRequest names a member.
+type RemoveMemberRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its name.
+	Name          string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RemoveMemberRequest) Reset() {
+	*x = RemoveMemberRequest{}
+	mi := &file_ups_v1_ups_proto_msgTypes[33]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RemoveMemberRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RemoveMemberRequest) ProtoMessage() {}
+
+func (x *RemoveMemberRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_ups_v1_ups_proto_msgTypes[33]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RemoveMemberRequest.ProtoReflect.Descriptor instead.
+func (*RemoveMemberRequest) Descriptor() ([]byte, []int) {
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{33}
+}
+
+func (x *RemoveMemberRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+// RemoveMemberResponse says that it is off the roster.
+type RemoveMemberResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RemoveMemberResponse) Reset() {
+	*x = RemoveMemberResponse{}
+	mi := &file_ups_v1_ups_proto_msgTypes[34]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RemoveMemberResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RemoveMemberResponse) ProtoMessage() {}
+
+func (x *RemoveMemberResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_ups_v1_ups_proto_msgTypes[34]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RemoveMemberResponse.ProtoReflect.Descriptor instead.
+func (*RemoveMemberResponse) Descriptor() ([]byte, []int) {
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{34}
+}
+
+// ExportTrustRequest asks for the CA.
+type ExportTrustRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What it is to be encrypted with.
+	Passphrase    string `protobuf:"bytes,1,opt,name=passphrase,proto3" json:"passphrase,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExportTrustRequest) Reset() {
+	*x = ExportTrustRequest{}
+	mi := &file_ups_v1_ups_proto_msgTypes[35]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExportTrustRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExportTrustRequest) ProtoMessage() {}
+
+func (x *ExportTrustRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_ups_v1_ups_proto_msgTypes[35]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExportTrustRequest.ProtoReflect.Descriptor instead.
+func (*ExportTrustRequest) Descriptor() ([]byte, []int) {
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{35}
+}
+
+func (x *ExportTrustRequest) GetPassphrase() string {
+	if x != nil {
+		return x.Passphrase
+	}
+	return ""
+}
+
+// ExportTrustResponse carries it.
+type ExportTrustResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// A text file for `upsctl ca import`.
+	File          []byte `protobuf:"bytes,1,opt,name=file,proto3" json:"file,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExportTrustResponse) Reset() {
+	*x = ExportTrustResponse{}
+	mi := &file_ups_v1_ups_proto_msgTypes[36]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExportTrustResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExportTrustResponse) ProtoMessage() {}
+
+func (x *ExportTrustResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_ups_v1_ups_proto_msgTypes[36]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExportTrustResponse.ProtoReflect.Descriptor instead.
+func (*ExportTrustResponse) Descriptor() ([]byte, []int) {
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{36}
+}
+
+func (x *ExportTrustResponse) GetFile() []byte {
+	if x != nil {
+		return x.File
+	}
+	return nil
+}
+
+// ImportTrustRequest brings a CA.
+type ImportTrustRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What ExportTrust gave out.
+	File []byte `protobuf:"bytes,1,opt,name=file,proto3" json:"file,omitempty"`
+	// What it was encrypted with.
+	Passphrase    string `protobuf:"bytes,2,opt,name=passphrase,proto3" json:"passphrase,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ImportTrustRequest) Reset() {
+	*x = ImportTrustRequest{}
+	mi := &file_ups_v1_ups_proto_msgTypes[37]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ImportTrustRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ImportTrustRequest) ProtoMessage() {}
+
+func (x *ImportTrustRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_ups_v1_ups_proto_msgTypes[37]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ImportTrustRequest.ProtoReflect.Descriptor instead.
+func (*ImportTrustRequest) Descriptor() ([]byte, []int) {
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{37}
+}
+
+func (x *ImportTrustRequest) GetFile() []byte {
+	if x != nil {
+		return x.File
+	}
+	return nil
+}
+
+func (x *ImportTrustRequest) GetPassphrase() string {
+	if x != nil {
+		return x.Passphrase
+	}
+	return ""
+}
+
+// ImportTrustResponse says whose place was taken.
+type ImportTrustResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// How many members the roster has.
+	Members       uint32 `protobuf:"varint,1,opt,name=members,proto3" json:"members,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ImportTrustResponse) Reset() {
+	*x = ImportTrustResponse{}
+	mi := &file_ups_v1_ups_proto_msgTypes[38]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ImportTrustResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ImportTrustResponse) ProtoMessage() {}
+
+func (x *ImportTrustResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_ups_v1_ups_proto_msgTypes[38]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ImportTrustResponse.ProtoReflect.Descriptor instead.
+func (*ImportTrustResponse) Descriptor() ([]byte, []int) {
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{38}
+}
+
+func (x *ImportTrustResponse) GetMembers() uint32 {
+	if x != nil {
+		return x.Members
+	}
+	return 0
+}
+
+// LeaveRequest takes the caller off the roster.
+type LeaveRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LeaveRequest) Reset() {
+	*x = LeaveRequest{}
+	mi := &file_ups_v1_ups_proto_msgTypes[39]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LeaveRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LeaveRequest) ProtoMessage() {}
+
+func (x *LeaveRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_ups_v1_ups_proto_msgTypes[39]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LeaveRequest.ProtoReflect.Descriptor instead.
+func (*LeaveRequest) Descriptor() ([]byte, []int) {
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{39}
+}
+
+// LeaveResponse says that it is off.
+type LeaveResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LeaveResponse) Reset() {
+	*x = LeaveResponse{}
+	mi := &file_ups_v1_ups_proto_msgTypes[40]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LeaveResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LeaveResponse) ProtoMessage() {}
+
+func (x *LeaveResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_ups_v1_ups_proto_msgTypes[40]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LeaveResponse.ProtoReflect.Descriptor instead.
+func (*LeaveResponse) Descriptor() ([]byte, []int) {
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{40}
+}
+
+// LeaveRackRequest names the rack.
+type LeaveRackRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The master's name; empty: the only one there is.
+	Master        string `protobuf:"bytes,1,opt,name=master,proto3" json:"master,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LeaveRackRequest) Reset() {
+	*x = LeaveRackRequest{}
+	mi := &file_ups_v1_ups_proto_msgTypes[41]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LeaveRackRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LeaveRackRequest) ProtoMessage() {}
+
+func (x *LeaveRackRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_ups_v1_ups_proto_msgTypes[41]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LeaveRackRequest.ProtoReflect.Descriptor instead.
+func (*LeaveRackRequest) Descriptor() ([]byte, []int) {
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{41}
+}
+
+func (x *LeaveRackRequest) GetMaster() string {
+	if x != nil {
+		return x.Master
+	}
+	return ""
+}
+
+// LeaveRackResponse says what was left.
+type LeaveRackResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The master's name.
+	Master string `protobuf:"bytes,1,opt,name=master,proto3" json:"master,omitempty"`
+	// Why the master could not be told, for people; empty: it was. The node is gone
+	// from there only when somebody removes it.
+	Untold        string `protobuf:"bytes,2,opt,name=untold,proto3" json:"untold,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LeaveRackResponse) Reset() {
+	*x = LeaveRackResponse{}
+	mi := &file_ups_v1_ups_proto_msgTypes[42]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LeaveRackResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LeaveRackResponse) ProtoMessage() {}
+
+func (x *LeaveRackResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_ups_v1_ups_proto_msgTypes[42]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LeaveRackResponse.ProtoReflect.Descriptor instead.
+func (*LeaveRackResponse) Descriptor() ([]byte, []int) {
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{42}
+}
+
+func (x *LeaveRackResponse) GetMaster() string {
+	if x != nil {
+		return x.Master
+	}
+	return ""
+}
+
+func (x *LeaveRackResponse) GetUntold() string {
+	if x != nil {
+		return x.Untold
+	}
+	return ""
+}
+
 // StreamEventsRequest asks for events.
 type StreamEventsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -2056,7 +2885,7 @@ type StreamEventsRequest struct {
 
 func (x *StreamEventsRequest) Reset() {
 	*x = StreamEventsRequest{}
-	mi := &file_ups_v1_ups_proto_msgTypes[27]
+	mi := &file_ups_v1_ups_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2068,7 +2897,7 @@ func (x *StreamEventsRequest) String() string {
 func (*StreamEventsRequest) ProtoMessage() {}
 
 func (x *StreamEventsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[27]
+	mi := &file_ups_v1_ups_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2081,7 +2910,7 @@ func (x *StreamEventsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamEventsRequest.ProtoReflect.Descriptor instead.
 func (*StreamEventsRequest) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{27}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *StreamEventsRequest) GetFollow() bool {
@@ -2119,7 +2948,7 @@ type StreamEventsResponse struct {
 
 func (x *StreamEventsResponse) Reset() {
 	*x = StreamEventsResponse{}
-	mi := &file_ups_v1_ups_proto_msgTypes[28]
+	mi := &file_ups_v1_ups_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2131,7 +2960,7 @@ func (x *StreamEventsResponse) String() string {
 func (*StreamEventsResponse) ProtoMessage() {}
 
 func (x *StreamEventsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[28]
+	mi := &file_ups_v1_ups_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2144,7 +2973,7 @@ func (x *StreamEventsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamEventsResponse.ProtoReflect.Descriptor instead.
 func (*StreamEventsResponse) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{28}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *StreamEventsResponse) GetSeq() uint64 {
@@ -2202,7 +3031,7 @@ type JoinRackRequest struct {
 
 func (x *JoinRackRequest) Reset() {
 	*x = JoinRackRequest{}
-	mi := &file_ups_v1_ups_proto_msgTypes[29]
+	mi := &file_ups_v1_ups_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2214,7 +3043,7 @@ func (x *JoinRackRequest) String() string {
 func (*JoinRackRequest) ProtoMessage() {}
 
 func (x *JoinRackRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[29]
+	mi := &file_ups_v1_ups_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2227,7 +3056,7 @@ func (x *JoinRackRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JoinRackRequest.ProtoReflect.Descriptor instead.
 func (*JoinRackRequest) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{29}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *JoinRackRequest) GetToken() string {
@@ -2261,7 +3090,7 @@ type JoinRackResponse struct {
 
 func (x *JoinRackResponse) Reset() {
 	*x = JoinRackResponse{}
-	mi := &file_ups_v1_ups_proto_msgTypes[30]
+	mi := &file_ups_v1_ups_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2273,7 +3102,7 @@ func (x *JoinRackResponse) String() string {
 func (*JoinRackResponse) ProtoMessage() {}
 
 func (x *JoinRackResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[30]
+	mi := &file_ups_v1_ups_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2286,7 +3115,7 @@ func (x *JoinRackResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JoinRackResponse.ProtoReflect.Descriptor instead.
 func (*JoinRackResponse) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{30}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *JoinRackResponse) GetNode() string {
@@ -2333,7 +3162,7 @@ type JoinRequest struct {
 
 func (x *JoinRequest) Reset() {
 	*x = JoinRequest{}
-	mi := &file_ups_v1_ups_proto_msgTypes[31]
+	mi := &file_ups_v1_ups_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2345,7 +3174,7 @@ func (x *JoinRequest) String() string {
 func (*JoinRequest) ProtoMessage() {}
 
 func (x *JoinRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[31]
+	mi := &file_ups_v1_ups_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2358,7 +3187,7 @@ func (x *JoinRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JoinRequest.ProtoReflect.Descriptor instead.
 func (*JoinRequest) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{31}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *JoinRequest) GetSecret() []byte {
@@ -2397,7 +3226,7 @@ type JoinResponse struct {
 
 func (x *JoinResponse) Reset() {
 	*x = JoinResponse{}
-	mi := &file_ups_v1_ups_proto_msgTypes[32]
+	mi := &file_ups_v1_ups_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2409,7 +3238,7 @@ func (x *JoinResponse) String() string {
 func (*JoinResponse) ProtoMessage() {}
 
 func (x *JoinResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[32]
+	mi := &file_ups_v1_ups_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2422,7 +3251,7 @@ func (x *JoinResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JoinResponse.ProtoReflect.Descriptor instead.
 func (*JoinResponse) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{32}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *JoinResponse) GetCertificate() []byte {
@@ -2518,20 +3347,30 @@ const file_ups_v1_ups_proto_rawDesc = "" +
 	"\aleaving\x18\v \x01(\bR\aleaving\"`\n" +
 	"\rAttachRequest\x12#\n" +
 	"\x05hello\x18\x01 \x01(\v2\r.ups.v1.HelloR\x05hello\x12*\n" +
-	"\x06report\x18\x02 \x01(\v2\x12.ups.v1.NodeReportR\x06report\"\xc4\x01\n" +
+	"\x06report\x18\x02 \x01(\v2\x12.ups.v1.NodeReportR\x06report\"\xde\x01\n" +
 	"\x0eAttachResponse\x12\"\n" +
 	"\x03ups\x18\x01 \x03(\v2\x10.ups.v1.UpsStateR\x03ups\x12#\n" +
 	"\x05order\x18\x02 \x01(\v2\r.ups.v1.OrderR\x05order\x127\n" +
 	"\theartbeat\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\theartbeat\x12\x18\n" +
 	"\agoodbye\x18\x04 \x01(\bR\agoodbye\x12\x16\n" +
-	"\x06master\x18\x05 \x01(\tR\x06master\"\x0e\n" +
+	"\x06master\x18\x05 \x01(\tR\x06master\x12\x18\n" +
+	"\aremoved\x18\x06 \x03(\tR\aremoved\"\x0e\n" +
 	"\fWatchRequest\"=\n" +
 	"\rWatchResponse\x12,\n" +
-	"\x06status\x18\x01 \x01(\v2\x14.ups.v1.MasterStatusR\x06status\"\x12\n" +
-	"\x10GetStatusRequest\"\x80\x01\n" +
+	"\x06status\x18\x01 \x01(\v2\x14.ups.v1.MasterStatusR\x06status\"$\n" +
+	"\x10GetStatusRequest\x12\x10\n" +
+	"\x03all\x18\x01 \x01(\bR\x03all\"\xd0\x01\n" +
 	"\x11GetStatusResponse\x12.\n" +
 	"\amasters\x18\x01 \x03(\v2\x14.ups.v1.MasterStatusR\amasters\x12;\n" +
-	"\vunreachable\x18\x02 \x03(\v2\x19.ups.v1.UnreachableMasterR\vunreachable\"W\n" +
+	"\vunreachable\x18\x02 \x03(\v2\x19.ups.v1.UnreachableMasterR\vunreachable\x12(\n" +
+	"\x05asked\x18\x03 \x03(\v2\x12.ups.v1.NodeStatusR\x05asked\x12$\n" +
+	"\x04seen\x18\x04 \x03(\v2\x10.ups.v1.SeenNodeR\x04seen\"\x90\x01\n" +
+	"\bSeenNode\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x1c\n" +
+	"\taddresses\x18\x02 \x03(\tR\taddresses\x12\x16\n" +
+	"\x06joined\x18\x03 \x01(\bR\x06joined\x12\x18\n" +
+	"\aversion\x18\x04 \x01(\tR\aversion\x12 \n" +
+	"\vfingerprint\x18\x05 \x01(\tR\vfingerprint\"W\n" +
 	"\x11UnreachableMaster\x12\x18\n" +
 	"\aaddress\x18\x01 \x01(\tR\aaddress\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x14\n" +
@@ -2576,13 +3415,49 @@ const file_ups_v1_ups_proto_rawDesc = "" +
 	"\x03ups\x18\x01 \x01(\tR\x03ups\x12&\n" +
 	"\x06status\x18\x02 \x01(\x0e2\x0e.ups.v1.StatusR\x06status\"$\n" +
 	"\x10SimulateResponse\x12\x10\n" +
-	"\x03ups\x18\x01 \x01(\tR\x03ups\"c\n" +
+	"\x03ups\x18\x01 \x01(\tR\x03ups\"}\n" +
 	"\x12CreateTokenRequest\x12 \n" +
 	"\x04role\x18\x01 \x01(\x0e2\f.ups.v1.RoleR\x04role\x12+\n" +
-	"\x03ttl\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\x03ttl\"X\n" +
+	"\x03ttl\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\x03ttl\x12\x18\n" +
+	"\areplace\x18\x03 \x01(\tR\areplace\"X\n" +
 	"\x13CreateTokenResponse\x12\x14\n" +
 	"\x05token\x18\x01 \x01(\tR\x05token\x12+\n" +
-	"\x03ttl\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\x03ttl\"A\n" +
+	"\x03ttl\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\x03ttl\"\x13\n" +
+	"\x11ListTokensRequest\"?\n" +
+	"\x12ListTokensResponse\x12)\n" +
+	"\x06tokens\x18\x01 \x03(\v2\x11.ups.v1.TokenInfoR\x06tokens\"\x9f\x01\n" +
+	"\tTokenInfo\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12 \n" +
+	"\x04role\x18\x02 \x01(\x0e2\f.ups.v1.RoleR\x04role\x12-\n" +
+	"\x04left\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\x04left\x12\x18\n" +
+	"\areplace\x18\x04 \x01(\tR\areplace\x12\x17\n" +
+	"\aused_by\x18\x05 \x01(\tR\x06usedBy\"$\n" +
+	"\x12RevokeTokenRequest\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\"\x15\n" +
+	"\x13RevokeTokenResponse\")\n" +
+	"\x13RemoveMemberRequest\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\"\x16\n" +
+	"\x14RemoveMemberResponse\"4\n" +
+	"\x12ExportTrustRequest\x12\x1e\n" +
+	"\n" +
+	"passphrase\x18\x01 \x01(\tR\n" +
+	"passphrase\")\n" +
+	"\x13ExportTrustResponse\x12\x12\n" +
+	"\x04file\x18\x01 \x01(\fR\x04file\"H\n" +
+	"\x12ImportTrustRequest\x12\x12\n" +
+	"\x04file\x18\x01 \x01(\fR\x04file\x12\x1e\n" +
+	"\n" +
+	"passphrase\x18\x02 \x01(\tR\n" +
+	"passphrase\"/\n" +
+	"\x13ImportTrustResponse\x12\x18\n" +
+	"\amembers\x18\x01 \x01(\rR\amembers\"\x0e\n" +
+	"\fLeaveRequest\"\x0f\n" +
+	"\rLeaveResponse\"*\n" +
+	"\x10LeaveRackRequest\x12\x16\n" +
+	"\x06master\x18\x01 \x01(\tR\x06master\"C\n" +
+	"\x11LeaveRackResponse\x12\x16\n" +
+	"\x06master\x18\x01 \x01(\tR\x06master\x12\x16\n" +
+	"\x06untold\x18\x02 \x01(\tR\x06untold\"A\n" +
 	"\x13StreamEventsRequest\x12\x16\n" +
 	"\x06follow\x18\x01 \x01(\bR\x06follow\x12\x12\n" +
 	"\x04last\x18\x02 \x01(\rR\x04last\"\xa1\x01\n" +
@@ -2644,20 +3519,28 @@ const file_ups_v1_ups_proto_rawDesc = "" +
 	"\x16ORDER_KIND_UNSPECIFIED\x10\x00\x12\x13\n" +
 	"\x0fORDER_KIND_HOLD\x10\x01\x12\x12\n" +
 	"\x0eORDER_KIND_END\x10\x02\x12\x17\n" +
-	"\x13ORDER_KIND_SHUTDOWN\x10\x032\xe0\x01\n" +
+	"\x13ORDER_KIND_SHUTDOWN\x10\x032\x9d\x02\n" +
 	"\fPowerService\x12B\n" +
 	"\x06Attach\x12\x15.ups.v1.AttachRequest\x1a\x16.ups.v1.AttachResponse\"\x05\xea\xd3\x18\x01\x02(\x010\x01\x12@\n" +
-	"\x05Watch\x12\x14.ups.v1.WatchRequest\x1a\x15.ups.v1.WatchResponse\"\b\xea\xd3\x18\x04\x02\x03\x04\x050\x01\x12J\n" +
-	"\tGetStatus\x12\x18.ups.v1.GetStatusRequest\x1a\x19.ups.v1.GetStatusResponse\"\b\xea\xd3\x18\x04\x02\x03\x04\x052\xac\x01\n" +
+	"\x05Watch\x12\x14.ups.v1.WatchRequest\x1a\x15.ups.v1.WatchResponse\"\b\xea\xd3\x18\x04\x02\x03\x04\x050\x01\x12;\n" +
+	"\x05Leave\x12\x14.ups.v1.LeaveRequest\x1a\x15.ups.v1.LeaveResponse\"\x05\xea\xd3\x18\x01\x02\x12J\n" +
+	"\tGetStatus\x12\x18.ups.v1.GetStatusRequest\x1a\x19.ups.v1.GetStatusResponse\"\b\xea\xd3\x18\x04\x02\x03\x04\x052\xf5\x01\n" +
 	"\vNodeService\x12W\n" +
 	"\rGetNodeStatus\x12\x1c.ups.v1.GetNodeStatusRequest\x1a\x1d.ups.v1.GetNodeStatusResponse\"\t\xea\xd3\x18\x05\x06\x02\x03\x04\x05\x12D\n" +
-	"\bJoinRack\x12\x17.ups.v1.JoinRackRequest\x1a\x18.ups.v1.JoinRackResponse\"\x05\xea\xd3\x18\x01\x052\xc3\x03\n" +
+	"\bJoinRack\x12\x17.ups.v1.JoinRackRequest\x1a\x18.ups.v1.JoinRackResponse\"\x05\xea\xd3\x18\x01\x05\x12G\n" +
+	"\tLeaveRack\x12\x18.ups.v1.LeaveRackRequest\x1a\x19.ups.v1.LeaveRackResponse\"\x05\xea\xd3\x18\x01\x052\xd1\x06\n" +
 	"\x0eControlService\x129\n" +
 	"\x04Hold\x12\x13.ups.v1.HoldRequest\x1a\x14.ups.v1.HoldResponse\"\x06\xea\xd3\x18\x02\x04\x05\x12B\n" +
 	"\aRelease\x12\x16.ups.v1.ReleaseRequest\x1a\x17.ups.v1.ReleaseResponse\"\x06\xea\xd3\x18\x02\x04\x05\x12E\n" +
 	"\bShutdown\x12\x17.ups.v1.ShutdownRequest\x1a\x18.ups.v1.ShutdownResponse\"\x06\xea\xd3\x18\x02\x04\x05\x12E\n" +
 	"\bSimulate\x12\x17.ups.v1.SimulateRequest\x1a\x18.ups.v1.SimulateResponse\"\x06\xea\xd3\x18\x02\x04\x05\x12N\n" +
-	"\vCreateToken\x12\x1a.ups.v1.CreateTokenRequest\x1a\x1b.ups.v1.CreateTokenResponse\"\x06\xea\xd3\x18\x02\x04\x05\x12T\n" +
+	"\vCreateToken\x12\x1a.ups.v1.CreateTokenRequest\x1a\x1b.ups.v1.CreateTokenResponse\"\x06\xea\xd3\x18\x02\x04\x05\x12K\n" +
+	"\n" +
+	"ListTokens\x12\x19.ups.v1.ListTokensRequest\x1a\x1a.ups.v1.ListTokensResponse\"\x06\xea\xd3\x18\x02\x04\x05\x12N\n" +
+	"\vRevokeToken\x12\x1a.ups.v1.RevokeTokenRequest\x1a\x1b.ups.v1.RevokeTokenResponse\"\x06\xea\xd3\x18\x02\x04\x05\x12Q\n" +
+	"\fRemoveMember\x12\x1b.ups.v1.RemoveMemberRequest\x1a\x1c.ups.v1.RemoveMemberResponse\"\x06\xea\xd3\x18\x02\x04\x05\x12M\n" +
+	"\vExportTrust\x12\x1a.ups.v1.ExportTrustRequest\x1a\x1b.ups.v1.ExportTrustResponse\"\x05\xea\xd3\x18\x01\x05\x12M\n" +
+	"\vImportTrust\x12\x1a.ups.v1.ImportTrustRequest\x1a\x1b.ups.v1.ImportTrustResponse\"\x05\xea\xd3\x18\x01\x05\x12T\n" +
 	"\fStreamEvents\x12\x1b.ups.v1.StreamEventsRequest\x1a\x1c.ups.v1.StreamEventsResponse\"\a\xea\xd3\x18\x03\x03\x04\x050\x012H\n" +
 	"\fTrustService\x128\n" +
 	"\x04Join\x12\x13.ups.v1.JoinRequest\x1a\x14.ups.v1.JoinResponse\"\x05\xea\xd3\x18\x01\x01:D\n" +
@@ -2676,7 +3559,7 @@ func file_ups_v1_ups_proto_rawDescGZIP() []byte {
 }
 
 var file_ups_v1_ups_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
-var file_ups_v1_ups_proto_msgTypes = make([]protoimpl.MessageInfo, 33)
+var file_ups_v1_ups_proto_msgTypes = make([]protoimpl.MessageInfo, 49)
 var file_ups_v1_ups_proto_goTypes = []any{
 	(Role)(0),                          // 0: ups.v1.Role
 	(Status)(0),                        // 1: ups.v1.Status
@@ -2694,101 +3577,136 @@ var file_ups_v1_ups_proto_goTypes = []any{
 	(*WatchResponse)(nil),              // 13: ups.v1.WatchResponse
 	(*GetStatusRequest)(nil),           // 14: ups.v1.GetStatusRequest
 	(*GetStatusResponse)(nil),          // 15: ups.v1.GetStatusResponse
-	(*UnreachableMaster)(nil),          // 16: ups.v1.UnreachableMaster
-	(*MasterStatus)(nil),               // 17: ups.v1.MasterStatus
-	(*NodeStatus)(nil),                 // 18: ups.v1.NodeStatus
-	(*GetNodeStatusRequest)(nil),       // 19: ups.v1.GetNodeStatusRequest
-	(*GetNodeStatusResponse)(nil),      // 20: ups.v1.GetNodeStatusResponse
-	(*NodeMaster)(nil),                 // 21: ups.v1.NodeMaster
-	(*HoldRequest)(nil),                // 22: ups.v1.HoldRequest
-	(*HoldResponse)(nil),               // 23: ups.v1.HoldResponse
-	(*ReleaseRequest)(nil),             // 24: ups.v1.ReleaseRequest
-	(*ReleaseResponse)(nil),            // 25: ups.v1.ReleaseResponse
-	(*ShutdownRequest)(nil),            // 26: ups.v1.ShutdownRequest
-	(*ShutdownResponse)(nil),           // 27: ups.v1.ShutdownResponse
-	(*SimulateRequest)(nil),            // 28: ups.v1.SimulateRequest
-	(*SimulateResponse)(nil),           // 29: ups.v1.SimulateResponse
-	(*CreateTokenRequest)(nil),         // 30: ups.v1.CreateTokenRequest
-	(*CreateTokenResponse)(nil),        // 31: ups.v1.CreateTokenResponse
-	(*StreamEventsRequest)(nil),        // 32: ups.v1.StreamEventsRequest
-	(*StreamEventsResponse)(nil),       // 33: ups.v1.StreamEventsResponse
-	(*JoinRackRequest)(nil),            // 34: ups.v1.JoinRackRequest
-	(*JoinRackResponse)(nil),           // 35: ups.v1.JoinRackResponse
-	(*JoinRequest)(nil),                // 36: ups.v1.JoinRequest
-	(*JoinResponse)(nil),               // 37: ups.v1.JoinResponse
-	(*durationpb.Duration)(nil),        // 38: google.protobuf.Duration
-	(*descriptorpb.MethodOptions)(nil), // 39: google.protobuf.MethodOptions
+	(*SeenNode)(nil),                   // 16: ups.v1.SeenNode
+	(*UnreachableMaster)(nil),          // 17: ups.v1.UnreachableMaster
+	(*MasterStatus)(nil),               // 18: ups.v1.MasterStatus
+	(*NodeStatus)(nil),                 // 19: ups.v1.NodeStatus
+	(*GetNodeStatusRequest)(nil),       // 20: ups.v1.GetNodeStatusRequest
+	(*GetNodeStatusResponse)(nil),      // 21: ups.v1.GetNodeStatusResponse
+	(*NodeMaster)(nil),                 // 22: ups.v1.NodeMaster
+	(*HoldRequest)(nil),                // 23: ups.v1.HoldRequest
+	(*HoldResponse)(nil),               // 24: ups.v1.HoldResponse
+	(*ReleaseRequest)(nil),             // 25: ups.v1.ReleaseRequest
+	(*ReleaseResponse)(nil),            // 26: ups.v1.ReleaseResponse
+	(*ShutdownRequest)(nil),            // 27: ups.v1.ShutdownRequest
+	(*ShutdownResponse)(nil),           // 28: ups.v1.ShutdownResponse
+	(*SimulateRequest)(nil),            // 29: ups.v1.SimulateRequest
+	(*SimulateResponse)(nil),           // 30: ups.v1.SimulateResponse
+	(*CreateTokenRequest)(nil),         // 31: ups.v1.CreateTokenRequest
+	(*CreateTokenResponse)(nil),        // 32: ups.v1.CreateTokenResponse
+	(*ListTokensRequest)(nil),          // 33: ups.v1.ListTokensRequest
+	(*ListTokensResponse)(nil),         // 34: ups.v1.ListTokensResponse
+	(*TokenInfo)(nil),                  // 35: ups.v1.TokenInfo
+	(*RevokeTokenRequest)(nil),         // 36: ups.v1.RevokeTokenRequest
+	(*RevokeTokenResponse)(nil),        // 37: ups.v1.RevokeTokenResponse
+	(*RemoveMemberRequest)(nil),        // 38: ups.v1.RemoveMemberRequest
+	(*RemoveMemberResponse)(nil),       // 39: ups.v1.RemoveMemberResponse
+	(*ExportTrustRequest)(nil),         // 40: ups.v1.ExportTrustRequest
+	(*ExportTrustResponse)(nil),        // 41: ups.v1.ExportTrustResponse
+	(*ImportTrustRequest)(nil),         // 42: ups.v1.ImportTrustRequest
+	(*ImportTrustResponse)(nil),        // 43: ups.v1.ImportTrustResponse
+	(*LeaveRequest)(nil),               // 44: ups.v1.LeaveRequest
+	(*LeaveResponse)(nil),              // 45: ups.v1.LeaveResponse
+	(*LeaveRackRequest)(nil),           // 46: ups.v1.LeaveRackRequest
+	(*LeaveRackResponse)(nil),          // 47: ups.v1.LeaveRackResponse
+	(*StreamEventsRequest)(nil),        // 48: ups.v1.StreamEventsRequest
+	(*StreamEventsResponse)(nil),       // 49: ups.v1.StreamEventsResponse
+	(*JoinRackRequest)(nil),            // 50: ups.v1.JoinRackRequest
+	(*JoinRackResponse)(nil),           // 51: ups.v1.JoinRackResponse
+	(*JoinRequest)(nil),                // 52: ups.v1.JoinRequest
+	(*JoinResponse)(nil),               // 53: ups.v1.JoinResponse
+	(*durationpb.Duration)(nil),        // 54: google.protobuf.Duration
+	(*descriptorpb.MethodOptions)(nil), // 55: google.protobuf.MethodOptions
 }
 var file_ups_v1_ups_proto_depIdxs = []int32{
 	1,  // 0: ups.v1.UpsState.status:type_name -> ups.v1.Status
-	38, // 1: ups.v1.UpsState.age:type_name -> google.protobuf.Duration
+	54, // 1: ups.v1.UpsState.age:type_name -> google.protobuf.Duration
 	1,  // 2: ups.v1.UpsState.last:type_name -> ups.v1.Status
-	38, // 3: ups.v1.UpsState.outage_age:type_name -> google.protobuf.Duration
-	38, // 4: ups.v1.UpsState.debt:type_name -> google.protobuf.Duration
-	38, // 5: ups.v1.UpsState.runtime:type_name -> google.protobuf.Duration
+	54, // 3: ups.v1.UpsState.outage_age:type_name -> google.protobuf.Duration
+	54, // 4: ups.v1.UpsState.debt:type_name -> google.protobuf.Duration
+	54, // 5: ups.v1.UpsState.runtime:type_name -> google.protobuf.Duration
 	4,  // 6: ups.v1.Order.kind:type_name -> ups.v1.OrderKind
-	38, // 7: ups.v1.Order.remaining:type_name -> google.protobuf.Duration
+	54, // 7: ups.v1.Order.remaining:type_name -> google.protobuf.Duration
 	2,  // 8: ups.v1.NodeReport.phase:type_name -> ups.v1.Phase
 	1,  // 9: ups.v1.NodeReport.status:type_name -> ups.v1.Status
-	38, // 10: ups.v1.NodeReport.deadline:type_name -> google.protobuf.Duration
-	38, // 11: ups.v1.NodeReport.grace:type_name -> google.protobuf.Duration
+	54, // 10: ups.v1.NodeReport.deadline:type_name -> google.protobuf.Duration
+	54, // 11: ups.v1.NodeReport.grace:type_name -> google.protobuf.Duration
 	6,  // 12: ups.v1.NodeReport.problems:type_name -> ups.v1.Problem
-	38, // 13: ups.v1.NodeReport.stop_time:type_name -> google.protobuf.Duration
+	54, // 13: ups.v1.NodeReport.stop_time:type_name -> google.protobuf.Duration
 	8,  // 14: ups.v1.AttachRequest.hello:type_name -> ups.v1.Hello
 	9,  // 15: ups.v1.AttachRequest.report:type_name -> ups.v1.NodeReport
 	5,  // 16: ups.v1.AttachResponse.ups:type_name -> ups.v1.UpsState
 	7,  // 17: ups.v1.AttachResponse.order:type_name -> ups.v1.Order
-	38, // 18: ups.v1.AttachResponse.heartbeat:type_name -> google.protobuf.Duration
-	17, // 19: ups.v1.WatchResponse.status:type_name -> ups.v1.MasterStatus
-	17, // 20: ups.v1.GetStatusResponse.masters:type_name -> ups.v1.MasterStatus
-	16, // 21: ups.v1.GetStatusResponse.unreachable:type_name -> ups.v1.UnreachableMaster
-	5,  // 22: ups.v1.MasterStatus.ups:type_name -> ups.v1.UpsState
-	18, // 23: ups.v1.MasterStatus.nodes:type_name -> ups.v1.NodeStatus
-	6,  // 24: ups.v1.MasterStatus.problems:type_name -> ups.v1.Problem
-	9,  // 25: ups.v1.NodeStatus.report:type_name -> ups.v1.NodeReport
-	3,  // 26: ups.v1.NodeStatus.link:type_name -> ups.v1.Link
-	38, // 27: ups.v1.NodeStatus.last_heard:type_name -> google.protobuf.Duration
-	18, // 28: ups.v1.GetNodeStatusResponse.node:type_name -> ups.v1.NodeStatus
-	21, // 29: ups.v1.GetNodeStatusResponse.masters:type_name -> ups.v1.NodeMaster
-	3,  // 30: ups.v1.NodeMaster.link:type_name -> ups.v1.Link
-	5,  // 31: ups.v1.NodeMaster.ups:type_name -> ups.v1.UpsState
-	38, // 32: ups.v1.HoldRequest.for:type_name -> google.protobuf.Duration
-	1,  // 33: ups.v1.SimulateRequest.status:type_name -> ups.v1.Status
-	0,  // 34: ups.v1.CreateTokenRequest.role:type_name -> ups.v1.Role
-	38, // 35: ups.v1.CreateTokenRequest.ttl:type_name -> google.protobuf.Duration
-	38, // 36: ups.v1.CreateTokenResponse.ttl:type_name -> google.protobuf.Duration
-	38, // 37: ups.v1.StreamEventsResponse.age:type_name -> google.protobuf.Duration
-	39, // 38: ups.v1.allow:extendee -> google.protobuf.MethodOptions
-	0,  // 39: ups.v1.allow:type_name -> ups.v1.Role
-	10, // 40: ups.v1.PowerService.Attach:input_type -> ups.v1.AttachRequest
-	12, // 41: ups.v1.PowerService.Watch:input_type -> ups.v1.WatchRequest
-	14, // 42: ups.v1.PowerService.GetStatus:input_type -> ups.v1.GetStatusRequest
-	19, // 43: ups.v1.NodeService.GetNodeStatus:input_type -> ups.v1.GetNodeStatusRequest
-	34, // 44: ups.v1.NodeService.JoinRack:input_type -> ups.v1.JoinRackRequest
-	22, // 45: ups.v1.ControlService.Hold:input_type -> ups.v1.HoldRequest
-	24, // 46: ups.v1.ControlService.Release:input_type -> ups.v1.ReleaseRequest
-	26, // 47: ups.v1.ControlService.Shutdown:input_type -> ups.v1.ShutdownRequest
-	28, // 48: ups.v1.ControlService.Simulate:input_type -> ups.v1.SimulateRequest
-	30, // 49: ups.v1.ControlService.CreateToken:input_type -> ups.v1.CreateTokenRequest
-	32, // 50: ups.v1.ControlService.StreamEvents:input_type -> ups.v1.StreamEventsRequest
-	36, // 51: ups.v1.TrustService.Join:input_type -> ups.v1.JoinRequest
-	11, // 52: ups.v1.PowerService.Attach:output_type -> ups.v1.AttachResponse
-	13, // 53: ups.v1.PowerService.Watch:output_type -> ups.v1.WatchResponse
-	15, // 54: ups.v1.PowerService.GetStatus:output_type -> ups.v1.GetStatusResponse
-	20, // 55: ups.v1.NodeService.GetNodeStatus:output_type -> ups.v1.GetNodeStatusResponse
-	35, // 56: ups.v1.NodeService.JoinRack:output_type -> ups.v1.JoinRackResponse
-	23, // 57: ups.v1.ControlService.Hold:output_type -> ups.v1.HoldResponse
-	25, // 58: ups.v1.ControlService.Release:output_type -> ups.v1.ReleaseResponse
-	27, // 59: ups.v1.ControlService.Shutdown:output_type -> ups.v1.ShutdownResponse
-	29, // 60: ups.v1.ControlService.Simulate:output_type -> ups.v1.SimulateResponse
-	31, // 61: ups.v1.ControlService.CreateToken:output_type -> ups.v1.CreateTokenResponse
-	33, // 62: ups.v1.ControlService.StreamEvents:output_type -> ups.v1.StreamEventsResponse
-	37, // 63: ups.v1.TrustService.Join:output_type -> ups.v1.JoinResponse
-	52, // [52:64] is the sub-list for method output_type
-	40, // [40:52] is the sub-list for method input_type
-	39, // [39:40] is the sub-list for extension type_name
-	38, // [38:39] is the sub-list for extension extendee
-	0,  // [0:38] is the sub-list for field type_name
+	54, // 18: ups.v1.AttachResponse.heartbeat:type_name -> google.protobuf.Duration
+	18, // 19: ups.v1.WatchResponse.status:type_name -> ups.v1.MasterStatus
+	18, // 20: ups.v1.GetStatusResponse.masters:type_name -> ups.v1.MasterStatus
+	17, // 21: ups.v1.GetStatusResponse.unreachable:type_name -> ups.v1.UnreachableMaster
+	19, // 22: ups.v1.GetStatusResponse.asked:type_name -> ups.v1.NodeStatus
+	16, // 23: ups.v1.GetStatusResponse.seen:type_name -> ups.v1.SeenNode
+	5,  // 24: ups.v1.MasterStatus.ups:type_name -> ups.v1.UpsState
+	19, // 25: ups.v1.MasterStatus.nodes:type_name -> ups.v1.NodeStatus
+	6,  // 26: ups.v1.MasterStatus.problems:type_name -> ups.v1.Problem
+	9,  // 27: ups.v1.NodeStatus.report:type_name -> ups.v1.NodeReport
+	3,  // 28: ups.v1.NodeStatus.link:type_name -> ups.v1.Link
+	54, // 29: ups.v1.NodeStatus.last_heard:type_name -> google.protobuf.Duration
+	19, // 30: ups.v1.GetNodeStatusResponse.node:type_name -> ups.v1.NodeStatus
+	22, // 31: ups.v1.GetNodeStatusResponse.masters:type_name -> ups.v1.NodeMaster
+	3,  // 32: ups.v1.NodeMaster.link:type_name -> ups.v1.Link
+	5,  // 33: ups.v1.NodeMaster.ups:type_name -> ups.v1.UpsState
+	54, // 34: ups.v1.HoldRequest.for:type_name -> google.protobuf.Duration
+	1,  // 35: ups.v1.SimulateRequest.status:type_name -> ups.v1.Status
+	0,  // 36: ups.v1.CreateTokenRequest.role:type_name -> ups.v1.Role
+	54, // 37: ups.v1.CreateTokenRequest.ttl:type_name -> google.protobuf.Duration
+	54, // 38: ups.v1.CreateTokenResponse.ttl:type_name -> google.protobuf.Duration
+	35, // 39: ups.v1.ListTokensResponse.tokens:type_name -> ups.v1.TokenInfo
+	0,  // 40: ups.v1.TokenInfo.role:type_name -> ups.v1.Role
+	54, // 41: ups.v1.TokenInfo.left:type_name -> google.protobuf.Duration
+	54, // 42: ups.v1.StreamEventsResponse.age:type_name -> google.protobuf.Duration
+	55, // 43: ups.v1.allow:extendee -> google.protobuf.MethodOptions
+	0,  // 44: ups.v1.allow:type_name -> ups.v1.Role
+	10, // 45: ups.v1.PowerService.Attach:input_type -> ups.v1.AttachRequest
+	12, // 46: ups.v1.PowerService.Watch:input_type -> ups.v1.WatchRequest
+	44, // 47: ups.v1.PowerService.Leave:input_type -> ups.v1.LeaveRequest
+	14, // 48: ups.v1.PowerService.GetStatus:input_type -> ups.v1.GetStatusRequest
+	20, // 49: ups.v1.NodeService.GetNodeStatus:input_type -> ups.v1.GetNodeStatusRequest
+	50, // 50: ups.v1.NodeService.JoinRack:input_type -> ups.v1.JoinRackRequest
+	46, // 51: ups.v1.NodeService.LeaveRack:input_type -> ups.v1.LeaveRackRequest
+	23, // 52: ups.v1.ControlService.Hold:input_type -> ups.v1.HoldRequest
+	25, // 53: ups.v1.ControlService.Release:input_type -> ups.v1.ReleaseRequest
+	27, // 54: ups.v1.ControlService.Shutdown:input_type -> ups.v1.ShutdownRequest
+	29, // 55: ups.v1.ControlService.Simulate:input_type -> ups.v1.SimulateRequest
+	31, // 56: ups.v1.ControlService.CreateToken:input_type -> ups.v1.CreateTokenRequest
+	33, // 57: ups.v1.ControlService.ListTokens:input_type -> ups.v1.ListTokensRequest
+	36, // 58: ups.v1.ControlService.RevokeToken:input_type -> ups.v1.RevokeTokenRequest
+	38, // 59: ups.v1.ControlService.RemoveMember:input_type -> ups.v1.RemoveMemberRequest
+	40, // 60: ups.v1.ControlService.ExportTrust:input_type -> ups.v1.ExportTrustRequest
+	42, // 61: ups.v1.ControlService.ImportTrust:input_type -> ups.v1.ImportTrustRequest
+	48, // 62: ups.v1.ControlService.StreamEvents:input_type -> ups.v1.StreamEventsRequest
+	52, // 63: ups.v1.TrustService.Join:input_type -> ups.v1.JoinRequest
+	11, // 64: ups.v1.PowerService.Attach:output_type -> ups.v1.AttachResponse
+	13, // 65: ups.v1.PowerService.Watch:output_type -> ups.v1.WatchResponse
+	45, // 66: ups.v1.PowerService.Leave:output_type -> ups.v1.LeaveResponse
+	15, // 67: ups.v1.PowerService.GetStatus:output_type -> ups.v1.GetStatusResponse
+	21, // 68: ups.v1.NodeService.GetNodeStatus:output_type -> ups.v1.GetNodeStatusResponse
+	51, // 69: ups.v1.NodeService.JoinRack:output_type -> ups.v1.JoinRackResponse
+	47, // 70: ups.v1.NodeService.LeaveRack:output_type -> ups.v1.LeaveRackResponse
+	24, // 71: ups.v1.ControlService.Hold:output_type -> ups.v1.HoldResponse
+	26, // 72: ups.v1.ControlService.Release:output_type -> ups.v1.ReleaseResponse
+	28, // 73: ups.v1.ControlService.Shutdown:output_type -> ups.v1.ShutdownResponse
+	30, // 74: ups.v1.ControlService.Simulate:output_type -> ups.v1.SimulateResponse
+	32, // 75: ups.v1.ControlService.CreateToken:output_type -> ups.v1.CreateTokenResponse
+	34, // 76: ups.v1.ControlService.ListTokens:output_type -> ups.v1.ListTokensResponse
+	37, // 77: ups.v1.ControlService.RevokeToken:output_type -> ups.v1.RevokeTokenResponse
+	39, // 78: ups.v1.ControlService.RemoveMember:output_type -> ups.v1.RemoveMemberResponse
+	41, // 79: ups.v1.ControlService.ExportTrust:output_type -> ups.v1.ExportTrustResponse
+	43, // 80: ups.v1.ControlService.ImportTrust:output_type -> ups.v1.ImportTrustResponse
+	49, // 81: ups.v1.ControlService.StreamEvents:output_type -> ups.v1.StreamEventsResponse
+	53, // 82: ups.v1.TrustService.Join:output_type -> ups.v1.JoinResponse
+	64, // [64:83] is the sub-list for method output_type
+	45, // [45:64] is the sub-list for method input_type
+	44, // [44:45] is the sub-list for extension type_name
+	43, // [43:44] is the sub-list for extension extendee
+	0,  // [0:43] is the sub-list for field type_name
 }
 
 func init() { file_ups_v1_ups_proto_init() }
@@ -2802,7 +3720,7 @@ func file_ups_v1_ups_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_ups_v1_ups_proto_rawDesc), len(file_ups_v1_ups_proto_rawDesc)),
 			NumEnums:      5,
-			NumMessages:   33,
+			NumMessages:   49,
 			NumExtensions: 1,
 			NumServices:   4,
 		},

@@ -29,6 +29,7 @@ const _ = grpc.SupportPackageIsVersion9
 const (
 	PowerService_Attach_FullMethodName    = "/ups.v1.PowerService/Attach"
 	PowerService_Watch_FullMethodName     = "/ups.v1.PowerService/Watch"
+	PowerService_Leave_FullMethodName     = "/ups.v1.PowerService/Leave"
 	PowerService_GetStatus_FullMethodName = "/ups.v1.PowerService/GetStatus"
 )
 
@@ -45,6 +46,8 @@ type PowerServiceClient interface {
 	// Watch sends the full status at once and again whenever it changed, for
 	// lookers-on. A slow reader gets the newest and misses what lies between.
 	Watch(ctx context.Context, in *WatchRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchResponse], error)
+	// Leave takes the calling node off the roster, for ever.
+	Leave(ctx context.Context, in *LeaveRequest, opts ...grpc.CallOption) (*LeaveResponse, error)
 	// GetStatus answers with everything the master knows now.
 	GetStatus(ctx context.Context, in *GetStatusRequest, opts ...grpc.CallOption) (*GetStatusResponse, error)
 }
@@ -89,6 +92,16 @@ func (c *powerServiceClient) Watch(ctx context.Context, in *WatchRequest, opts .
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type PowerService_WatchClient = grpc.ServerStreamingClient[WatchResponse]
 
+func (c *powerServiceClient) Leave(ctx context.Context, in *LeaveRequest, opts ...grpc.CallOption) (*LeaveResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(LeaveResponse)
+	err := c.cc.Invoke(ctx, PowerService_Leave_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *powerServiceClient) GetStatus(ctx context.Context, in *GetStatusRequest, opts ...grpc.CallOption) (*GetStatusResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(GetStatusResponse)
@@ -112,6 +125,8 @@ type PowerServiceServer interface {
 	// Watch sends the full status at once and again whenever it changed, for
 	// lookers-on. A slow reader gets the newest and misses what lies between.
 	Watch(*WatchRequest, grpc.ServerStreamingServer[WatchResponse]) error
+	// Leave takes the calling node off the roster, for ever.
+	Leave(context.Context, *LeaveRequest) (*LeaveResponse, error)
 	// GetStatus answers with everything the master knows now.
 	GetStatus(context.Context, *GetStatusRequest) (*GetStatusResponse, error)
 	mustEmbedUnimplementedPowerServiceServer()
@@ -129,6 +144,9 @@ func (UnimplementedPowerServiceServer) Attach(grpc.BidiStreamingServer[AttachReq
 }
 func (UnimplementedPowerServiceServer) Watch(*WatchRequest, grpc.ServerStreamingServer[WatchResponse]) error {
 	return status.Error(codes.Unimplemented, "method Watch not implemented")
+}
+func (UnimplementedPowerServiceServer) Leave(context.Context, *LeaveRequest) (*LeaveResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Leave not implemented")
 }
 func (UnimplementedPowerServiceServer) GetStatus(context.Context, *GetStatusRequest) (*GetStatusResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetStatus not implemented")
@@ -172,6 +190,24 @@ func _PowerService_Watch_Handler(srv interface{}, stream grpc.ServerStream) erro
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type PowerService_WatchServer = grpc.ServerStreamingServer[WatchResponse]
 
+func _PowerService_Leave_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(LeaveRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(PowerServiceServer).Leave(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: PowerService_Leave_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(PowerServiceServer).Leave(ctx, req.(*LeaveRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _PowerService_GetStatus_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(GetStatusRequest)
 	if err := dec(in); err != nil {
@@ -198,6 +234,10 @@ var PowerService_ServiceDesc = grpc.ServiceDesc{
 	HandlerType: (*PowerServiceServer)(nil),
 	Methods: []grpc.MethodDesc{
 		{
+			MethodName: "Leave",
+			Handler:    _PowerService_Leave_Handler,
+		},
+		{
 			MethodName: "GetStatus",
 			Handler:    _PowerService_GetStatus_Handler,
 		},
@@ -221,6 +261,7 @@ var PowerService_ServiceDesc = grpc.ServiceDesc{
 const (
 	NodeService_GetNodeStatus_FullMethodName = "/ups.v1.NodeService/GetNodeStatus"
 	NodeService_JoinRack_FullMethodName      = "/ups.v1.NodeService/JoinRack"
+	NodeService_LeaveRack_FullMethodName     = "/ups.v1.NodeService/LeaveRack"
 )
 
 // NodeServiceClient is the client API for NodeService service.
@@ -235,6 +276,9 @@ type NodeServiceClient interface {
 	// JoinRack makes this node join a rack by a token and waits until it is
 	// attached. Local socket only.
 	JoinRack(ctx context.Context, in *JoinRackRequest, opts ...grpc.CallOption) (*JoinRackResponse, error)
+	// LeaveRack makes this node leave a rack and forget its identity there. Local
+	// socket only.
+	LeaveRack(ctx context.Context, in *LeaveRackRequest, opts ...grpc.CallOption) (*LeaveRackResponse, error)
 }
 
 type nodeServiceClient struct {
@@ -265,6 +309,16 @@ func (c *nodeServiceClient) JoinRack(ctx context.Context, in *JoinRackRequest, o
 	return out, nil
 }
 
+func (c *nodeServiceClient) LeaveRack(ctx context.Context, in *LeaveRackRequest, opts ...grpc.CallOption) (*LeaveRackResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(LeaveRackResponse)
+	err := c.cc.Invoke(ctx, NodeService_LeaveRack_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // NodeServiceServer is the server API for NodeService service.
 // All implementations must embed UnimplementedNodeServiceServer
 // for forward compatibility.
@@ -277,6 +331,9 @@ type NodeServiceServer interface {
 	// JoinRack makes this node join a rack by a token and waits until it is
 	// attached. Local socket only.
 	JoinRack(context.Context, *JoinRackRequest) (*JoinRackResponse, error)
+	// LeaveRack makes this node leave a rack and forget its identity there. Local
+	// socket only.
+	LeaveRack(context.Context, *LeaveRackRequest) (*LeaveRackResponse, error)
 	mustEmbedUnimplementedNodeServiceServer()
 }
 
@@ -292,6 +349,9 @@ func (UnimplementedNodeServiceServer) GetNodeStatus(context.Context, *GetNodeSta
 }
 func (UnimplementedNodeServiceServer) JoinRack(context.Context, *JoinRackRequest) (*JoinRackResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method JoinRack not implemented")
+}
+func (UnimplementedNodeServiceServer) LeaveRack(context.Context, *LeaveRackRequest) (*LeaveRackResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method LeaveRack not implemented")
 }
 func (UnimplementedNodeServiceServer) mustEmbedUnimplementedNodeServiceServer() {}
 func (UnimplementedNodeServiceServer) testEmbeddedByValue()                     {}
@@ -350,6 +410,24 @@ func _NodeService_JoinRack_Handler(srv interface{}, ctx context.Context, dec fun
 	return interceptor(ctx, in, info, handler)
 }
 
+func _NodeService_LeaveRack_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(LeaveRackRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(NodeServiceServer).LeaveRack(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: NodeService_LeaveRack_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(NodeServiceServer).LeaveRack(ctx, req.(*LeaveRackRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // NodeService_ServiceDesc is the grpc.ServiceDesc for NodeService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -365,6 +443,10 @@ var NodeService_ServiceDesc = grpc.ServiceDesc{
 			MethodName: "JoinRack",
 			Handler:    _NodeService_JoinRack_Handler,
 		},
+		{
+			MethodName: "LeaveRack",
+			Handler:    _NodeService_LeaveRack_Handler,
+		},
 	},
 	Streams:  []grpc.StreamDesc{},
 	Metadata: "ups/v1/ups.proto",
@@ -376,6 +458,11 @@ const (
 	ControlService_Shutdown_FullMethodName     = "/ups.v1.ControlService/Shutdown"
 	ControlService_Simulate_FullMethodName     = "/ups.v1.ControlService/Simulate"
 	ControlService_CreateToken_FullMethodName  = "/ups.v1.ControlService/CreateToken"
+	ControlService_ListTokens_FullMethodName   = "/ups.v1.ControlService/ListTokens"
+	ControlService_RevokeToken_FullMethodName  = "/ups.v1.ControlService/RevokeToken"
+	ControlService_RemoveMember_FullMethodName = "/ups.v1.ControlService/RemoveMember"
+	ControlService_ExportTrust_FullMethodName  = "/ups.v1.ControlService/ExportTrust"
+	ControlService_ImportTrust_FullMethodName  = "/ups.v1.ControlService/ImportTrust"
 	ControlService_StreamEvents_FullMethodName = "/ups.v1.ControlService/StreamEvents"
 )
 
@@ -395,6 +482,19 @@ type ControlServiceClient interface {
 	Simulate(ctx context.Context, in *SimulateRequest, opts ...grpc.CallOption) (*SimulateResponse, error)
 	// CreateToken makes a one-use token by which one machine or person joins.
 	CreateToken(ctx context.Context, in *CreateTokenRequest, opts ...grpc.CallOption) (*CreateTokenResponse, error)
+	// ListTokens tells which tokens still let somebody in.
+	ListTokens(ctx context.Context, in *ListTokensRequest, opts ...grpc.CallOption) (*ListTokensResponse, error)
+	// RevokeToken ends a token.
+	RevokeToken(ctx context.Context, in *RevokeTokenRequest, opts ...grpc.CallOption) (*RevokeTokenResponse, error)
+	// RemoveMember cuts a node or a person off at once, and for ever: that key is
+	// never admitted again.
+	RemoveMember(ctx context.Context, in *RemoveMemberRequest, opts ...grpc.CallOption) (*RemoveMemberResponse, error)
+	// ExportTrust gives out the rack's CA and roster under a passphrase, for a master
+	// that replaces this one. Local socket only.
+	ExportTrust(ctx context.Context, in *ExportTrustRequest, opts ...grpc.CallOption) (*ExportTrustResponse, error)
+	// ImportTrust makes this master take another's place: its CA and roster. Only
+	// while nobody has joined this one. Local socket only.
+	ImportTrust(ctx context.Context, in *ImportTrustRequest, opts ...grpc.CallOption) (*ImportTrustResponse, error)
 	// StreamEvents sends the newest events and, if asked to follow, each new one.
 	StreamEvents(ctx context.Context, in *StreamEventsRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[StreamEventsResponse], error)
 }
@@ -457,6 +557,56 @@ func (c *controlServiceClient) CreateToken(ctx context.Context, in *CreateTokenR
 	return out, nil
 }
 
+func (c *controlServiceClient) ListTokens(ctx context.Context, in *ListTokensRequest, opts ...grpc.CallOption) (*ListTokensResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListTokensResponse)
+	err := c.cc.Invoke(ctx, ControlService_ListTokens_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *controlServiceClient) RevokeToken(ctx context.Context, in *RevokeTokenRequest, opts ...grpc.CallOption) (*RevokeTokenResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(RevokeTokenResponse)
+	err := c.cc.Invoke(ctx, ControlService_RevokeToken_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *controlServiceClient) RemoveMember(ctx context.Context, in *RemoveMemberRequest, opts ...grpc.CallOption) (*RemoveMemberResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(RemoveMemberResponse)
+	err := c.cc.Invoke(ctx, ControlService_RemoveMember_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *controlServiceClient) ExportTrust(ctx context.Context, in *ExportTrustRequest, opts ...grpc.CallOption) (*ExportTrustResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ExportTrustResponse)
+	err := c.cc.Invoke(ctx, ControlService_ExportTrust_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *controlServiceClient) ImportTrust(ctx context.Context, in *ImportTrustRequest, opts ...grpc.CallOption) (*ImportTrustResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ImportTrustResponse)
+	err := c.cc.Invoke(ctx, ControlService_ImportTrust_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *controlServiceClient) StreamEvents(ctx context.Context, in *StreamEventsRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[StreamEventsResponse], error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	stream, err := c.cc.NewStream(ctx, &ControlService_ServiceDesc.Streams[0], ControlService_StreamEvents_FullMethodName, cOpts...)
@@ -492,6 +642,19 @@ type ControlServiceServer interface {
 	Simulate(context.Context, *SimulateRequest) (*SimulateResponse, error)
 	// CreateToken makes a one-use token by which one machine or person joins.
 	CreateToken(context.Context, *CreateTokenRequest) (*CreateTokenResponse, error)
+	// ListTokens tells which tokens still let somebody in.
+	ListTokens(context.Context, *ListTokensRequest) (*ListTokensResponse, error)
+	// RevokeToken ends a token.
+	RevokeToken(context.Context, *RevokeTokenRequest) (*RevokeTokenResponse, error)
+	// RemoveMember cuts a node or a person off at once, and for ever: that key is
+	// never admitted again.
+	RemoveMember(context.Context, *RemoveMemberRequest) (*RemoveMemberResponse, error)
+	// ExportTrust gives out the rack's CA and roster under a passphrase, for a master
+	// that replaces this one. Local socket only.
+	ExportTrust(context.Context, *ExportTrustRequest) (*ExportTrustResponse, error)
+	// ImportTrust makes this master take another's place: its CA and roster. Only
+	// while nobody has joined this one. Local socket only.
+	ImportTrust(context.Context, *ImportTrustRequest) (*ImportTrustResponse, error)
 	// StreamEvents sends the newest events and, if asked to follow, each new one.
 	StreamEvents(*StreamEventsRequest, grpc.ServerStreamingServer[StreamEventsResponse]) error
 	mustEmbedUnimplementedControlServiceServer()
@@ -518,6 +681,21 @@ func (UnimplementedControlServiceServer) Simulate(context.Context, *SimulateRequ
 }
 func (UnimplementedControlServiceServer) CreateToken(context.Context, *CreateTokenRequest) (*CreateTokenResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method CreateToken not implemented")
+}
+func (UnimplementedControlServiceServer) ListTokens(context.Context, *ListTokensRequest) (*ListTokensResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListTokens not implemented")
+}
+func (UnimplementedControlServiceServer) RevokeToken(context.Context, *RevokeTokenRequest) (*RevokeTokenResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method RevokeToken not implemented")
+}
+func (UnimplementedControlServiceServer) RemoveMember(context.Context, *RemoveMemberRequest) (*RemoveMemberResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method RemoveMember not implemented")
+}
+func (UnimplementedControlServiceServer) ExportTrust(context.Context, *ExportTrustRequest) (*ExportTrustResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ExportTrust not implemented")
+}
+func (UnimplementedControlServiceServer) ImportTrust(context.Context, *ImportTrustRequest) (*ImportTrustResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ImportTrust not implemented")
 }
 func (UnimplementedControlServiceServer) StreamEvents(*StreamEventsRequest, grpc.ServerStreamingServer[StreamEventsResponse]) error {
 	return status.Error(codes.Unimplemented, "method StreamEvents not implemented")
@@ -633,6 +811,96 @@ func _ControlService_CreateToken_Handler(srv interface{}, ctx context.Context, d
 	return interceptor(ctx, in, info, handler)
 }
 
+func _ControlService_ListTokens_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListTokensRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ControlServiceServer).ListTokens(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ControlService_ListTokens_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ControlServiceServer).ListTokens(ctx, req.(*ListTokensRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ControlService_RevokeToken_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(RevokeTokenRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ControlServiceServer).RevokeToken(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ControlService_RevokeToken_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ControlServiceServer).RevokeToken(ctx, req.(*RevokeTokenRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ControlService_RemoveMember_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(RemoveMemberRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ControlServiceServer).RemoveMember(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ControlService_RemoveMember_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ControlServiceServer).RemoveMember(ctx, req.(*RemoveMemberRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ControlService_ExportTrust_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ExportTrustRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ControlServiceServer).ExportTrust(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ControlService_ExportTrust_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ControlServiceServer).ExportTrust(ctx, req.(*ExportTrustRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ControlService_ImportTrust_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ImportTrustRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ControlServiceServer).ImportTrust(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ControlService_ImportTrust_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ControlServiceServer).ImportTrust(ctx, req.(*ImportTrustRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _ControlService_StreamEvents_Handler(srv interface{}, stream grpc.ServerStream) error {
 	m := new(StreamEventsRequest)
 	if err := stream.RecvMsg(m); err != nil {
@@ -670,6 +938,26 @@ var ControlService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "CreateToken",
 			Handler:    _ControlService_CreateToken_Handler,
+		},
+		{
+			MethodName: "ListTokens",
+			Handler:    _ControlService_ListTokens_Handler,
+		},
+		{
+			MethodName: "RevokeToken",
+			Handler:    _ControlService_RevokeToken_Handler,
+		},
+		{
+			MethodName: "RemoveMember",
+			Handler:    _ControlService_RemoveMember_Handler,
+		},
+		{
+			MethodName: "ExportTrust",
+			Handler:    _ControlService_ExportTrust_Handler,
+		},
+		{
+			MethodName: "ImportTrust",
+			Handler:    _ControlService_ImportTrust_Handler,
 		},
 	},
 	Streams: []grpc.StreamDesc{

@@ -1,0 +1,81 @@
+package api
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"sync"
+	"time"
+
+	upsv1 "github.com/lastwatt/lastwatt/api/ups/v1"
+)
+
+// AskLimit is how long everybody together may take to say how they are: status is
+// the first thing that is typed when something is wrong.
+const AskLimit = 2 * time.Second
+
+// Asked is a node to be asked, and where it may be.
+type Asked struct {
+	Name      string
+	Addresses []string // "HOST:PORT"
+}
+
+// AskNodes asks nodes how they are, side by side, for [AskLimit] at most, and
+// returns what those that answered say of themselves. cfg must make sure that only
+// nodes of the rack are believed; AskNodes makes sure that each is the one asked.
+func AskNodes(ctx context.Context, nodes []Asked, cfg *tls.Config, dial Dialer) []*upsv1.NodeStatus {
+	ctx, cancel := context.WithTimeout(ctx, AskLimit)
+	defer cancel()
+	answers := make(chan *upsv1.NodeStatus)
+	var wg sync.WaitGroup
+	for _, n := range nodes {
+		wg.Go(func() {
+			if st := askNode(ctx, n, cfg, dial); st != nil {
+				answers <- st
+			}
+		})
+	}
+	go func() { wg.Wait(); close(answers) }()
+	var out []*upsv1.NodeStatus
+	for st := range answers {
+		out = append(out, st)
+	}
+	return out
+}
+
+// askNode asks one node at each of its addresses, side by side; nil: no answer.
+func askNode(ctx context.Context, n Asked, cfg *tls.Config, dial Dialer) *upsv1.NodeStatus {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel() // the first answer ends the others
+	cfg = cfg.Clone()
+	cfg.VerifyConnection = func(cs tls.ConnectionState) error {
+		// Runs after the chain and the role were verified; the name is the key's.
+		if got := cs.PeerCertificates[0].Subject.CommonName; got != n.Name {
+			return fmt.Errorf("this is node %s, not %s", got, n.Name)
+		}
+		return nil
+	}
+	answers := make(chan *upsv1.NodeStatus, len(n.Addresses))
+	for _, a := range n.Addresses {
+		go func() {
+			conn, err := Dial(a, cfg, dial)
+			if err != nil {
+				answers <- nil
+				return
+			}
+			defer func() { _ = conn.Close() }()
+			r, err := upsv1.NewNodeServiceClient(conn).GetNodeStatus(ctx, &upsv1.GetNodeStatusRequest{})
+			if err != nil {
+				answers <- nil
+				return
+			}
+			answers <- r.GetNode()
+		}()
+	}
+	for range n.Addresses {
+		if st := <-answers; st != nil {
+			return st
+		}
+	}
+	return nil
+}
