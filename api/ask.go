@@ -4,6 +4,8 @@ import (
 	"context"
 	"crypto/tls"
 	"fmt"
+	"net"
+	"net/netip"
 	"sync"
 	"time"
 
@@ -78,4 +80,24 @@ func askNode(ctx context.Context, n Asked, cfg *tls.Config, dial Dialer) *upsv1.
 		}
 	}
 	return nil
+}
+
+// NodeAddress returns where a node's NodeService listens, as seen from here: what
+// it says of itself, with the host of its connection where it names none. Empty
+// where it listens nowhere.
+func NodeAddress(listen string, remote net.Addr) string {
+	host, port, err := net.SplitHostPort(listen)
+	if err != nil {
+		return ""
+	}
+	if ip, err := netip.ParseAddr(host); host != "" && (err != nil || !ip.IsUnspecified()) {
+		return listen
+	}
+	if remote == nil {
+		return ""
+	}
+	if h, _, err := net.SplitHostPort(remote.String()); err == nil {
+		host = h
+	}
+	return net.JoinHostPort(host, port)
 }

@@ -40,6 +40,7 @@ type nodeRecord struct {
 	name    string
 	role    string
 	version string
+	address string // where it can be asked itself; empty: nowhere
 	boot    string
 	host    bool // the master's own host, fed by the hub itself
 	link    power.Link
@@ -120,7 +121,7 @@ func differs(a, b power.State) bool {
 }
 
 // attach begins a node's session; an older one of the same node ends.
-func (h *hub) attach(name string, hello *upsv1.Hello, report *upsv1.NodeReport) *session {
+func (h *hub) attach(name, address string, hello *upsv1.Hello, report *upsv1.NodeReport) *session {
 	s := &session{node: name, wake: make(chan struct{}, 1), replaced: make(chan struct{})}
 	h.mu.Lock()
 	n := h.nodes[name]
@@ -134,7 +135,8 @@ func (h *hub) attach(name string, hello *upsv1.Hello, report *upsv1.NodeReport) 
 	if n.order.Kind == policy.OrderShutdown && n.orderOf != hello.GetBootId() {
 		n.order = policy.Order{} // it went down and came back: the order was obeyed
 	}
-	n.session, n.link, n.role, n.version, n.boot = s, power.LinkUp, hello.GetRole(), hello.GetVersion(), hello.GetBootId()
+	n.session, n.link, n.address = s, power.LinkUp, address
+	n.role, n.version, n.boot = hello.GetRole(), hello.GetVersion(), hello.GetBootId()
 	h.mu.Unlock()
 	h.event("node/"+name, "link", "attached")
 	h.report(s, report)

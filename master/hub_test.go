@@ -21,7 +21,7 @@ func testHub() (h *hub, now *power.Uptime, events *[]string) {
 }
 
 func attached(h *hub, name, boot string) *session {
-	return h.attach(name, &upsv1.Hello{BootId: boot}, &upsv1.NodeReport{Phase: upsv1.Phase_PHASE_IDLE})
+	return h.attach(name, name+":8494", &upsv1.Hello{BootId: boot}, &upsv1.NodeReport{Phase: upsv1.Phase_PHASE_IDLE})
 }
 
 func woken(c chan struct{}) bool {

@@ -41,6 +41,7 @@ type Options struct {
 	Stored map[string]*os.File
 	Store  func(name string, f *os.File) error
 	Listen api.Listener // nil: api.Listen
+	Dial   api.Dialer   // nil: net.Dialer's
 	Now    func() power.Uptime
 	Log    *slog.Logger
 }
@@ -53,6 +54,7 @@ type Master struct {
 	now       func() power.Uptime
 	log       *slog.Logger
 	listen    api.Listener
+	dial      api.Dialer
 	hub       *hub
 	events    *events
 	journal   *journal.Writer
@@ -73,11 +75,14 @@ type Master struct {
 func New(o Options) (*Master, error) {
 	cfg := o.Config
 	m := &Master{
-		cfg: cfg, version: o.Version, boot: o.Boot, now: o.Now, log: o.Log, listen: o.Listen,
+		cfg: cfg, version: o.Version, boot: o.Boot, now: o.Now, log: o.Log, listen: o.Listen, dial: o.Dial,
 		sims: map[string]*simSource{}, trouble: map[string]error{},
 	}
 	if m.listen == nil {
 		m.listen = api.Listen
+	}
+	if m.dial == nil {
+		m.dial = new(net.Dialer).DialContext
 	}
 	m.journal = journal.NewWriter(journal.WriterOptions{
 		Path: filepath.Join(cfg.Data, "journal.jsonl"), Boot: o.Boot, Log: o.Log,

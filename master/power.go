@@ -4,14 +4,17 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net"
 	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/peer"
 	"google.golang.org/grpc/status"
 
 	"github.com/lastwatt/lastwatt/api"
 	upsv1 "github.com/lastwatt/lastwatt/api/ups/v1"
+	"github.com/lastwatt/lastwatt/pkg/trust"
 )
 
 // missedBeats is how many heartbeats may be missed before a link is lost; the
@@ -34,7 +37,12 @@ func (s powerService) Attach(stream grpc.BidiStreamingServer[upsv1.AttachRequest
 	if first.GetHello() == nil {
 		return status.Error(codes.InvalidArgument, "the first message of Attach must carry hello")
 	}
-	sess := s.m.hub.attach(api.PeerFrom(stream.Context()).Name, first.GetHello(), first.GetReport())
+	var remote net.Addr
+	if p, ok := peer.FromContext(stream.Context()); ok {
+		remote = p.Addr
+	}
+	name, address := api.PeerFrom(stream.Context()).Name, api.NodeAddress(first.GetHello().GetListen(), remote)
+	sess := s.m.hub.attach(name, address, first.GetHello(), first.GetReport())
 	ended := make(chan error, 1)
 	go func() {
 		for {
@@ -105,9 +113,16 @@ func (s powerService) Watch(_ *upsv1.WatchRequest, stream grpc.ServerStreamingSe
 	}
 }
 
-// GetStatus answers with everything the master knows now.
-func (s powerService) GetStatus(context.Context, *upsv1.GetStatusRequest) (*upsv1.GetStatusResponse, error) {
-	return &upsv1.GetStatusResponse{Masters: []*upsv1.MasterStatus{s.m.status()}}, nil
+// GetStatus answers with everything the master knows now, and where all is asked
+// for with what each node says of itself.
+func (s powerService) GetStatus(ctx context.Context, req *upsv1.GetStatusRequest) (*upsv1.GetStatusResponse, error) {
+	out := &upsv1.GetStatusResponse{}
+	if authority := s.m.authority.Load(); req.GetAll() && authority != nil {
+		cfg := trust.DialTLS(authority.Identity(), trust.RoleNode.ServerName())
+		out.Asked = api.AskNodes(ctx, s.m.hub.askable(), cfg, s.m.dial)
+	}
+	out.Masters = []*upsv1.MasterStatus{s.m.status()}
+	return out, nil
 }
 
 // StreamEvents sends the newest events and, if asked to, each new one.

@@ -68,6 +68,19 @@ func (h *hub) status(st *upsv1.MasterStatus) {
 	}
 }
 
+// askable returns the nodes that can be asked themselves.
+func (h *hub) askable() []api.Asked {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	var out []api.Asked
+	for _, n := range h.nodes {
+		if n.address != "" {
+			out = append(out, api.Asked{Name: n.name, Addresses: []string{n.address}})
+		}
+	}
+	return out
+}
+
 // nodeProblems returns what the master itself has to say of a node.
 func nodeProblems(n *nodeRecord, now power.Uptime) []policy.Problem {
 	switch {

@@ -83,7 +83,7 @@ func (r *Rack) StartMaster() {
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	m, err := master.New(master.Options{Config: cfg, Boot: "boot", Listen: r.Net.Listen, Chain: []shutdown.Executor{shutdown.None()}, Now: r.now, Log: quiet()})
+	m, err := master.New(master.Options{Config: cfg, Boot: "boot", Listen: r.Net.Listen, Dial: r.Net.Dialer("master"), Chain: []shutdown.Executor{shutdown.None()}, Now: r.now, Log: quiet()})
 	if err != nil {
 		r.t.Fatal(err)
 	}

@@ -259,3 +259,21 @@ func TestHoldAndFailureHeardInOneBreath(t *testing.T) {
 		}
 	})
 }
+
+func TestStatusOfAllAsksTheNodesThemselves(t *testing.T) {
+	rack(t, func(t *testing.T, r *memrack.Rack, web *memrack.Node) {
+		r.Join("web2", "")
+		r.Net.Cut("web2:8494") // its own service can't be reached; its stream can
+		began := time.Now()
+		st, err := upsv1.NewPowerServiceClient(r.Client()).GetStatus(t.Context(), &upsv1.GetStatusRequest{All: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(st.GetAsked()) != 1 || st.GetAsked()[0].GetName() != "web1" || st.GetAsked()[0].GetReport().GetPhase() != upsv1.Phase_PHASE_IDLE {
+			t.Errorf("asked %v, want web1's own word and nobody else's", st.GetAsked())
+		}
+		if took := time.Since(began); took > 2*time.Second {
+			t.Errorf("it took %s, want 2 s at most", took)
+		}
+	})
+}
