@@ -146,10 +146,14 @@ func (a *Agent) runSessions(ctx context.Context) error {
 
 // begin makes s one of the sessions and runs it.
 func (a *Agent) begin(ctx context.Context, g *errgroup.Group, s *session) {
+	ctx, s.end = context.WithCancel(ctx)
 	a.mu.Lock()
 	a.sessions = append(a.sessions, s)
 	a.mu.Unlock()
-	g.Go(func() error { return s.Run(ctx) })
+	g.Go(func() error {
+		defer close(s.ended)
+		return s.Run(ctx)
+	})
 }
 
 // load reads what this node has joined. It may wait for the disk.

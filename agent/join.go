@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -34,7 +35,7 @@ func AskToJoin(ctx context.Context, socket, token, address string) (string, erro
 	r, err := upsv1.NewNodeServiceClient(conn).JoinRack(ctx, &upsv1.JoinRackRequest{Token: token, Master: address})
 	switch {
 	case err != nil && api.Unreachable(err):
-		return "", fmt.Errorf("cannot reach the agent at %s: is it running? start it with: systemctl start upsagent", socket)
+		return "", notRunning(socket)
 	case err != nil:
 		return "", errors.New(api.Message(err))
 	}
@@ -119,6 +120,11 @@ func (a *Agent) join(ctx context.Context, token, address string) (*session, erro
 	}
 	if err := id.Save(rackDir(a.cfg.Data, resp.GetMaster())); err != nil {
 		return nil, api.Error(codes.Internal, err)
+	}
+	// The key is the rack's now. A later join begins with a new one: a master that
+	// removed this node never admits the old one again.
+	if err := os.RemoveAll(filepath.Join(a.cfg.Data, "key")); err != nil {
+		a.log.Warn("cannot delete the key that was used to join; joining another rack will use it too", "err", err)
 	}
 	r := &rack{master: resp.GetMaster(), id: id}
 	a.remember(r, address)

@@ -37,6 +37,8 @@ type session struct {
 	log  *slog.Logger
 
 	reports chan struct{} // size one: the driver's view changed
+	end     context.CancelFunc
+	ended   chan struct{} // closed when Run has returned
 
 	mu      sync.Mutex // guards what follows
 	master  string     // its name, once heard
@@ -51,7 +53,7 @@ type session struct {
 func newSession(a *Agent, r *rack) *session {
 	return &session{
 		a: a, rack: r, log: a.log.With("rack", r.master), master: r.master,
-		reports: make(chan struct{}, 1), first: make(chan struct{}),
+		reports: make(chan struct{}, 1), first: make(chan struct{}), ended: make(chan struct{}),
 	}
 }
 

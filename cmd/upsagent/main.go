@@ -19,7 +19,8 @@ import (
 // version is written by the linker (Makefile).
 var version = "dev"
 
-// joinLimit bounds a whole join: the agent's own limits are shorter and say more.
+// joinLimit bounds a whole join or leave: the agent's own limits are shorter and
+// say more.
 const joinLimit = time.Minute
 
 func main() {
@@ -46,7 +47,15 @@ func main() {
 		},
 	}
 	join.Flags().StringVar(&address, "master", "", "the master's `HOST:PORT`; default: as the configuration says")
-	root.AddCommand(join)
+	leave := &cobra.Command{
+		Use: "leave [MASTER]", Short: "Make the running agent leave its rack and forget its key there",
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			started = true
+			return leaveRack(c.Context(), file, append(args, "")[0])
+		},
+	}
+	root.AddCommand(join, leave)
 	err := root.ExecuteContext(context.Background())
 	switch {
 	case err == nil:
@@ -98,6 +107,22 @@ func joinRack(ctx context.Context, file, address, token string) error {
 	ctx, cancel := context.WithTimeout(ctx, joinLimit)
 	defer cancel()
 	said, err := agent.AskToJoin(ctx, cfg.Socket, token, address)
+	if err != nil {
+		return err
+	}
+	fmt.Println(said)
+	return nil
+}
+
+// leaveRack asks the running agent to leave and says what now holds.
+func leaveRack(ctx context.Context, file, master string) error {
+	cfg, err := agent.LoadConfig(file)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, joinLimit)
+	defer cancel()
+	said, err := agent.AskToLeave(ctx, cfg.Socket, master)
 	if err != nil {
 		return err
 	}

@@ -173,6 +173,24 @@ func (d *Driver) Resumed(asleep time.Duration) {
 	d.post(func() { d.step(policy.Resumed{Asleep: asleep}) })
 }
 
+// ErrOnBattery says that a master can't be forgotten now.
+var ErrOnBattery = errors.New("cannot forget a master while on battery or going down; wait until the power is back")
+
+// Forget makes the driver know nothing of a master any more, as if it had begun
+// without it: the machine begins anew and hears of the other masters' UPSes at
+// their next beat. On battery or on the way down it refuses with [ErrOnBattery],
+// because the outage would be forgotten with it.
+func (d *Driver) Forget(master string) error {
+	done := make(chan error, 1)
+	d.post(func() { done <- d.forget(master) })
+	select {
+	case err := <-done:
+		return err
+	case <-d.over:
+		return nil // nobody drives any more
+	}
+}
+
 // Snapshot returns where this machine stands.
 func (d *Driver) Snapshot() Snapshot {
 	d.mu.Lock()

@@ -152,6 +152,30 @@ func (d *Driver) update(u Update) {
 	d.step(policy.News{Power: p, Order: d.strongest()})
 }
 
+// forget begins anew without a master.
+func (d *Driver) forget(master string) error {
+	v := d.m.View()
+	if v.Phase == policy.Committed || v.Phase == policy.Done || v.Power.State.Known().OnBattery() {
+		return ErrOnBattery
+	}
+	for _, p := range v.Problems {
+		d.wentAway(p)
+	}
+	cfg := d.o.Settings.Policy()
+	cfg.Methods = len(d.o.Chain)
+	d.m = policy.NewMachine(cfg)
+	d.feeds = power.NewFeeds(d.o.Settings.Need, d.o.Settings.Feeds)
+	delete(d.told, master)
+	clear(d.states)
+	d.ordered = false
+	d.o.Log.Info("a master is forgotten; this node begins anew", "node", d.o.Name, "master", master)
+	d.ambiguity()
+	for _, name := range slices.Sorted(maps.Keys(d.told)) {
+		d.update(d.told[name])
+	}
+	return nil
+}
+
 func (d *Driver) feed(name string, s power.State, l power.Link) {
 	d.feeds.Update(name, s, l)
 	d.states[name] = s

@@ -113,3 +113,33 @@ func TestAResumeIsSaid(t *testing.T) {
 		r.want("wall", "0s wall: this machine was asleep for 3m")
 	})
 }
+
+func TestForgetBeginsAnewButNotOnBattery(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		// With a blind limit a master that is only silent would take this node down.
+		r := newRig(t, "[policy]\ngrace = \"10s\"\nblind_limit = \"1h\"\n")
+		r.run()
+		defer r.stop()
+		r.feed(power.Fail)
+		synctest.Wait()
+		if err := r.Forget("rack1"); err == nil {
+			t.Error("a master was forgotten in the middle of its outage")
+		}
+		r.wantPhase(policy.Grace)
+		r.feed(power.OK)
+		synctest.Wait()
+		if err := r.Forget("rack1"); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		if s := r.Snapshot(); len(s.Feeds) != 0 || s.View.Power.State.Status != power.Unknown || s.View.Phase != policy.Idle {
+			t.Errorf("after it was forgotten: feeds %q, %+v", s.Feeds, s.View)
+		}
+		time.Sleep(24 * time.Hour)
+		synctest.Wait()
+		r.wantPhase(policy.Idle)
+		r.feed(power.Fail) // joined again
+		synctest.Wait()
+		r.wantPhase(policy.Grace)
+	})
+}
