@@ -166,8 +166,9 @@ type agent struct {
 
 // agentOptions says what agent.
 type agentOptions struct {
-	grace string // default: 5m
-	disk  func(dir string) *vtty.Disk
+	grace   string // default: 5m
+	pretend bool   // its method is none: it never goes
+	disk    func(dir string) *vtty.Disk
 }
 
 // touch is what an agent under test does in place of powering off.
@@ -192,6 +193,10 @@ func (r *rack) join(name string, o agentOptions) *agent {
 			r.t.Fatal(err)
 		}
 	}
+	method := fmt.Sprintf("method = [\"command\"]\ncommand = [%q, %q]", touch(r.t), a.path("went"))
+	if o.pretend {
+		method = `method = ["none"]`
+	}
 	r.write(filepath.Join(name, "agent.toml"), fmt.Sprintf(`name = %q
 listen = %q
 socket = %q
@@ -202,10 +207,9 @@ run = %q
 grace = %q
 grace_min = "1s"
 [shutdown]
-method = ["command"]
-command = [%q, %q]
+%s
 stop_time = "1s"
-`, name, a.listen, a.socket(), r.address, a.path("data"), a.path("run"), o.grace, touch(r.t), a.path("went")))
+`, name, a.listen, a.socket(), r.address, a.path("data"), a.path("run"), o.grace, method))
 	if o.disk != nil {
 		a.disk = o.disk(a.dir)
 	}
