@@ -2,7 +2,6 @@ package agent
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"os"
@@ -18,10 +17,8 @@ import (
 	"github.com/lastwatt/lastwatt/pkg/trust"
 )
 
-const (
-	joinLimit   = 10 * time.Second // to be admitted
-	attachLimit = 15 * time.Second // from admission to the first state heard
-)
+// attachLimit is how long a join waits from admission to the first state heard.
+const attachLimit = 15 * time.Second
 
 // AskToJoin makes the agent that listens on socket join a rack, by the master at
 // address ("": as its configuration says), waits until it is attached, and returns
@@ -98,27 +95,17 @@ func (a *Agent) join(ctx context.Context, token, address string) (*session, erro
 	if err != nil {
 		return nil, api.Error(codes.Internal, err)
 	}
-	pub, err := trust.PublicKey(key)
-	if err != nil {
-		return nil, api.Error(codes.Internal, err)
-	}
-	resp, err := a.askToJoin(ctx, address, trust.JoinTLS(tok, key), &upsv1.JoinRequest{Secret: tok.Secret[:], Name: a.cfg.Name, PublicKey: pub})
+	id, master, err := api.Join(ctx, address, tok, key, a.cfg.Name, a.dial)
 	if err != nil {
 		return nil, err
 	}
-	for _, s := range a.allSessions() {
-		if s.rack.master == resp.GetMaster() {
-			return nil, api.Error(codes.AlreadyExists, fmt.Errorf("this node has joined %s already", resp.GetMaster()))
-		}
+	if id.Role() != trust.RoleNode {
+		return nil, api.Error(codes.FailedPrecondition, fmt.Errorf("that token was for a person (%s), not for a machine, and is used up; ask for a new one: upsctl token create", id.Role()))
 	}
-	id, err := trust.NewIdentity(tok, key, resp.GetCertificate(), resp.GetCa())
-	if err != nil {
-		return nil, api.Error(codes.FailedPrecondition, err)
+	if _, err := a.joinedTo(master); err == nil {
+		return nil, api.Error(codes.AlreadyExists, fmt.Errorf("this node has joined %s already", master))
 	}
-	if err := trust.CheckName(resp.GetMaster()); err != nil {
-		return nil, api.Error(codes.FailedPrecondition, fmt.Errorf("cannot use the master's name: %w", err))
-	}
-	if err := id.Save(rackDir(a.cfg.Data, resp.GetMaster())); err != nil {
+	if err := id.Save(rackDir(a.cfg.Data, master)); err != nil {
 		return nil, api.Error(codes.Internal, err)
 	}
 	// The key is the rack's now. A later join begins with a new one: a master that
@@ -126,7 +113,7 @@ func (a *Agent) join(ctx context.Context, token, address string) (*session, erro
 	if err := os.RemoveAll(filepath.Join(a.cfg.Data, "key")); err != nil {
 		a.log.Warn("cannot delete the key that was used to join; joining another rack will use it too", "err", err)
 	}
-	r := &rack{master: resp.GetMaster(), id: id}
+	r := &rack{master: master, id: id}
 	a.remember(r, address)
 	sess := newSession(a, r)
 	select {
@@ -135,20 +122,4 @@ func (a *Agent) join(ctx context.Context, token, address string) (*session, erro
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
-}
-
-// askToJoin makes the one call of a key that is not admitted yet.
-func (a *Agent) askToJoin(ctx context.Context, address string, cfg *tls.Config, req *upsv1.JoinRequest) (*upsv1.JoinResponse, error) {
-	ctx, cancel := context.WithTimeout(ctx, joinLimit)
-	defer cancel()
-	conn, err := api.Dial(address, cfg, a.dial)
-	if err != nil {
-		return nil, api.Error(codes.InvalidArgument, err)
-	}
-	defer func() { _ = conn.Close() }()
-	resp, err := upsv1.NewTrustServiceClient(conn).Join(ctx, req)
-	if err != nil && api.Unreachable(err) {
-		return nil, api.Error(codes.FailedPrecondition, fmt.Errorf("cannot reach a master of that token's rack at %s: %s", address, api.Message(err)))
-	}
-	return resp, err
 }

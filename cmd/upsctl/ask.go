@@ -20,11 +20,17 @@ import (
 // askLimit bounds one question and its answer.
 const askLimit = 5 * time.Second
 
-// dial returns a connection to whoever is to be asked: what the flags name, the
-// master's socket on this host, the agent's.
+// dial returns a connection to whoever is to be asked: what the flags name, a master
+// that this user has joined, the master's socket on this host, the agent's.
 func (c *cli) dial(ctx context.Context) (*grpc.ClientConn, error) {
+	if c.socket == "" {
+		conn, err := c.dialJoined()
+		if conn != nil || err != nil {
+			return conn, err
+		}
+	}
 	if c.master != "" {
-		return nil, fmt.Errorf("cannot ask the master at %s: this machine has no operator's key; ask on a machine of the rack, whose daemon's socket needs none", c.master)
+		return nil, fmt.Errorf("cannot ask the master at %s: you have not joined it; run 'upsctl --master %s join TOKEN', or ask on a machine of the rack, whose daemon's socket needs no key", c.master, c.master)
 	}
 	paths := c.sockets
 	if c.socket != "" {

@@ -87,7 +87,7 @@ func TestRefusals(t *testing.T) {
 		{"not allowed", &fake{acts: true, refuse: status.Error(codes.PermissionDenied, "bob may not call Hold; it is for operator, local")}, []string{"hold", "web1"}, "upsctl: cannot hold: bob may not call Hold; it is for operator, local; be root or of group lastwatt\n"},
 		{"refused, with a bell", &fake{acts: true, refuse: status.Error(codes.NotFound, "no node is called \a\"web9\"")}, []string{"shutdown", "--yes", "web9"}, "upsctl: cannot shut down: no node is called ?\"web9\"\n"},
 		{"nothing at all", &fake{}, []string{"status"}, "upsctl: cannot ask for the status: this is not the master's socket, and an agent passes on reads only; do it on the master's host\n"},
-		{"by address", &fake{}, []string{"--master", "rack1:8493", "status"}, "upsctl: cannot ask the master at rack1:8493: this machine has no operator's key; ask on a machine of the rack, whose daemon's socket needs none\n"},
+		{"by address", &fake{}, []string{"--master", "rack1:8493", "status"}, "upsctl: cannot ask the master at rack1:8493: you have not joined it; run 'upsctl --master rack1:8493 join TOKEN', or ask on a machine of the rack, whose daemon's socket needs no key\n"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			args := tt.args

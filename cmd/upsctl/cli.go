@@ -73,8 +73,9 @@ func (c *cli) root() *cobra.Command {
 		Short: "ask and steer a rack's power",
 		Long: `upsctl asks and steers a rack's power.
 
-It asks the master's socket on this machine, else the agent's, which passes reads
-on to its masters; or the socket named by --socket.
+It asks a master that you have joined ('upsctl join'), else the master's socket on
+this machine, else the agent's, which passes reads on to its masters; or whom
+--master or --socket names.
 
 Exit status: 0 all is well, 1 could not ask, 2 usage, 3 attention (a UPS not OK or
 blind, a node not idle or out of touch, or any problem).`,
@@ -112,7 +113,7 @@ blind, a node not idle or out of touch, or any problem).`,
 	flags.StringVar(&c.master, "master", "", "ask the master at `HOST:PORT`")
 	flags.BoolVar(&c.json, "json", false, "answer for programs")
 	root.AddCommand(
-		c.statusCmd(), c.nodeCmd(), c.tokenCmd(), c.holdCmd(), c.releaseCmd(), c.shutdownCmd(),
+		c.statusCmd(), c.nodeCmd(), c.tokenCmd(), c.joinCmd(), c.caCmd(), c.holdCmd(), c.releaseCmd(), c.shutdownCmd(),
 		c.eventsCmd(), c.simCmd(), c.cablesCmd(), c.checkCmd(), c.demoCmd(), c.versionCmd(),
 	)
 	root.SuggestionsMinimumDistance = 2 // letters wrong

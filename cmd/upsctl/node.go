@@ -1,10 +1,14 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
+	"google.golang.org/grpc"
+
+	upsv1 "github.com/lastwatt/lastwatt/api/ups/v1"
 )
 
 func (c *cli) nodeCmd() *cobra.Command {
@@ -37,5 +41,15 @@ func (c *cli) nodeCmd() *cobra.Command {
 			return nil
 		},
 	}
-	return group("node", "the rack's nodes", list)
+	remove := &cobra.Command{
+		Use: "remove NAME", Short: "cut a node or a person off, at once and for ever",
+		Args: arguments(1, 1), ValidArgsFunction: c.nodeNames,
+		RunE: func(cmd *cobra.Command, names []string) error {
+			return c.ask(cmd.Context(), "remove", func(ctx context.Context, conn *grpc.ClientConn) error {
+				_, err := upsv1.NewControlServiceClient(conn).RemoveMember(ctx, &upsv1.RemoveMemberRequest{Name: names[0]})
+				return c.done(err, "removed", names)
+			})
+		},
+	}
+	return group("node", "the rack's nodes", list, remove)
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -13,13 +14,13 @@ import (
 )
 
 func (c *cli) tokenCmd() *cobra.Command {
-	var role string
+	var role, replace string
 	var ttl time.Duration
 	create := &cobra.Command{
-		Use: "create [--role agent|operator|viewer] [--ttl 15m]", Short: "a token by which one machine or person joins",
+		Use: "create [--role agent|operator|viewer] [--ttl 15m] [--replace NODE]", Short: "a token by which one machine or person joins",
 		Args: arguments(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			req := &upsv1.CreateTokenRequest{Ttl: durationpb.New(ttl)}
+			req := &upsv1.CreateTokenRequest{Ttl: durationpb.New(ttl), Replace: replace}
 			switch role {
 			case "agent":
 				req.Role = upsv1.Role_ROLE_NODE
@@ -38,7 +39,65 @@ func (c *cli) tokenCmd() *cobra.Command {
 	}
 	create.Flags().StringVar(&role, "role", "agent", "for an `agent`, an operator or a viewer")
 	create.Flags().DurationVar(&ttl, "ttl", 15*time.Minute, "how `long` it is good for")
-	return group("token", "tokens to join by", create)
+	create.Flags().StringVar(&replace, "replace", "", "for the machine of that `NODE`, set up anew")
+	list := &cobra.Command{
+		Use: "list", Short: "the tokens that still let somebody in",
+		Args: arguments(0, 0),
+		RunE: func(cmd *cobra.Command, _ []string) error { return c.listTokens(cmd.Context()) },
+	}
+	revoke := &cobra.Command{
+		Use: "revoke ID...", Short: "end tokens, by the ids that list shows",
+		Args: arguments(1, -1),
+		RunE: func(cmd *cobra.Command, ids []string) error {
+			return c.ask(cmd.Context(), "revoke a token", func(ctx context.Context, conn *grpc.ClientConn) error {
+				for _, id := range ids {
+					if _, err := upsv1.NewControlServiceClient(conn).RevokeToken(ctx, &upsv1.RevokeTokenRequest{Id: id}); err != nil {
+						return err
+					}
+				}
+				return c.done(nil, "revoked", ids)
+			})
+		},
+	}
+	return group("token", "tokens to join by", create, list, revoke)
+}
+
+func (c *cli) listTokens(ctx context.Context) error {
+	return c.ask(ctx, "list the tokens", func(ctx context.Context, conn *grpc.ClientConn) error {
+		resp, err := upsv1.NewControlServiceClient(conn).ListTokens(ctx, &upsv1.ListTokensRequest{})
+		if err != nil {
+			return err
+		}
+		if c.json {
+			all := []map[string]any{}
+			for _, t := range resp.GetTokens() {
+				all = append(all, map[string]any{
+					"id": t.GetId(), "role": tokenRole(t), "left_seconds": t.GetLeft().AsDuration().Seconds(),
+					"replace": t.GetReplace(), "used_by": t.GetUsedBy(),
+				})
+			}
+			return writeJSON(c.out, all, "  ")
+		}
+		if len(resp.GetTokens()) == 0 {
+			fmt.Fprintln(c.err, "no token lets anybody in; make one with 'upsctl token create'")
+			return nil
+		}
+		t := table{}
+		t.addText("TOKEN", "FOR", "LEFT", "REPLACES", "USED BY")
+		for _, one := range resp.GetTokens() {
+			t.addText(one.GetId(), tokenRole(one), span(one.GetLeft().AsDuration()), one.GetReplace(), one.GetUsedBy())
+		}
+		t.write(c.out, c.colour())
+		return nil
+	})
+}
+
+// tokenRole names whom a token is for as --role does.
+func tokenRole(t *upsv1.TokenInfo) string {
+	if t.GetRole() == upsv1.Role_ROLE_NODE {
+		return "agent"
+	}
+	return strings.ToLower(strings.TrimPrefix(t.GetRole().String(), "ROLE_"))
 }
 
 func (c *cli) createToken(ctx context.Context, req *upsv1.CreateTokenRequest, role string) error {
