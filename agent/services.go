@@ -71,6 +71,8 @@ func (s passOn) GetStatus(ctx context.Context, req *upsv1.GetStatusRequest) (*up
 	for i, sess := range sessions {
 		if errs[i] == nil {
 			out.Masters = append(out.Masters, answers[i].GetMasters()...)
+			out.Asked = append(out.Asked, answers[i].GetAsked()...)
+			out.Seen = append(out.Seen, answers[i].GetSeen()...)
 			continue
 		}
 		sess.mu.Lock()
@@ -116,7 +118,7 @@ func (a *Agent) identify(ctx context.Context) (api.Peer, error) {
 	}
 	var errs []error
 	for _, s := range a.allSessions() {
-		who, err := s.rack.id.Identify(info.State)
+		who, err := s.rack.id.Identify(info.State, trust.Removed{})
 		if err == nil {
 			return api.Peer{Name: who.Name, Roles: api.RolesOf(who.Role)}, nil
 		}

@@ -80,7 +80,7 @@ func (d *demo) keys(ctx context.Context) <-chan byte {
 func (d *demo) draw(ctx context.Context, said string) error {
 	asking, cancel := context.WithTimeout(ctx, askLimit)
 	defer cancel()
-	p, err := look(asking, d.conn)
+	p, err := look(asking, d.conn, false)
 	switch {
 	case ctx.Err() != nil:
 		return nil

@@ -28,12 +28,15 @@ type fake struct {
 	status []*upsv1.GetStatusResponse // one after the other, the last for ever
 	node   *upsv1.GetNodeStatusResponse
 	events []*upsv1.StreamEventsResponse
+	tokens []*upsv1.TokenInfo
 	acts   bool  // whether it is a master, which takes orders
 	refuse error // of every order
 	asked  chan string
+	all    bool // whether the last question was for all
 }
 
-func (f *fake) GetStatus(context.Context, *upsv1.GetStatusRequest) (*upsv1.GetStatusResponse, error) {
+func (f *fake) GetStatus(_ context.Context, r *upsv1.GetStatusRequest) (*upsv1.GetStatusResponse, error) {
+	f.all = r.GetAll()
 	if len(f.status) == 0 {
 		return nil, status.Error(codes.Unimplemented, "no")
 	}
@@ -79,6 +82,26 @@ func (f *fake) Simulate(_ context.Context, r *upsv1.SimulateRequest) (*upsv1.Sim
 
 func (f *fake) CreateToken(_ context.Context, r *upsv1.CreateTokenRequest) (*upsv1.CreateTokenResponse, error) {
 	return &upsv1.CreateTokenResponse{Token: "LW-SECRET", Ttl: r.GetTtl()}, f.act("token " + r.GetRole().String() + " " + r.GetTtl().AsDuration().String())
+}
+
+func (f *fake) ListTokens(context.Context, *upsv1.ListTokensRequest) (*upsv1.ListTokensResponse, error) {
+	return &upsv1.ListTokensResponse{Tokens: f.tokens}, f.act("tokens")
+}
+
+func (f *fake) RevokeToken(_ context.Context, r *upsv1.RevokeTokenRequest) (*upsv1.RevokeTokenResponse, error) {
+	return &upsv1.RevokeTokenResponse{}, f.act("revoke " + r.GetId())
+}
+
+func (f *fake) RemoveMember(_ context.Context, r *upsv1.RemoveMemberRequest) (*upsv1.RemoveMemberResponse, error) {
+	return &upsv1.RemoveMemberResponse{}, f.act("remove " + r.GetName())
+}
+
+func (f *fake) ExportTrust(_ context.Context, r *upsv1.ExportTrustRequest) (*upsv1.ExportTrustResponse, error) {
+	return &upsv1.ExportTrustResponse{File: []byte("CA under " + r.GetPassphrase() + "\n")}, f.act("export")
+}
+
+func (f *fake) ImportTrust(_ context.Context, r *upsv1.ImportTrustRequest) (*upsv1.ImportTrustResponse, error) {
+	return &upsv1.ImportTrustResponse{Members: 3}, f.act("import " + string(r.GetFile()) + " by " + r.GetPassphrase())
 }
 
 func (f *fake) StreamEvents(r *upsv1.StreamEventsRequest, s grpc.ServerStreamingServer[upsv1.StreamEventsResponse]) error {

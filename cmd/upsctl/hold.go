@@ -67,7 +67,7 @@ func beginning(begun string, names []string) ([]string, cobra.ShellCompDirective
 
 // nodeNames completes the names of nodes.
 func (c *cli) nodeNames(cmd *cobra.Command, _ []string, begun string) ([]string, cobra.ShellCompDirective) {
-	p, err := c.look(cmd.Context())
+	p, err := c.look(cmd.Context(), false)
 	if err != nil {
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}

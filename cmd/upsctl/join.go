@@ -38,7 +38,7 @@ func (c *cli) joinCmd() *cobra.Command {
 			}
 			tok, err := trust.ParseToken(args[0])
 			if err != nil {
-				return usageError{err.Error(), "copy the whole line that 'upsctl token create' printed"}
+				return usageError{err.Error(), "see 'upsctl join --help'"}
 			}
 			return c.join(cmd.Context(), tok, name)
 		},

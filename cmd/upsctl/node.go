@@ -16,7 +16,7 @@ func (c *cli) nodeCmd() *cobra.Command {
 		Use: "list", Short: "the nodes on the roster, and their contact",
 		Args: arguments(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			p, err := c.look(cmd.Context())
+			p, err := c.look(cmd.Context(), false)
 			if err != nil {
 				return err
 			}

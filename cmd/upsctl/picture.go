@@ -61,6 +61,10 @@ type nodePicture struct {
 	Feeds        []string `json:"feeds"`
 	StopTime     float64  `json:"stop_time_seconds"`
 	MasterHost   bool     `json:"master_host"`
+	// With --all: whether it answered for itself, and whether it announces itself on
+	// the LAN; null: nobody looked.
+	Answers   *bool `json:"answers"`
+	Announced *bool `json:"announced"`
 }
 
 type problemPicture struct {
@@ -70,10 +74,11 @@ type problemPicture struct {
 }
 
 // look asks for everything: the master, or through an agent all of its masters;
-// of those that don't answer, what this node last heard.
-func look(ctx context.Context, conn *grpc.ClientConn) (picture, error) {
+// of those that don't answer, what this node last heard. With all every node is
+// asked as well, and who only announces himself is shown.
+func look(ctx context.Context, conn *grpc.ClientConn, all bool) (picture, error) {
 	p := picture{Masters: []masterPicture{}, Nodes: []nodePicture{}, Problems: []problemPicture{}}
-	resp, err := upsv1.NewPowerServiceClient(conn).GetStatus(ctx, &upsv1.GetStatusRequest{})
+	resp, err := upsv1.NewPowerServiceClient(conn).GetStatus(ctx, &upsv1.GetStatusRequest{All: all})
 	if err != nil && status.Code(err) != codes.Unimplemented {
 		return p, err
 	}
@@ -85,16 +90,71 @@ func look(ctx context.Context, conn *grpc.ClientConn) (picture, error) {
 			Name: u.GetName(), Address: u.GetAddress(), Error: u.GetError(), UPS: []upsPicture{},
 		})
 	}
-	if err == nil && len(resp.GetUnreachable()) == 0 && len(resp.GetMasters()) > 0 {
-		return p, nil
+	if err != nil || len(resp.GetUnreachable()) > 0 || len(resp.GetMasters()) == 0 {
+		// Not everything came from a master: then this node can say the rest.
+		self, err := upsv1.NewNodeServiceClient(conn).GetNodeStatus(ctx, &upsv1.GetNodeStatusRequest{})
+		if err != nil {
+			return p, err
+		}
+		p.addSelf(self)
 	}
-	// Not everything came from a master: then this node can say the rest.
-	self, err := upsv1.NewNodeServiceClient(conn).GetNodeStatus(ctx, &upsv1.GetNodeStatusRequest{})
-	if err != nil {
-		return p, err
+	if all {
+		p.addAsked(resp.GetAsked())
+		p.addSeen(resp.GetSeen())
 	}
-	p.addSelf(self)
 	return p, nil
+}
+
+// addAsked adds what nodes say of themselves. It is newer than what their master
+// heard; the contact is as the master sees it, where one can say. Where nobody
+// answers, nobody can be asked: they listen nowhere.
+func (p *picture) addAsked(asked []*upsv1.NodeStatus) {
+	if len(asked) == 0 {
+		return
+	}
+	for i := range p.Nodes {
+		p.Nodes[i].Answers = new(bool)
+	}
+	for _, n := range asked {
+		own, yes := nodeRow(n), true
+		i := p.node(n.GetName())
+		if i < 0 {
+			p.Nodes = append(p.Nodes, own)
+			i = len(p.Nodes) - 1
+		} else {
+			was := p.Nodes[i]
+			own.Link, own.LastHeard, own.MasterHost = was.Link, was.LastHeard, was.MasterHost
+			p.Nodes[i] = own
+		}
+		p.Nodes[i].Answers = &yes
+		p.addProblems(n.GetReport().GetProblems())
+	}
+}
+
+// addSeen adds who announces himself. Where nobody does, nobody was listened for.
+func (p *picture) addSeen(seen []*upsv1.SeenNode) {
+	if len(seen) == 0 {
+		return
+	}
+	for i := range p.Nodes {
+		p.Nodes[i].Announced = new(bool)
+	}
+	for _, s := range seen {
+		i := p.node(s.GetName())
+		if i < 0 {
+			p.Nodes = append(p.Nodes, nodePicture{
+				Name: s.GetName(), Phase: "UNKNOWN", State: "UNKNOWN", Link: linkSeen, WaitingOn: []string{}, Feeds: []string{},
+			})
+			i = len(p.Nodes) - 1
+		}
+		yes := true
+		p.Nodes[i].Announced = &yes
+	}
+}
+
+// node returns where the node of that name stands; -1: nowhere.
+func (p *picture) node(name string) int {
+	return slices.IndexFunc(p.Nodes, func(n nodePicture) bool { return n.Name == name })
 }
 
 func (p *picture) addMaster(m *upsv1.MasterStatus) {
@@ -127,18 +187,22 @@ func (p *picture) addSelf(self *upsv1.GetNodeStatusResponse) {
 }
 
 func (p *picture) addNode(n *upsv1.NodeStatus) {
-	if n == nil || slices.ContainsFunc(p.Nodes, func(have nodePicture) bool { return have.Name == n.GetName() }) {
+	if n == nil || p.node(n.GetName()) >= 0 {
 		return // it lives on two masters
 	}
+	p.Nodes = append(p.Nodes, nodeRow(n))
+}
+
+func nodeRow(n *upsv1.NodeStatus) nodePicture {
 	r := n.GetReport()
-	p.Nodes = append(p.Nodes, nodePicture{
+	return nodePicture{
 		Name: n.GetName(), Role: n.GetRole(),
 		Phase: api.ToPhase(r.GetPhase()).String(), State: api.ToStatus(r.GetStatus()).String(),
 		Deadline: seconds(r.GetDeadline()), Grace: r.GetGrace().AsDuration().Seconds(),
 		Link: linkName(n.GetLink()), LastHeard: seconds(n.GetLastHeard()),
 		WaitingOn: notNil(r.GetWaitingOn()), WaitingCount: r.GetWaitingCount(), HeldBy: r.GetHeldBy(),
 		Feeds: notNil(r.GetFeeds()), StopTime: r.GetStopTime().AsDuration().Seconds(), MasterHost: n.GetIsMasterHost(),
-	})
+	}
 }
 
 func (p *picture) addProblems(ps []*upsv1.Problem) {
@@ -173,8 +237,13 @@ func (p picture) attention() bool {
 			return true
 		}
 	}
-	return slices.ContainsFunc(p.Nodes, func(n nodePicture) bool { return n.Phase != "IDLE" || n.Link == "lost" })
+	return slices.ContainsFunc(p.Nodes, func(n nodePicture) bool {
+		return n.Link == "lost" || n.Phase != "IDLE" && n.Link != linkSeen // a stranger is nobody's worry
+	})
 }
+
+// linkSeen is the contact of a node that announces itself and is on no roster asked.
+const linkSeen = "seen"
 
 // linkName returns a contact as the contract names it. A node on the roster that
 // was never heard is as lost as one that fell silent.

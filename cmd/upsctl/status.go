@@ -18,9 +18,9 @@ func (c *cli) statusCmd() *cobra.Command {
 		Args: arguments(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if watch {
-				return c.watch(cmd.Context())
+				return c.watch(cmd.Context(), all)
 			}
-			p, err := c.look(cmd.Context())
+			p, err := c.look(cmd.Context(), all)
 			if err != nil {
 				return err
 			}
@@ -34,15 +34,15 @@ func (c *cli) statusCmd() *cobra.Command {
 			return p.verdict()
 		},
 	}
-	cmd.Flags().BoolVar(&all, "all", false, "every master and node known here (without it too, as yet)")
+	cmd.Flags().BoolVar(&all, "all", false, "ask every master and node itself, and show who only announces himself")
 	cmd.Flags().BoolVar(&watch, "watch", false, "go on: redraw on a terminal, else one line per change")
 	return cmd
 }
 
 // look asks whoever is to be asked for everything.
-func (c *cli) look(ctx context.Context) (p picture, err error) {
+func (c *cli) look(ctx context.Context, all bool) (p picture, err error) {
 	err = c.ask(ctx, "ask for the status", func(ctx context.Context, conn *grpc.ClientConn) (err error) {
-		p, err = look(ctx, conn)
+		p, err = look(ctx, conn, all)
 		return err
 	})
 	return p, err
@@ -137,6 +137,14 @@ func (n nodePicture) note(problems []problemPicture) string {
 	}
 	if n.WaitingCount > 0 {
 		notes = append(notes, fmt.Sprintf("waits for %d", n.WaitingCount))
+	}
+	if n.Link == linkSeen {
+		notes = append(notes, "not joined")
+	} else if n.Announced != nil && !*n.Announced && !n.MasterHost {
+		notes = append(notes, "not announced")
+	}
+	if n.Answers != nil && !*n.Answers && n.Link == "up" && !n.MasterHost {
+		notes = append(notes, "no answer")
 	}
 	for _, p := range problems {
 		if p.On == "node/"+n.Name {

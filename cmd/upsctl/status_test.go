@@ -148,9 +148,9 @@ func TestStatusJSON(t *testing.T) {
 			"has_low":true,"cable":"liebert-powersure","lines":["DTR","CTS","DCD"],"weak_battery":false,"drill":false,"sim":false}]}],
 		"nodes":[
 			{"name":"web1","role":"compute","phase":"GRACE","state":"FAIL","deadline_seconds":252,"grace_seconds":300,"link":"up","last_heard_seconds":1,
-			"waiting_on":[],"waiting_count":0,"feeds":["rack1/main"],"stop_time_seconds":120,"master_host":false},
+			"waiting_on":[],"waiting_count":0,"feeds":["rack1/main"],"stop_time_seconds":120,"master_host":false,"answers":null,"announced":null},
 			{"name":"db1","role":"database","phase":"HELD","state":"FAIL","deadline_seconds":1500,"grace_seconds":0,"link":"lost","last_heard_seconds":90,
-			"waiting_on":[],"waiting_count":0,"held_by":"root","feeds":[],"stop_time_seconds":0,"master_host":false}],
+			"waiting_on":[],"waiting_count":0,"held_by":"root","feeds":[],"stop_time_seconds":0,"master_host":false,"answers":null,"announced":null}],
 		"problems":[{"on":"node/db1","name":"node-lost","text":"it was last heard 1m30s ago; look at upsagent and the network there, for it hears of no power failure"}]}`), &want); err != nil {
 		t.Fatal(err)
 	}

@@ -21,7 +21,7 @@ const (
 
 // watch shows the status until ctx ends, which is how it is meant to end: the exit
 // status is that of the last look.
-func (c *cli) watch(ctx context.Context) error {
+func (c *cli) watch(ctx context.Context, all bool) error {
 	live := c.outTTY && !c.json
 	if live {
 		fmt.Fprint(c.out, termHide)
@@ -31,7 +31,7 @@ func (c *cli) watch(ctx context.Context) error {
 	tick := time.NewTicker(watchEvery)
 	defer tick.Stop()
 	for {
-		p, err := c.look(ctx)
+		p, err := c.look(ctx, all)
 		if ctx.Err() == nil {
 			c.showLook(p, err, live, last)
 		}
