@@ -13,6 +13,7 @@ import (
 	upsv1 "github.com/lastwatt/lastwatt/api/ups/v1"
 	"github.com/lastwatt/lastwatt/pkg/policy"
 	"github.com/lastwatt/lastwatt/pkg/power"
+	"github.com/lastwatt/lastwatt/pkg/trust"
 )
 
 // Limits of what people may ask for.
@@ -123,7 +124,7 @@ func (s controlService) CreateToken(ctx context.Context, req *upsv1.CreateTokenR
 	if authority == nil {
 		return nil, api.Error(codes.FailedPrecondition, errors.New("the rack's keys could not be read yet; upsctl status says why"))
 	}
-	token, err := authority.CreateToken(s.m.now(), s.m.boot, role, ttl)
+	token, err := authority.CreateToken(s.m.now(), s.m.boot, trust.TokenOptions{Role: role, TTL: ttl})
 	if err != nil {
 		return nil, api.Error(codes.Internal, fmt.Errorf("cannot make a token: %w", err))
 	}

@@ -289,7 +289,7 @@ func TestWrongAnswer(t *testing.T) {
 			t.Errorf("accepted: %s", name)
 		}
 	}
-	if _, err := (Identity{}).Identify(tls.ConnectionState{}); !errors.Is(err, ErrNotJoined) {
+	if _, err := (Identity{}).Identify(tls.ConnectionState{}, Removed{}); !errors.Is(err, ErrNotJoined) {
 		t.Errorf("nobody identifies somebody: %v", err)
 	}
 }

@@ -17,8 +17,11 @@ type Authority struct {
 	ca    *x509.Certificate
 	key   ed25519.PrivateKey
 	id    Identity
-	state atomic.Pointer[roster] // what holds; never changed in place, on disk before it is here
-	turn  chan struct{}          // size one: who holds its token may change the roster
+	state atomic.Pointer[roster]  // what holds; never changed in place, on disk before it is here
+	cut   atomic.Pointer[Removed] // keys cut off in this run: they hold even when the disk fails
+	turn  chan struct{}           // size one: who holds its token may change the roster
+
+	retired bool // another Authority took over the folder; who holds the turn may look
 }
 
 // The files of the master's folder.
@@ -36,6 +39,7 @@ const turnLimit = 5 * time.Second
 // is the master's name; it may change without anybody having to join anew.
 func OpenAuthority(dir, rack string) (*Authority, error) {
 	a := &Authority{dir: dir, turn: make(chan struct{}, 1)}
+	a.cut.Store(&Removed{})
 	err := CheckName(rack)
 	if err == nil {
 		err = secureDir(dir)
@@ -108,10 +112,10 @@ func newCA(rack string) (bundle, error) {
 }
 
 func (a *Authority) openRoster(first bool) error {
-	r, err := a.loadRoster()
+	r, err := loadRoster(a.path(rosterFile), a.key.Public().(ed25519.PublicKey))
 	if missing(err) && first {
 		r = &roster{}
-		err = a.saveRoster(r)
+		err = saveRoster(a.path(rosterFile), r, a.key)
 	}
 	if missing(err) {
 		return fmt.Errorf("%s is missing; restore it from a backup (without it no node is known)", a.path(rosterFile))
@@ -179,7 +183,11 @@ func (a *Authority) Identify(cs tls.ConnectionState) (Peer, error) {
 		}
 		return p, nil
 	}
-	m, ok := a.state.Load().member(p.Name)
+	r := a.state.Load()
+	if r.removed(p.Fingerprint) || a.cut.Load().Has(p.Fingerprint) {
+		return Peer{}, fmt.Errorf("%w: it claims to be %s", ErrRemoved, p.Name)
+	}
+	m, ok := r.member(p.Name)
 	if !ok || m.Fingerprint != p.Fingerprint || m.Role != p.Role {
 		return Peer{}, fmt.Errorf("%w: it claims to be %s", ErrNotAdmitted, p.Name)
 	}

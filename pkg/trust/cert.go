@@ -32,6 +32,7 @@ var (
 	ErrWrongRack     = errors.New("the peer's certificate is not of this rack")
 	ErrWrongRole     = errors.New("the peer's certificate is not for this role")
 	ErrNotAdmitted   = errors.New("the peer's key is not on the roster")
+	ErrRemoved       = errors.New("the key was removed from this rack for good; on that machine run `upsagent leave`, then join with a new token")
 )
 
 // NewKey makes a key.

@@ -50,7 +50,7 @@ func TestRenamedMaster(t *testing.T) {
 		b, err := OpenAuthority(a.dir, name)
 		must(t, b, err)
 		cli, srv, cerr, _ := shake(t, DialTLS(id, RoleMaster.ServerName()), b.ServerTLS())
-		if p, err := id.Identify(cli); cerr != nil || err != nil || p.Name != name {
+		if p, err := id.Identify(cli, Removed{}); cerr != nil || err != nil || p.Name != name {
 			t.Errorf("the agent sees %+v, %v, %v; want %s", p, err, cerr, name)
 		}
 		if _, err := b.Identify(srv); err != nil {
@@ -283,7 +283,7 @@ func TestLaw12NobodyIsAdmittedWhoIsNotOnDisk(t *testing.T) {
 	if cert, _, err := a.Admit(0, boot, tok.Secret[:], "web1", public(t, key)); err == nil || cert != nil {
 		t.Errorf("admitted without a disk: %v", err)
 	}
-	if s, err := a.CreateToken(0, boot, RoleNode, 0); err == nil || s != "" {
+	if s, err := a.CreateToken(0, boot, TokenOptions{Role: RoleNode}); err == nil || s != "" {
 		t.Error("a token was made without a disk")
 	}
 	if len(a.Members()) != 0 {
@@ -303,7 +303,7 @@ func TestLaw12NobodyIsAdmittedWhoIsNotOnDisk(t *testing.T) {
 	if err := os.MkdirAll(a.path(rosterFile)+"/x", 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := a.CreateToken(0, boot, RoleNode, 0); err == nil {
+	if _, err := a.CreateToken(0, boot, TokenOptions{Role: RoleNode}); err == nil {
 		t.Error("a token was made over a folder")
 	}
 	if litter, _ := filepath.Glob(filepath.Join(a.dir, ".new-*")); len(litter) != 0 {
@@ -320,7 +320,7 @@ func TestLaw10HangingDisk(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a.turn = make(chan struct{}, 1) // of this bubble
 		a.turn <- struct{}{}            // somebody's write never comes back
-		if _, err := a.CreateToken(0, boot, RoleNode, 0); !errors.Is(err, ErrBusy) {
+		if _, err := a.CreateToken(0, boot, TokenOptions{Role: RoleNode}); !errors.Is(err, ErrBusy) {
 			t.Errorf("got %v, want %v", err, ErrBusy)
 		}
 		if _, err := a.Identify(srv); err != nil || len(a.Members()) != 1 {
@@ -358,10 +358,10 @@ func TestTooManyTokens(t *testing.T) {
 		r.Tokens = append(r.Tokens, tokenRecord{Hash: []byte{byte(i), byte(i >> 8)}, Role: RoleNode, Boot: boot, Ends: 1000})
 	}
 	a.state.Store(r)
-	if _, err := a.CreateToken(0, boot, RoleNode, 0); !errors.Is(err, ErrTooMany) {
+	if _, err := a.CreateToken(0, boot, TokenOptions{Role: RoleNode}); !errors.Is(err, ErrTooMany) {
 		t.Errorf("got %v", err)
 	}
-	if _, err := a.CreateToken(1000, boot, RoleNode, 0); err != nil || len(a.state.Load().Tokens) != 1 {
+	if _, err := a.CreateToken(1000, boot, TokenOptions{Role: RoleNode}); err != nil || len(a.state.Load().Tokens) != 1 {
 		t.Errorf("ended tokens count: %v, %d are left", err, len(a.state.Load().Tokens))
 	}
 }

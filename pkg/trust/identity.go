@@ -126,12 +126,16 @@ func LoadKey(dir string) (ed25519.PrivateKey, error) {
 	return b.key, nil
 }
 
-// Identify says who is at the other end of a connection, by the CA and the role
-// in the certificate. A node has no roster: whether a member was removed, only
-// the master knows.
-func (id Identity) Identify(cs tls.ConnectionState) (Peer, error) {
+// Identify says who is at the other end of a connection, by the CA and the role in
+// the certificate. A node has no roster; removed is what its master told it, and
+// who is on it is [ErrRemoved].
+func (id Identity) Identify(cs tls.ConnectionState, removed Removed) (Peer, error) {
 	if id.CA == nil {
 		return Peer{}, ErrNotJoined
 	}
-	return verify(id.CA, cs.PeerCertificates)
+	p, err := verify(id.CA, cs.PeerCertificates)
+	if err == nil && removed.Has(p.Fingerprint) {
+		return Peer{}, fmt.Errorf("%w: it claims to be %s", ErrRemoved, p.Name)
+	}
+	return p, err
 }

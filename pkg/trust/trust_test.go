@@ -44,7 +44,7 @@ func public(t *testing.T, key ed25519.PrivateKey) []byte {
 
 func newToken(t *testing.T, a *Authority, role Role) Token {
 	t.Helper()
-	s, err := a.CreateToken(0, boot, role, 0)
+	s, err := a.CreateToken(0, boot, TokenOptions{Role: role})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -150,7 +150,7 @@ func TestJoinAndTalk(t *testing.T) {
 	if want := (Peer{"web1", RoleNode, fingerprint(pub)}); err != nil || p != want {
 		t.Errorf("the master sees %+v, %v; want %+v", p, err, want)
 	}
-	p, err = id.Identify(cli)
+	p, err = id.Identify(cli, Removed{})
 	if err != nil || p.Name != "rack1" || p.Role != RoleMaster {
 		t.Errorf("the agent sees %+v, %v", p, err)
 	}
@@ -160,7 +160,7 @@ func TestJoinAndTalk(t *testing.T) {
 	if cerr != nil || serr != nil {
 		t.Fatalf("the master's handshake with an agent: %v, %v", cerr, serr)
 	}
-	if p, err = id.Identify(srv); err != nil || p.Role != RoleMaster {
+	if p, err = id.Identify(srv, Removed{}); err != nil || p.Role != RoleMaster {
 		t.Errorf("the agent sees %+v, %v", p, err)
 	}
 	// And the master itself, as `upsctl` on its host: known without an entry.
@@ -187,7 +187,7 @@ func TestRolesByToken(t *testing.T) {
 		t.Errorf("the roster is %v", names)
 	}
 	for _, role := range []Role{RoleNone, RoleMaster, 99} {
-		if _, err := a.CreateToken(0, boot, role, 0); err == nil {
+		if _, err := a.CreateToken(0, boot, TokenOptions{Role: role}); err == nil {
 			t.Errorf("a token for role %v was made", role)
 		}
 	}
@@ -280,7 +280,7 @@ func TestTokenTTL(t *testing.T) {
 		{"after its own time", time.Second, power.Uptime(time.Second), boot, ErrTokenEnded},
 		{"another boot", 0, 0, "boot-2", ErrTokenEnded},
 	} {
-		s, err := a.CreateToken(0, boot, RoleNode, tt.ttl)
+		s, err := a.CreateToken(0, boot, TokenOptions{Role: RoleNode, TTL: tt.ttl})
 		must(t, s, err)
 		tok, err := ParseToken(s)
 		must(t, tok, err)
@@ -291,7 +291,7 @@ func TestTokenTTL(t *testing.T) {
 		}
 	}
 	for _, ttl := range []time.Duration{-1, time.Millisecond, 25 * time.Hour} {
-		if _, err := a.CreateToken(0, boot, RoleNode, ttl); err == nil {
+		if _, err := a.CreateToken(0, boot, TokenOptions{Role: RoleNode, TTL: ttl}); err == nil {
 			t.Errorf("a token for %v was made", ttl)
 		}
 	}
