@@ -16,10 +16,17 @@ type Config struct {
 	Listen string // NodeService over mTLS, "HOST:PORT"; "" turns it off
 	Socket string // path of the local socket
 	// Masters are "HOST:PORT" or "srv:DOMAIN"; empty: whoever is found.
-	Masters  []string
-	Data     string // folder that survives a boot
-	Run      string // folder that doesn't
-	Settings node.Settings
+	Masters   []string
+	Data      string // folder that survives a boot
+	Run       string // folder that doesn't
+	Discovery Discovery
+	Settings  node.Settings
+}
+
+// Discovery says how this node finds masters and is found.
+type Discovery struct {
+	MDNS       bool
+	Interfaces []string // empty: every multicast-capable one
 }
 
 // LoadConfig reads agent.toml at path. Its error names everything that is wrong.
@@ -51,13 +58,17 @@ func hostName() string {
 func read(doc *config.Doc, host string) (Config, error) {
 	t := doc.Root()
 	c := Config{
-		Name:     readName(t, host),
-		Role:     readRole(t),
-		Listen:   t.Listen("listen", ":8494", true),
-		Socket:   t.SocketPath("socket", "/run/lastwatt/agent/agent.sock"),
-		Masters:  readMasters(t),
-		Data:     t.AbsPath("data", "/var/lib/lastwatt/agent"),
-		Run:      t.AbsPath("run", "/run/lastwatt/agent"),
+		Name:    readName(t, host),
+		Role:    readRole(t),
+		Listen:  t.Listen("listen", ":8494", true),
+		Socket:  t.SocketPath("socket", "/run/lastwatt/agent/agent.sock"),
+		Masters: readMasters(t),
+		Data:    t.AbsPath("data", "/var/lib/lastwatt/agent"),
+		Run:     t.AbsPath("run", "/run/lastwatt/agent"),
+		Discovery: Discovery{
+			MDNS:       t.Table("discovery").Bool("mdns", true),
+			Interfaces: t.Table("discovery").Interfaces("interfaces"),
+		},
 		Settings: node.ParseSettings(t),
 	}
 	if err := doc.Err(); err != nil {

@@ -31,7 +31,7 @@ func TestConfigDefaults(t *testing.T) {
 	}
 	want := Config{
 		Name: "host1", Listen: ":8494", Socket: "/run/lastwatt/agent/agent.sock",
-		Data: "/var/lib/lastwatt/agent", Run: "/run/lastwatt/agent",
+		Data: "/var/lib/lastwatt/agent", Run: "/run/lastwatt/agent", Discovery: Discovery{MDNS: true},
 		Settings: node.Settings{
 			Need: 1, Grace: 5 * time.Minute, GraceMin: 30 * time.Second,
 			WaitLimit: 2 * time.Minute, WaitLimitBatLow: 20 * time.Second, LostLimit: 2 * time.Minute,
@@ -55,6 +55,7 @@ data = "/tmp/data"
 run = "/tmp/run"
 obey_sim = true
 policy.grace = "batlow"
+discovery = { mdns = false, interfaces = ["eth0"] }
 `)
 	if err != nil {
 		t.Fatal(err)
@@ -66,7 +67,7 @@ policy.grace = "batlow"
 	want := Config{
 		Name: "web1", Role: "compute", Socket: "/tmp/a.sock",
 		Masters: []string{"rack1:8493", "[2001:db8::1]:8493", "srv:example.org"},
-		Data:    "/tmp/data", Run: "/tmp/run",
+		Data:    "/tmp/data", Run: "/tmp/run", Discovery: Discovery{Interfaces: []string{"eth0"}},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)

@@ -40,7 +40,7 @@ masters = []
 		`[[ups]]
 name = "main"
 `,
-		"1:3: ups: unknown key; known here: alarm, data, hook, listen, masters, name, obey_sim, policy, power, role, run, shutdown, socket, wake",
+		"1:3: ups: unknown key; known here: alarm, data, discovery, hook, listen, masters, name, obey_sim, policy, power, role, run, shutdown, socket, wake",
 	},
 	{
 		"name that is none",
@@ -176,7 +176,7 @@ run = ["/bin/true"]
 a = 1
 b = 2
 `,
-		"1:2: server: unknown key; known here: alarm, data, hook, listen, masters, name, obey_sim, policy, power, role, run, shutdown, socket, wake",
+		"1:2: server: unknown key; known here: alarm, data, discovery, hook, listen, masters, name, obey_sim, policy, power, role, run, shutdown, socket, wake",
 	},
 }
 

@@ -128,7 +128,7 @@ func read(doc *config.Doc, host string) (Config, error) {
 		Run:    t.AbsPath("run", "/run/lastwatt/master"),
 		Discovery: Discovery{
 			MDNS:       t.Table("discovery").Bool("mdns", true),
-			Interfaces: readInterfaces(t.Table("discovery")),
+			Interfaces: t.Table("discovery").Interfaces("interfaces"),
 		},
 		UPS:     readAllUPS(t),
 		Recover: readRecover(t.Table("recover")),
@@ -172,16 +172,6 @@ func readRole(t *config.Table) string {
 
 // readInterfaces checks what netdevice(7) allows: 1 to 15 letters, no slash and
 // no space.
-func readInterfaces(t *config.Table) []string {
-	names := t.Strings("interfaces")
-	for i, s := range names {
-		if s == "" || len(s) > 15 || strings.ContainsAny(s, "/ \t\n") {
-			t.ErrorAt("interfaces", i, "%q is no network interface; write names as `ip link` shows them", s)
-		}
-	}
-	return names
-}
-
 func readRecover(t *config.Table) Recover {
 	return Recover{
 		HoldOff:   t.Duration("hold_off", time.Minute, 0, time.Hour),

@@ -60,6 +60,8 @@ socket = %q
 data = %q
 run = %q
 obey_sim = true
+[discovery]
+mdns = false
 [policy]
 grace = %q
 [shutdown]

@@ -105,3 +105,19 @@ func CheckPath(s string) error {
 	}
 	return nil
 }
+
+// maxInterface is the longest name of an interface (IFNAMSIZ, netdevice(7), is 16
+// with the NUL).
+const maxInterface = 15
+
+// Interfaces returns a list of names of network interfaces; whether they are there
+// is not asked, because they come and go.
+func (t *Table) Interfaces(key string) []string {
+	names := t.Strings(key)
+	for i, s := range names {
+		if s == "" || len(s) > maxInterface || strings.ContainsAny(s, "/ \t\n") {
+			t.ErrorAt(key, i, "%q is no network interface; write names as `ip link` shows them", s)
+		}
+	}
+	return names
+}

@@ -203,6 +203,8 @@ socket = %q
 masters = [%q]
 data = %q
 run = %q
+[discovery]
+mdns = false
 [policy]
 grace = %q
 grace_min = "1s"

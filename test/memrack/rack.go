@@ -77,7 +77,7 @@ func (r *Rack) Stop() {
 func (r *Rack) StartMaster() {
 	r.t.Helper()
 	dir := filepath.Join(r.dir, "master")
-	text := fmt.Sprintf("name = \"rack1\"\nlisten = \"master:8493\"\nsocket = %q\ndata = %q\nrun = %q\n[[ups]]\nname = \"main\"\nport = \"sim\"\n%s",
+	text := fmt.Sprintf("name = \"rack1\"\nlisten = \"master:8493\"\nsocket = %q\ndata = %q\nrun = %q\n[discovery]\nmdns = false\n[[ups]]\nname = \"main\"\nport = \"sim\"\n%s",
 		dir+"/master.sock", dir+"/data", dir+"/run", r.config)
 	cfg, err := master.ParseConfig("master.toml", []byte(text))
 	if err != nil {
@@ -136,7 +136,7 @@ func (r *Rack) agentDir(n *Node) string { return filepath.Join(r.dir, n.name) }
 func (r *Rack) StartAgent(n *Node) {
 	r.t.Helper()
 	dir := r.agentDir(n)
-	text := fmt.Sprintf("name = %q\nlisten = %q\nsocket = %q\ndata = %q\nrun = %q\nobey_sim = true\n%s",
+	text := fmt.Sprintf("name = %q\nlisten = %q\nsocket = %q\ndata = %q\nrun = %q\nobey_sim = true\n[discovery]\nmdns = false\n%s",
 		n.name, n.name+":8494", dir+"/agent.sock", dir+"/data", dir+"/run", n.config)
 	cfg, err := agent.ParseConfig("agent.toml", []byte(text))
 	if err != nil {
