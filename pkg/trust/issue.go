@@ -93,10 +93,13 @@ func (a *Authority) CreateToken(now power.Uptime, boot string, o TokenOptions) (
 
 // replaced finds the member that o means.
 func (r *roster) replaced(o TokenOptions) (Member, error) {
+	if err := CheckName(o.Replace); err != nil {
+		return Member{}, err
+	}
 	m, ok := r.member(o.Replace)
 	switch {
 	case !ok:
-		return Member{}, fmt.Errorf("%.70q: %w", o.Replace, ErrNoMember)
+		return Member{}, fmt.Errorf("for %s: %w", o.Replace, ErrNoMember)
 	case o.Role != RoleNone && o.Role != m.Role:
 		return Member{}, fmt.Errorf("%s is admitted as %s, not as %s", m.Name, m.Role, o.Role)
 	}

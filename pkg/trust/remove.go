@@ -18,9 +18,12 @@ import (
 //
 // Connections that were identified before are the caller's to end.
 func (a *Authority) Remove(name string) error {
+	if err := CheckName(name); err != nil {
+		return fmt.Errorf("cannot remove a member: %w", err)
+	}
 	m, ok := a.state.Load().member(name)
 	if !ok {
-		return fmt.Errorf("cannot remove %.70q: %w", name, ErrNoMember)
+		return fmt.Errorf("cannot remove %s: %w", name, ErrNoMember)
 	}
 	a.cutNow(m.Fingerprint)
 	err := a.change(func(r *roster) (*roster, error) {

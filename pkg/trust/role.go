@@ -70,7 +70,8 @@ var ErrBadName = errors.New("a name has 1 to 63 of A-Z a-z 0-9 . _ - and begins 
 // CheckName returns an error that says what to write, if name can't be a member's.
 func CheckName(name string) error {
 	if !namePattern.MatchString(name) {
-		return fmt.Errorf("%q is no name: %w", name, ErrBadName)
+		// Cut, for it may be a megabyte of a stranger's, or a token in the wrong place.
+		return fmt.Errorf("%.40q is no name: %w", name, ErrBadName)
 	}
 	return nil
 }

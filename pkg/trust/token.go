@@ -5,7 +5,6 @@ import (
 	"encoding/base32"
 	"errors"
 	"fmt"
-	"log/slog"
 	"strings"
 )
 
@@ -37,9 +36,6 @@ func (t Token) String() string {
 	b := append(t.CA[:], t.Secret[:]...)
 	return tokenPrefix + tokenText.EncodeToString(append(b, tokenSum(b)...))
 }
-
-// LogValue keeps the secret out of logs.
-func (t Token) LogValue() slog.Value { return slog.StringValue(tokenPrefix + "(secret)") }
 
 // ParseToken reads what String wrote. Upper case and white space, as a wrapped
 // line or a mail adds them, do no harm.
