@@ -86,6 +86,8 @@ var outside = []struct {
 	{"github.com/pelletier/go-toml/", []string{"pkg/config", "pkg/line"}, "one package knows the config file's syntax; line reads its own embedded catalogue"},
 	{"github.com/godbus/dbus/", []string{"pkg/shutdown", "test"}, "one package speaks to logind"},
 	{"go.bug.st/serial", []string{"pkg/line"}, "one package touches the port"},
+	{"github.com/hashicorp/mdns", []string{"pkg/discovery"}, "one package speaks mDNS, and takes records from it, not its sockets (docs/adr/0013-own-mdns-transport.md)"},
+	{"github.com/miekg/dns", []string{"pkg/discovery", "test/lan"}, "one package reads DNS packets"},
 	{"os/exec", []string{"pkg/shutdown", "pkg/node", "cmd/upsctl", "test"}, "law 9: nothing that talks to the network can start a program"},
 	{"unsafe", []string{"pkg/line", "test/vtty"}, "only an ioctl without a wrapper needs it"},
 	{"math/rand", nil, "use math/rand/v2, outside the core"},

@@ -1,0 +1,258 @@
+package discovery
+
+import (
+	"net/netip"
+	"time"
+
+	"github.com/miekg/dns"
+)
+
+// An item is one question that we have an answer to.
+type item int
+
+const (
+	itemEnum    item = iota // which kinds are there?
+	itemPointer             // who is of our kind?
+	itemSRV
+	itemTXT
+	itemA
+	itemAAAA
+	items
+)
+
+const (
+	enumName = "_services._dns-sd._udp.local."
+	// Whoever may not be the only one to answer waits, so that a rack does not answer
+	// as one (RFC 6762 §6 has these times for it).
+	answerMin, answerMax = 20 * time.Millisecond, 120 * time.Millisecond
+	// A question whose known answers go on in the next packet waits for that
+	// (RFC 6762 §7.2).
+	moreMin, moreMax = 400 * time.Millisecond, 500 * time.Millisecond
+	// No record is said twice within a second, but to those who probe for our name
+	// (RFC 6762 §6).
+	oncePer, defendPer = time.Second, 250 * time.Millisecond
+	// repliesPerSecond bounds unicast replies: a simple resolver asks once, and a
+	// forged source gets little.
+	repliesPerSecond = 10
+)
+
+// answer is one that waits.
+type answer struct {
+	due  time.Time
+	from netip.AddrPort
+	many bool // more than one asked: none of them can call it off
+}
+
+// records returns the records of an item on a path, made by hashicorp/mdns.
+func (s *speaker) records(r *responder, i item) []dns.RR {
+	q := dns.Question{Name: r.instanceName(), Qclass: dns.ClassINET}
+	switch i {
+	case itemEnum:
+		q.Name, q.Qtype = enumName, dns.TypePTR
+	case itemPointer:
+		q.Name, q.Qtype = r.service.Kind+".local.", dns.TypePTR
+	case itemSRV:
+		q.Qtype = dns.TypeSRV
+	case itemTXT:
+		q.Qtype = dns.TypeTXT
+	case itemA:
+		q.Name, q.Qtype = r.hostName(), dns.TypeA
+	case itemAAAA:
+		q.Name, q.Qtype = r.hostName(), dns.TypeAAAA
+	}
+	if s.zone == nil {
+		return nil
+	}
+	var out []dns.RR
+	for _, rr := range s.zone.Records(q) {
+		if rr.Header().Rrtype == q.Qtype { // it adds what one will want next
+			out = append(out, rr)
+		}
+	}
+	return out
+}
+
+// claims are the records that are ours alone under our name.
+func (s *speaker) claims(r *responder) []dns.RR {
+	return append(s.records(r, itemSRV), s.records(r, itemTXT)...)
+}
+
+// all are all records.
+func (s *speaker) all(r *responder) []dns.RR {
+	var out []dns.RR
+	for i := range items {
+		// The list of kinds is everybody's: others of our kind may go on.
+		if i != itemEnum {
+			out = append(out, s.records(r, i)...)
+		}
+	}
+	return out
+}
+
+// asked returns the items that a question asks for.
+func (r *responder) asked(q question) []item {
+	is := func(t uint16) bool { return q.qtype == t || q.qtype == dns.TypeANY }
+	var out []item
+	add := func(name string, i item, t uint16) {
+		if is(t) && q.key == key(name) {
+			out = append(out, i)
+		}
+	}
+	add(enumName, itemEnum, dns.TypePTR)
+	add(r.service.Kind+".local.", itemPointer, dns.TypePTR)
+	add(r.instanceName(), itemSRV, dns.TypeSRV)
+	add(r.instanceName(), itemTXT, dns.TypeTXT)
+	add(r.hostName(), itemA, dns.TypeA)
+	add(r.hostName(), itemAAAA, dns.TypeAAAA)
+	return out
+}
+
+// question answers, now or soon, or not at all.
+func (r *responder) question(now time.Time, s *speaker, p packet, m message) {
+	if !s.announced() {
+		return
+	}
+	if len(m.questions) == 0 { // more known answers
+		for i, a := range s.pending {
+			if a.from == p.from && !a.many && s.known(r, i, m.answers) {
+				delete(s.pending, i)
+			}
+		}
+		return
+	}
+	probe := len(m.authority) > 0
+	var wanted []item
+	for _, q := range m.questions {
+		for _, i := range r.asked(q) {
+			if !s.known(r, i, m.answers) {
+				wanted = append(wanted, i)
+			}
+		}
+	}
+	switch {
+	case len(wanted) == 0:
+	case p.from.Port() != port:
+		r.reply(now, s, p, m, wanted)
+	case probe:
+		if now.Sub(s.defence) >= defendPer {
+			s.defence = now
+			r.answer(now, s, wanted)
+		}
+	default:
+		wait := between(answerMin, answerMax)
+		if m.truncated {
+			wait = between(moreMin, moreMax)
+		}
+		for _, i := range wanted {
+			s.enqueue(now, i, now.Add(wait), p.from)
+		}
+	}
+}
+
+// enqueue puts an answer into the queue, not sooner than its record may be said
+// again.
+func (s *speaker) enqueue(now time.Time, i item, due time.Time, from netip.AddrPort) {
+	if last, ok := s.sent[i]; ok && due.Before(last.Add(oncePer)) {
+		due = last.Add(oncePer)
+	}
+	a, waits := s.pending[i]
+	if !waits {
+		s.pending[i] = answer{due: due, from: from}
+		return
+	}
+	a.many = a.many || a.from != from
+	if due.Before(a.due) {
+		a.due = due
+	}
+	s.pending[i] = a
+}
+
+// known reports whether whoever asks has all records of an item, with at least half
+// of their time left (RFC 6762 §7.1).
+func (s *speaker) known(r *responder, i item, known []record) bool {
+	records := s.records(r, i)
+	for _, rr := range records {
+		ours, found := recordOf(rr), false
+		for _, k := range known {
+			found = found || k.same(ours) && 2*k.ttl >= ttl
+		}
+		if !found {
+			return false
+		}
+	}
+	return true // also where there are no records
+}
+
+// answerDue sends what has waited long enough, and with it what may go.
+func (r *responder) answerDue(now time.Time, s *speaker) {
+	due := false
+	var list []item
+	for i := range items {
+		a, waits := s.pending[i]
+		if !waits {
+			continue
+		}
+		due = due || !a.due.After(now)
+		if !a.due.After(now) || now.Sub(s.sent[i]) >= oncePer && a.due.Sub(now) < answerMax {
+			list = append(list, i)
+		}
+	}
+	if due {
+		r.answer(now, s, list)
+	}
+}
+
+// answer sends items to everybody.
+func (r *responder) answer(now time.Time, s *speaker, list []item) {
+	answers, extra := s.message(r, list)
+	for _, i := range list {
+		delete(s.pending, i)
+		s.sent[i] = now
+	}
+	data, err := response(answers, extra, ttl)
+	if err == nil {
+		err = r.nw.send(s.path, netip.AddrPort{}, data)
+	}
+	if err != nil {
+		r.log.Debug("cannot answer", "interface", s.link.name, "err", err)
+	}
+}
+
+// reply answers a simple resolver, that has a port of its own, by unicast. It must
+// be a neighbour: who is not could make us throw packets at somebody else.
+func (r *responder) reply(now time.Time, s *speaker, p packet, m message, list []item) {
+	for len(r.lastReply) > 0 && now.Sub(r.lastReply[0]) >= time.Second {
+		r.lastReply = r.lastReply[1:]
+	}
+	if len(r.lastReply) >= repliesPerSecond || !s.link.near(p.from.Addr()) {
+		return
+	}
+	r.lastReply = append(r.lastReply, now)
+	answers, extra := s.message(r, list)
+	data, err := legacyResponse(m, answers, extra)
+	if err == nil {
+		err = r.nw.send(s.path, p.from, data)
+	}
+	if err != nil {
+		r.log.Debug("cannot reply", "interface", s.link.name, "err", err)
+	}
+}
+
+// message collects records for items, and beside them those that one asks for next
+// (RFC 6763 §12).
+func (s *speaker) message(r *responder, list []item) (answers, extra []dns.RR) {
+	have := map[item]bool{}
+	for _, i := range list {
+		if !have[i] {
+			have[i] = true
+			answers = append(answers, s.records(r, i)...)
+		}
+	}
+	next := []item{itemSRV, itemTXT, itemA, itemAAAA}
+	for _, i := range next {
+		if !have[i] && (have[itemPointer] || have[itemSRV] && i >= itemA) {
+			extra = append(extra, s.records(r, i)...)
+		}
+	}
+	return answers, extra
+}
