@@ -113,7 +113,7 @@ func (a *Agent) join(ctx context.Context, token, address string) (*session, erro
 	if err := os.RemoveAll(filepath.Join(a.cfg.Data, "key")); err != nil {
 		a.log.Warn("cannot delete the key that was used to join; joining another rack will use it too", "err", err)
 	}
-	r := &rack{master: master, id: id}
+	r := newRack(master, id, trust.Removed{})
 	a.remember(r, address)
 	sess := newSession(a, r)
 	select {

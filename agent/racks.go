@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync/atomic"
 
 	"github.com/lastwatt/lastwatt/pkg/trust"
 )
@@ -15,8 +16,15 @@ import (
 // rack is one rack that this node has joined: a master's name and the identity by
 // which the two prove themselves to each other.
 type rack struct {
-	master string
-	id     trust.Identity
+	master  string
+	id      trust.Identity
+	removed atomic.Pointer[trust.Removed] // the keys that are let in no more
+}
+
+func newRack(master string, id trust.Identity, removed trust.Removed) *rack {
+	r := &rack{master: master, id: id}
+	r.removed.Store(&removed)
+	return r
 }
 
 // dialTLS returns how to prove this node to the master and have it prove itself.
@@ -46,10 +54,31 @@ func loadRacks(data string) ([]*rack, error) {
 		case err != nil:
 			errs = append(errs, fmt.Errorf("cannot use the identity for rack %s: %w", d.Name(), err))
 		default:
-			racks = append(racks, &rack{master: d.Name(), id: id})
+			removed, err := trust.LoadRemoved(rackDir(data, d.Name()))
+			errs = append(errs, err)
+			racks = append(racks, newRack(d.Name(), id, removed))
 		}
 	}
 	return racks, errors.Join(errs...)
+}
+
+// cutOff adds keys to those that are let in no more. They hold at once; that they
+// are on disk for the next start is not waited for.
+func (a *Agent) cutOff(r *rack, keys []string) {
+	next, grew, err := r.removed.Load().With(keys)
+	if err != nil {
+		a.log.Warn("cannot take the list of removed keys", "rack", r.master, "err", err)
+		return
+	}
+	if !grew {
+		return
+	}
+	r.removed.Store(&next)
+	go func() {
+		if err := next.Save(rackDir(a.cfg.Data, r.master)); err != nil {
+			a.log.Warn("a restart forgets the newest removed keys until the master tells them again", "rack", r.master, "err", err)
+		}
+	}()
 }
 
 // addresses returns where to look for a rack's master, the last good one first.

@@ -32,7 +32,7 @@ func (s nodeService) GetNodeStatus(context.Context, *upsv1.GetNodeStatusRequest)
 	out := &upsv1.GetNodeStatusResponse{Node: ns}
 	for _, sess := range s.a.allSessions() {
 		sess.mu.Lock()
-		m := &upsv1.NodeMaster{Name: sess.master, Address: sess.address, Link: api.FromLink(sess.link)}
+		m := &upsv1.NodeMaster{Name: sess.master, Address: sess.address, Link: api.FromLink(sess.link), Error: sess.err}
 		for _, u := range sess.ups {
 			m.Ups = append(m.Ups, api.FromState(u.Name, u.State, now))
 		}
@@ -118,7 +118,7 @@ func (a *Agent) identify(ctx context.Context) (api.Peer, error) {
 	}
 	var errs []error
 	for _, s := range a.allSessions() {
-		who, err := s.rack.id.Identify(info.State, trust.Removed{})
+		who, err := s.rack.id.Identify(info.State, *s.rack.removed.Load())
 		if err == nil {
 			return api.Peer{Name: who.Name, Roles: api.RolesOf(who.Role)}, nil
 		}

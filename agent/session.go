@@ -183,6 +183,9 @@ func (s *session) heard(address string, m *upsv1.AttachResponse) {
 		}
 	}
 	s.tellDriver()
+	if len(m.GetRemoved()) > 0 {
+		s.a.cutOff(s.rack, m.GetRemoved())
+	}
 }
 
 // jitter is by how much the moments of one and the same state may differ between

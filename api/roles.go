@@ -35,3 +35,11 @@ func ToTrustRole(r upsv1.Role) (role trust.Role, ok bool) {
 		return trust.RoleNone, false
 	}
 }
+
+// FromTrustRole returns the role of a member for the wire.
+func FromTrustRole(r trust.Role) upsv1.Role {
+	if roles := RolesOf(r); len(roles) == 1 {
+		return roles[0]
+	}
+	return upsv1.Role_ROLE_UNSPECIFIED
+}

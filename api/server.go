@@ -19,10 +19,10 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// Limits of every server and connection. Our largest message, the status of a
-// rack of hundreds, is some tens of KiB.
+// Limits of every server and connection. Our largest messages are the status of a
+// rack of hundreds, some tens of KiB, and a CA with its roster.
 const (
-	maxMessage   = 1 << 20          // bytes
+	maxMessage   = 4 << 20          // bytes
 	maxStreams   = 32               // per connection; an agent needs two
 	handshake    = 10 * time.Second // whole, TLS and HTTP/2 preface
 	window       = 256 << 10        // bytes; a fixed one spares the pings by which grpc-go measures a path

@@ -7,21 +7,15 @@ import (
 	"time"
 
 	"google.golang.org/grpc/codes"
-	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/lastwatt/lastwatt/api"
 	upsv1 "github.com/lastwatt/lastwatt/api/ups/v1"
 	"github.com/lastwatt/lastwatt/pkg/policy"
 	"github.com/lastwatt/lastwatt/pkg/power"
-	"github.com/lastwatt/lastwatt/pkg/trust"
 )
 
-// Limits of what people may ask for.
-const (
-	maxHold     = 24 * time.Hour   // a forgotten hold must not outlive the night
-	tokenTTL    = 15 * time.Minute // of a token, unless said otherwise
-	maxTokenTTL = 24 * time.Hour
-)
+// maxHold bounds a hold: a forgotten one must not outlive the night.
+const maxHold = 24 * time.Hour
 
 // controlService is the people who steer.
 type controlService struct {
@@ -105,29 +99,4 @@ func (s controlService) Simulate(ctx context.Context, req *upsv1.SimulateRequest
 	}
 	s.m.event("ups/"+name, "sim", fmt.Sprintf("set to %s by %s", st, api.PeerFrom(ctx).Name))
 	return &upsv1.SimulateResponse{Ups: name}, api.Error(codes.InvalidArgument, sim.set(st))
-}
-
-// CreateToken makes a one-use token by which one machine or person joins.
-func (s controlService) CreateToken(ctx context.Context, req *upsv1.CreateTokenRequest) (*upsv1.CreateTokenResponse, error) {
-	ttl := tokenTTL
-	if req.GetTtl() != nil {
-		ttl = req.GetTtl().AsDuration()
-	}
-	if ttl <= 0 || ttl > maxTokenTTL {
-		return nil, api.Error(codes.InvalidArgument, fmt.Errorf("a token is good for more than 0 and at most %s, not %s", maxTokenTTL, ttl))
-	}
-	role, ok := api.ToTrustRole(req.GetRole())
-	if !ok {
-		return nil, api.Error(codes.InvalidArgument, errors.New("a token is for an agent, an operator or a viewer"))
-	}
-	authority := s.m.authority.Load()
-	if authority == nil {
-		return nil, api.Error(codes.FailedPrecondition, errors.New("the rack's keys could not be read yet; upsctl status says why"))
-	}
-	token, err := authority.CreateToken(s.m.now(), s.m.boot, trust.TokenOptions{Role: role, TTL: ttl})
-	if err != nil {
-		return nil, api.Error(codes.Internal, fmt.Errorf("cannot make a token: %w", err))
-	}
-	s.m.event("master/"+s.m.cfg.Name, "token", fmt.Sprintf("made for one %s by %s, good for %s", role, api.PeerFrom(ctx).Name, ttl))
-	return &upsv1.CreateTokenResponse{Token: token, Ttl: durationpb.New(ttl)}, nil
 }

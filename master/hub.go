@@ -49,6 +49,8 @@ type nodeRecord struct {
 	report  *upsv1.NodeReport
 	order   policy.Order
 	orderOf string        // the boot of the node that a shutdown order is for
+	claim   string        // who else asked to join under this name; empty: nobody
+	claimed power.Uptime  // when
 	session *session      // the stream it is attached by, nil if none
 	wake    chan struct{} // size one: states or the order changed
 }
@@ -58,6 +60,7 @@ type session struct {
 	node     string
 	wake     chan struct{} // size one: send the full state again
 	replaced chan struct{} // closed when a newer stream of the same node came
+	removed  chan struct{} // closed when the node was struck off
 }
 
 func newHub(now func() power.Uptime, event func(on, kind, text string)) *hub {
@@ -122,7 +125,7 @@ func differs(a, b power.State) bool {
 
 // attach begins a node's session; an older one of the same node ends.
 func (h *hub) attach(name, address string, hello *upsv1.Hello, report *upsv1.NodeReport) *session {
-	s := &session{node: name, wake: make(chan struct{}, 1), replaced: make(chan struct{})}
+	s := &session{node: name, wake: make(chan struct{}, 1), replaced: make(chan struct{}), removed: make(chan struct{})}
 	h.mu.Lock()
 	n := h.nodes[name]
 	if n == nil {
@@ -141,6 +144,47 @@ func (h *hub) attach(name, address string, hello *upsv1.Hello, report *upsv1.Nod
 	h.event("node/"+name, "link", "attached")
 	h.report(s, report)
 	return s
+}
+
+// remove forgets a node that was struck off, and ends its session.
+func (h *hub) remove(name string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	n := h.nodes[name]
+	if n == nil || n.host {
+		return
+	}
+	if n.session != nil {
+		close(n.session.removed)
+	}
+	delete(h.nodes, name)
+	h.wakeSessions() // the others are told whom to let in no more
+	h.wakeWatchers()
+}
+
+// admitted makes a key that has just joined the only one of its name: whoever is
+// attached under it has another key and goes.
+func (h *hub) admitted(name string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if n := h.nodes[name]; n != nil {
+		n.claim = ""
+		if n.session != nil {
+			close(n.session.removed)
+			n.session, n.link = nil, power.LinkLost
+		}
+		h.wakeWatchers()
+	}
+}
+
+// claimed notes that somebody else asked to join under a node's name.
+func (h *hub) claimed(name, from string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if n := h.nodes[name]; n != nil {
+		n.claim, n.claimed = from, h.now()
+		h.wakeWatchers()
+	}
 }
 
 // detach ends a session; where it is still the node's own, the node is lost, or
@@ -289,7 +333,10 @@ func (h *hub) tempo() time.Duration {
 func (h *hub) silent(s *session) time.Duration {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return h.now().Sub(h.nodes[s.node].heard)
+	if n := h.nodes[s.node]; n != nil {
+		return h.now().Sub(n.heard)
+	}
+	return 0 // struck off: its stream is told by itself
 }
 
 // watch returns a channel that is woken by any change, until stop is called.

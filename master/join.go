@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"net"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials"
@@ -32,19 +33,37 @@ func (s trustService) Join(ctx context.Context, req *upsv1.JoinRequest) (*upsv1.
 	if key, err := trust.PeerKey(state); err != nil || !bytes.Equal(key, req.GetPublicKey()) {
 		return nil, api.Error(codes.Unauthenticated, errors.New("the key to be admitted is not the one of this connection"))
 	}
-	if req.GetName() == s.m.cfg.Name {
-		return nil, api.Error(codes.PermissionDenied, fmt.Errorf("the name %s is the master's own; set another name in agent.toml", req.GetName()))
+	name, from := req.GetName(), remoteAddr(ctx)
+	if err := trust.CheckName(name); err != nil {
+		return nil, api.Error(codes.InvalidArgument, err)
 	}
-	cert, ca, err := s.m.authority.Load().Admit(s.m.now(), s.m.boot, req.GetSecret(), req.GetName(), req.GetPublicKey())
+	if name == s.m.cfg.Name {
+		return nil, api.Error(codes.PermissionDenied, fmt.Errorf("the name %s is the master's own; set another name in agent.toml", name))
+	}
+	if err := s.m.tries.Try(s.m.now(), from, req.GetSecret()); err != nil {
+		return nil, api.Error(codes.ResourceExhausted, err)
+	}
+	cert, ca, err := s.m.authority.Load().Admit(s.m.now(), s.m.boot, req.GetSecret(), name, req.GetPublicKey())
 	if err != nil {
-		s.m.event("node/"+req.GetName(), "join", "refused: "+err.Error())
+		s.m.event("node/"+name, "join", fmt.Sprintf("refused, from %s: %v", from, err))
+		if errors.Is(err, trust.ErrNameTaken) {
+			s.m.hub.claimed(name, from.String())
+		}
 		return nil, api.Error(codes.PermissionDenied, err)
 	}
-	for _, member := range s.m.authority.Load().Members() {
-		s.m.expectMember(member)
-	}
-	s.m.event("node/"+req.GetName(), "join", "admitted")
+	s.m.tries.Good(from)
+	s.m.hub.admitted(name)
+	s.m.expectMembers()
+	s.m.event("node/"+name, "join", fmt.Sprintf("admitted, from %s", from))
 	return &upsv1.JoinResponse{Certificate: cert, Ca: ca, Master: s.m.cfg.Name}, nil
+}
+
+// remoteAddr returns where a call comes from.
+func remoteAddr(ctx context.Context) net.Addr {
+	if p, ok := peer.FromContext(ctx); ok && p.Addr != nil {
+		return p.Addr
+	}
+	return &net.TCPAddr{}
 }
 
 // identify says who is behind a connection. A key that nobody admitted is let in

@@ -2,6 +2,7 @@ package master
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -14,7 +15,6 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/credentials"
 
 	"github.com/lastwatt/lastwatt/api"
 	upsv1 "github.com/lastwatt/lastwatt/api/ups/v1"
@@ -64,6 +64,7 @@ type Master struct {
 	sims      map[string]*simSource
 	runners   []*upsRunner
 	host      *host
+	tries     *trust.Limiter
 	state     runState // what an earlier run on this boot left
 
 	mu      sync.Mutex       // guards trouble
@@ -76,7 +77,7 @@ func New(o Options) (*Master, error) {
 	cfg := o.Config
 	m := &Master{
 		cfg: cfg, version: o.Version, boot: o.Boot, now: o.Now, log: o.Log, listen: o.Listen, dial: o.Dial,
-		sims: map[string]*simSource{}, trouble: map[string]error{},
+		sims: map[string]*simSource{}, trouble: map[string]error{}, tries: trust.NewLimiter(),
 	}
 	if m.listen == nil {
 		m.listen = api.Listen
@@ -189,10 +190,12 @@ func (m *Master) event(on, kind, text string) { m.events.add(on, kind, text) }
 // save puts what a restart must know on its way to disk. It never blocks.
 func (m *Master) save() { m.saver.Put(m.hub.runState(m.boot)) }
 
-// expectMember makes a member of the rack known that may attach.
-func (m *Master) expectMember(member trust.Member) {
-	if member.Role == trust.RoleNode {
-		m.hub.expect(member.Name)
+// expectMembers makes the nodes on the roster known, who may attach.
+func (m *Master) expectMembers() {
+	for _, member := range m.authority.Load().Members() {
+		if member.Role == trust.RoleNode {
+			m.hub.expect(member.Name)
+		}
 	}
 }
 
@@ -244,10 +247,20 @@ func (m *Master) runNetwork(ctx context.Context) error {
 		if err != nil {
 			return nil, nil, fmt.Errorf("no node hears this master: cannot listen on %s: %w; free it, or set listen in master.toml", m.cfg.Listen, err)
 		}
-		srv := api.NewServer(credentials.NewTLS(m.authority.Load().ServerTLS()), m.identify)
+		door := limited(l)
+		creds := api.ServerTLS(
+			func() *tls.Config { return m.authority.Load().ServerTLS() },
+			func(c net.Conn, cs tls.ConnectionState) error {
+				key, err := trust.PeerKey(cs)
+				if err != nil {
+					return err
+				}
+				return door.Prove(c, string(key))
+			})
+		srv := api.NewServer(creds, m.identify)
 		upsv1.RegisterTrustServiceServer(srv, trustService{m: m})
 		m.log.Info("listening", "address", l.Addr().String())
-		return m.offer(ctx, srv), l, nil
+		return m.offer(ctx, srv), door, nil
 	}, goodbye, m.told("network"))
 }
 
@@ -260,11 +273,9 @@ func (m *Master) openTrust() error {
 	if err != nil {
 		return err
 	}
-	for _, member := range a.Members() {
-		m.expectMember(member)
-	}
-	m.hub.restoreOrders(m.state)
 	m.authority.Store(a)
+	m.expectMembers()
+	m.hub.restoreOrders(m.state)
 	return nil
 }
 

@@ -68,6 +68,7 @@ func (s powerService) Attach(stream grpc.BidiStreamingServer[upsv1.AttachRequest
 func (s powerService) serve(stream grpc.BidiStreamingServer[upsv1.AttachRequest, upsv1.AttachResponse], sess *session, ended <-chan error) error {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
+	told := 0 // how many removed keys the node knows of; the list only grows
 	for {
 		tempo := s.m.hub.tempo()
 		select {
@@ -78,6 +79,8 @@ func (s powerService) serve(stream grpc.BidiStreamingServer[upsv1.AttachRequest,
 			}
 		case <-sess.replaced:
 			return status.Error(codes.Aborted, "a newer connection of this node took over")
+		case <-sess.removed:
+			return status.Error(codes.PermissionDenied, "this node was removed from the rack; to come back it has to join anew")
 		case <-s.stopping:
 			r := s.m.hub.response(sess, s.m.cfg.Name, tempo)
 			r.Goodbye = true
@@ -88,7 +91,13 @@ func (s powerService) serve(stream grpc.BidiStreamingServer[upsv1.AttachRequest,
 			}
 			return err
 		}
-		if err := stream.Send(s.m.hub.response(sess, s.m.cfg.Name, tempo)); err != nil {
+		r := s.m.hub.response(sess, s.m.cfg.Name, tempo)
+		if keys := s.m.authority.Load(); keys != nil {
+			if removed := keys.Removed(); len(removed) != told {
+				r.Removed, told = removed, len(removed)
+			}
+		}
+		if err := stream.Send(r); err != nil {
 			return err
 		}
 		timer.Reset(tempo)

@@ -32,12 +32,11 @@ func (h *hub) response(s *session, master string, tempo time.Duration) *upsv1.At
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	now := h.now()
-	return &upsv1.AttachResponse{
-		Master:    master,
-		Ups:       h.upsStates(now),
-		Order:     api.FromOrder(h.order(h.nodes[s.node]), now),
-		Heartbeat: durationpb.New(tempo),
+	r := &upsv1.AttachResponse{Master: master, Ups: h.upsStates(now), Heartbeat: durationpb.New(tempo)}
+	if n := h.nodes[s.node]; n != nil {
+		r.Order = api.FromOrder(h.order(n), now)
 	}
+	return r
 }
 
 // status fills st with everything the hub knows, as of now.
@@ -81,18 +80,27 @@ func (h *hub) askable() []api.Asked {
 	return out
 }
 
+// claimStays is for how long a second claimant for a name is a problem.
+const claimStays = 24 * time.Hour
+
 // nodeProblems returns what the master itself has to say of a node.
 func nodeProblems(n *nodeRecord, now power.Uptime) []policy.Problem {
+	var ps []policy.Problem
+	if n.claim != "" && now.Sub(n.claimed) < claimStays {
+		ps = append(ps, policy.Problem{Name: "second-claimant", Text: fmt.Sprintf(
+			"%s ago somebody at %s asked to join under this name and was refused; if it is this machine set up anew: upsctl token create --replace %s",
+			now.Sub(n.claimed).Round(time.Second), n.claim, n.name)})
+	}
 	switch {
 	case n.host || n.link == power.LinkUp || n.link == power.LinkAway:
-		return nil
 	case !n.ever:
-		return []policy.Problem{{Name: "node-lost", Text: "it has not attached since this master started; start upsagent there"}}
+		ps = append(ps, policy.Problem{Name: "node-lost", Text: "it has not attached since this master started; start upsagent there"})
 	default:
-		return []policy.Problem{{Name: "node-lost", Text: fmt.Sprintf(
+		ps = append(ps, policy.Problem{Name: "node-lost", Text: fmt.Sprintf(
 			"it was last heard %s ago; if it is running it hears of no power failure: look at upsagent and the network there",
-			now.Sub(n.heard).Round(time.Second))}}
+			now.Sub(n.heard).Round(time.Second))})
 	}
+	return ps
 }
 
 // phaseName returns a phase from the wire as people know it.

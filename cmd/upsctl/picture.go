@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"slices"
 
@@ -177,7 +178,7 @@ func (p *picture) addSelf(self *upsv1.GetNodeStatusResponse) {
 			return have.Name != "" && have.Name == m.GetName() || have.Name == "" && have.Address == m.GetAddress()
 		})
 		if i < 0 {
-			p.Masters = append(p.Masters, masterPicture{Name: m.GetName(), Address: m.GetAddress(), Error: "not asked"})
+			p.Masters = append(p.Masters, masterPicture{Name: m.GetName(), Address: m.GetAddress(), Error: cmp.Or(m.GetError(), "not asked")})
 			i = len(p.Masters) - 1
 		}
 		if !p.Masters[i].Reachable {

@@ -1630,7 +1630,9 @@ type NodeMaster struct {
 	// The contact.
 	Link Link `protobuf:"varint,3,opt,name=link,proto3,enum=ups.v1.Link" json:"link,omitempty"`
 	// Its UPSes as last heard, aged to now.
-	Ups           []*UpsState `protobuf:"bytes,4,rep,name=ups,proto3" json:"ups,omitempty"`
+	Ups []*UpsState `protobuf:"bytes,4,rep,name=ups,proto3" json:"ups,omitempty"`
+	// Why there is no contact, for people.
+	Error         string `protobuf:"bytes,5,opt,name=error,proto3" json:"error,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1691,6 +1693,13 @@ func (x *NodeMaster) GetUps() []*UpsState {
 		return x.Ups
 	}
 	return nil
+}
+
+func (x *NodeMaster) GetError() string {
+	if x != nil {
+		return x.Error
+	}
+	return ""
 }
 
 // HoldRequest names nodes and how long.
@@ -3394,13 +3403,14 @@ const file_ups_v1_ups_proto_rawDesc = "" +
 	"\x14GetNodeStatusRequest\"m\n" +
 	"\x15GetNodeStatusResponse\x12&\n" +
 	"\x04node\x18\x01 \x01(\v2\x12.ups.v1.NodeStatusR\x04node\x12,\n" +
-	"\amasters\x18\x02 \x03(\v2\x12.ups.v1.NodeMasterR\amasters\"\x80\x01\n" +
+	"\amasters\x18\x02 \x03(\v2\x12.ups.v1.NodeMasterR\amasters\"\x96\x01\n" +
 	"\n" +
 	"NodeMaster\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
 	"\aaddress\x18\x02 \x01(\tR\aaddress\x12 \n" +
 	"\x04link\x18\x03 \x01(\x0e2\f.ups.v1.LinkR\x04link\x12\"\n" +
-	"\x03ups\x18\x04 \x03(\v2\x10.ups.v1.UpsStateR\x03ups\"P\n" +
+	"\x03ups\x18\x04 \x03(\v2\x10.ups.v1.UpsStateR\x03ups\x12\x14\n" +
+	"\x05error\x18\x05 \x01(\tR\x05error\"P\n" +
 	"\vHoldRequest\x12\x14\n" +
 	"\x05nodes\x18\x01 \x03(\tR\x05nodes\x12+\n" +
 	"\x03for\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\x03for\"\x0e\n" +
