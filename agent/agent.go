@@ -55,6 +55,7 @@ type Agent struct {
 	saver   *journal.Saver // the masters' last good addresses
 	state   *journal.Saver // where the driver is, for a crash
 	driver  *node.Driver
+	lan     *lan
 	joined  chan *session // sessions to begin
 
 	mu       sync.Mutex // guards everything that follows
@@ -77,6 +78,7 @@ func New(o Options) (*Agent, error) {
 	if a.dial == nil {
 		a.dial = new(net.Dialer).DialContext
 	}
+	a.lan = a.newLAN()
 	a.journal = journal.NewWriter(journal.WriterOptions{
 		Path: filepath.Join(cfg.Data, "journal.jsonl"), Boot: o.Boot, Log: o.Log,
 		Now: func() time.Duration { return time.Duration(o.Now()) },
@@ -102,7 +104,10 @@ func (a *Agent) Tasks() []daemon.Task {
 	if a.cfg.Listen != "" {
 		tasks = append(tasks, daemon.Func("node service", a.runNodeService))
 	}
-	return tasks
+	if a.lan != nil {
+		tasks = append(tasks, daemon.Func("found", a.runFound))
+	}
+	return append(tasks, a.lan.tasks()...)
 }
 
 // runReports wakes every session when the driver's view changed.
@@ -150,6 +155,7 @@ func (a *Agent) begin(ctx context.Context, g *errgroup.Group, s *session) {
 	a.mu.Lock()
 	a.sessions = append(a.sessions, s)
 	a.mu.Unlock()
+	a.announce()
 	g.Go(func() error {
 		defer close(s.ended)
 		return s.Run(ctx)

@@ -84,16 +84,19 @@ func (a *Agent) join(ctx context.Context, token, address string) (*session, erro
 	if err != nil {
 		return nil, api.Error(codes.InvalidArgument, err)
 	}
-	if address == "" && len(a.cfg.Masters) == 1 {
-		address = a.cfg.Masters[0]
-	}
-	if address == "" {
-		return nil, api.Error(codes.InvalidArgument, errors.New("which master? give --master HOST:PORT"))
-	}
 	// One key for all tries: the master binds a token to the first that it sees.
 	key, err := trust.LoadKey(filepath.Join(a.cfg.Data, "key"))
 	if err != nil {
 		return nil, api.Error(codes.Internal, err)
+	}
+	where := []string{address}
+	if address == "" {
+		if where = a.lookFor(ctx, ""); len(where) == 0 {
+			return nil, api.Error(codes.FailedPrecondition, errors.New("no master announces itself here, and none is configured; give --master HOST:PORT"))
+		}
+	}
+	if address, err = api.Reach(ctx, where, trust.JoinTLS(tok, key), a.dial); err != nil {
+		return nil, api.Error(codes.FailedPrecondition, fmt.Errorf("no master of that token's rack was found: %w", err))
 	}
 	id, master, err := api.Join(ctx, address, tok, key, a.cfg.Name, a.dial)
 	if err != nil {

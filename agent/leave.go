@@ -70,6 +70,7 @@ func (s nodeService) LeaveRack(ctx context.Context, req *upsv1.LeaveRackRequest)
 		out.Untold = api.Message(err)
 	}
 	a.drop(sess)
+	a.announce()
 	if err := os.RemoveAll(rackDir(a.cfg.Data, sess.rack.master)); err != nil {
 		return nil, api.Error(codes.Internal, fmt.Errorf("left %s, but its identity could not be deleted: %w", sess.rack.master, err))
 	}

@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"sync/atomic"
 
 	"github.com/lastwatt/lastwatt/pkg/trust"
@@ -79,22 +78,6 @@ func (a *Agent) cutOff(r *rack, keys []string) {
 			a.log.Warn("a restart forgets the newest removed keys until the master tells them again", "rack", r.master, "err", err)
 		}
 	}()
-}
-
-// addresses returns where to look for a rack's master, the last good one first.
-func (a *Agent) addresses(r *rack) []string {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	var out []string
-	if good := a.good[r.master]; good != "" {
-		out = append(out, good)
-	}
-	for _, m := range a.cfg.Masters {
-		if !slices.Contains(out, m) {
-			out = append(out, m)
-		}
-	}
-	return out
 }
 
 // remember keeps the address that worked, for this run and the next. Writing is

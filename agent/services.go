@@ -75,11 +75,31 @@ func (s passOn) GetStatus(ctx context.Context, req *upsv1.GetStatusRequest) (*up
 			out.Seen = append(out.Seen, answers[i].GetSeen()...)
 			continue
 		}
+		if req.GetAll() && len(out.GetUnreachable()) == 0 {
+			out.Asked = append(out.Asked, s.a.askOthers(ctx, sess)...)
+		}
 		sess.mu.Lock()
 		out.Unreachable = append(out.Unreachable, &upsv1.UnreachableMaster{Address: sess.address, Name: sess.master, Error: api.Message(errs[i])})
 		sess.mu.Unlock()
 	}
+	if req.GetAll() {
+		seen := s.a.lan.seen()
+		out.Seen = append(out.Seen, seen.Nodes()...)
+	}
 	return out, nil
+}
+
+// askOthers asks the nodes that announce themselves how they are, for a master that
+// can't be asked.
+func (a *Agent) askOthers(ctx context.Context, sess *session) []*upsv1.NodeStatus {
+	seen := a.lan.seen()
+	var others []api.Asked
+	for _, n := range seen.Nodes() {
+		if n.GetJoined() && n.GetName() != a.cfg.Name {
+			others = append(others, api.Asked{Name: n.GetName(), Addresses: n.GetAddresses()})
+		}
+	}
+	return api.AskNodes(ctx, others, trust.DialTLS(sess.rack.id, trust.RoleNode.ServerName()), a.dial)
 }
 
 // status asks the session's master.

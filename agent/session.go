@@ -37,6 +37,7 @@ type session struct {
 	log  *slog.Logger
 
 	reports chan struct{} // size one: the driver's view changed
+	hurry   chan struct{} // size one: try again now
 	end     context.CancelFunc
 	ended   chan struct{} // closed when Run has returned
 
@@ -53,7 +54,7 @@ type session struct {
 func newSession(a *Agent, r *rack) *session {
 	return &session{
 		a: a, rack: r, log: a.log.With("rack", r.master), master: r.master,
-		reports: make(chan struct{}, 1), first: make(chan struct{}), ended: make(chan struct{}),
+		reports: make(chan struct{}, 1), hurry: make(chan struct{}, 1), first: make(chan struct{}), ended: make(chan struct{}),
 	}
 }
 
@@ -64,18 +65,19 @@ func (s *session) String() string { return "session with " + s.rack.master }
 func (s *session) Run(ctx context.Context) error {
 	wait := retryMin
 	for ctx.Err() == nil {
-		for _, address := range s.a.addresses(s.rack) {
-			began := time.Now()
-			err := s.attach(ctx, address)
-			if ctx.Err() != nil {
-				break
-			}
-			s.lost(address, err)
-			if time.Since(began) > retryMax {
-				wait = retryMin // it lived: the next try is a first one
-			}
+		began := time.Now()
+		address, err := api.Reach(ctx, s.a.lookFor(ctx, s.rack.master), s.rack.dialTLS(), s.a.dial)
+		if err == nil {
+			err = s.attach(ctx, address)
 		}
-		if !sleep(ctx, wait/2+rand.N(wait)) {
+		if ctx.Err() != nil {
+			break
+		}
+		s.lost(address, err)
+		if time.Since(began) > retryMax {
+			wait = retryMin // it lived: the next try is a first one
+		}
+		if !sleep(ctx, wait/2+rand.N(wait), s.hurry) {
 			break
 		}
 		wait = min(2*wait, retryMax)
@@ -87,7 +89,10 @@ func (s *session) Run(ctx context.Context) error {
 func (s *session) lost(address string, err error) {
 	s.mu.Lock()
 	was := s.link
-	s.address, s.err = address, api.Message(err)
+	if address != "" {
+		s.address = address
+	}
+	s.err = api.Message(err)
 	if s.link == power.LinkUp {
 		s.link = power.LinkLost
 	}
@@ -246,12 +251,15 @@ func cause(sctx context.Context, err error) error {
 	return err
 }
 
-// sleep waits for d; false when ctx ended first.
-func sleep(ctx context.Context, d time.Duration) bool {
+// sleep waits for d, or until hurry says that there is no need to; false when ctx
+// ended first.
+func sleep(ctx context.Context, d time.Duration, hurry <-chan struct{}) bool {
 	t := time.NewTimer(d)
 	defer t.Stop()
 	select {
 	case <-t.C:
+		return true
+	case <-hurry:
 		return true
 	case <-ctx.Done():
 		return false

@@ -13,8 +13,9 @@ import (
 )
 
 // AskLimit is how long everybody together may take to say how they are: status is
-// the first thing that is typed when something is wrong.
-const AskLimit = 2 * time.Second
+// the first thing that is typed when something is wrong, and whoever asks by way of
+// an agent must have the answer within 2 s.
+const AskLimit = 1500 * time.Millisecond
 
 // Asked is a node to be asked, and where it may be.
 type Asked struct {

@@ -65,6 +65,7 @@ type Master struct {
 	runners   []*upsRunner
 	host      *host
 	tries     *trust.Limiter
+	lan       *lan
 	state     runState // what an earlier run on this boot left
 
 	mu      sync.Mutex       // guards trouble
@@ -79,6 +80,7 @@ func New(o Options) (*Master, error) {
 		cfg: cfg, version: o.Version, boot: o.Boot, now: o.Now, log: o.Log, listen: o.Listen, dial: o.Dial,
 		sims: map[string]*simSource{}, trouble: map[string]error{}, tries: trust.NewLimiter(),
 	}
+	m.lan = m.newLAN()
 	if m.listen == nil {
 		m.listen = api.Listen
 	}
@@ -173,7 +175,7 @@ func (m *Master) Tasks() []daemon.Task {
 	if m.host != nil {
 		tasks = append(tasks, m.nodeState, m.host, m.host.driver)
 	}
-	return tasks
+	return append(tasks, m.lan.tasks()...)
 }
 
 // Resumed tells the own host's node that this machine was asleep.

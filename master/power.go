@@ -128,7 +128,9 @@ func (s powerService) GetStatus(ctx context.Context, req *upsv1.GetStatusRequest
 	out := &upsv1.GetStatusResponse{}
 	if authority := s.m.authority.Load(); req.GetAll() && authority != nil {
 		cfg := trust.DialTLS(authority.Identity(), trust.RoleNode.ServerName())
-		out.Asked = api.AskNodes(ctx, s.m.hub.askable(), cfg, s.m.dial)
+		seen := s.m.lan.seen()
+		out.Seen = seen.Nodes()
+		out.Asked = api.AskNodes(ctx, s.m.hub.askable(&seen), cfg, s.m.dial)
 	}
 	out.Masters = []*upsv1.MasterStatus{s.m.status()}
 	return out, nil

@@ -67,14 +67,19 @@ func (h *hub) status(st *upsv1.MasterStatus) {
 	}
 }
 
-// askable returns the nodes that can be asked themselves.
-func (h *hub) askable() []api.Asked {
+// askable returns the nodes that can be asked themselves: where they attached from,
+// and where they announce themselves.
+func (h *hub) askable(seen *api.Seen) []api.Asked {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	var out []api.Asked
 	for _, n := range h.nodes {
-		if n.address != "" {
-			out = append(out, api.Asked{Name: n.name, Addresses: []string{n.address}})
+		where := seen.Addresses(n.name)
+		if n.address != "" && !slices.Contains(where, n.address) {
+			where = append([]string{n.address}, where...)
+		}
+		if len(where) > 0 && !n.host {
+			out = append(out, api.Asked{Name: n.name, Addresses: where})
 		}
 	}
 	return out

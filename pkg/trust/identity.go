@@ -72,6 +72,14 @@ func (id Identity) Role() Role {
 	return roleOf(id.Certificate.Leaf)
 }
 
+// Fingerprint returns the fingerprint of this identity's key; "" for nobody.
+func (id Identity) Fingerprint() string {
+	if id.Certificate.Leaf == nil {
+		return ""
+	}
+	return fingerprint(id.Certificate.Leaf.RawSubjectPublicKeyInfo)
+}
+
 // Save writes the identity into dir, mode 0600, wholly or not at all.
 func (id Identity) Save(dir string) error {
 	key, ok := id.Certificate.PrivateKey.(ed25519.PrivateKey)
