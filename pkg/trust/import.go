@@ -69,26 +69,41 @@ func readExport(passphrase string, data []byte) (*backup, error) {
 	return b, nil
 }
 
-// install writes b into dir. The order matters: at each moment dir is as before, or
-// OpenAuthority refuses it loudly, or it is done. A CA without its roster, which
-// would pass for a first start, never lies there.
+// install writes b into dir.
 func (b *backup) install(dir string) error {
 	if err := secureDir(dir); err != nil {
 		return err
 	}
-	own, err := b.look(dir)
-	if err != nil {
-		return err
-	}
-	if own.foreign {
-		if err := os.Remove(filepath.Join(dir, masterFile)); err != nil && !missing(err) {
-			return fmt.Errorf("cannot give up the master's old key: %w", err)
+	steps, err := b.steps(dir)
+	for _, step := range steps {
+		if err == nil {
+			err = step()
 		}
 	}
-	if err := saveRoster(filepath.Join(dir, rosterFile), b.merge(own.roster), b.key); err != nil {
-		return err
+	return err
+}
+
+// steps returns what has to be done in dir, one file at a time. The order matters:
+// after each step dir is as before, or OpenAuthority refuses it loudly, or it is
+// done. A CA without its roster, which would pass for a first start, never lies there.
+func (b *backup) steps(dir string) ([]func() error, error) {
+	own, err := b.look(dir)
+	if err != nil {
+		return nil, err
 	}
-	return bundle{key: b.key, cert: b.ca}.save(filepath.Join(dir, caFile))
+	var steps []func() error
+	if own.foreign {
+		steps = append(steps, func() error {
+			if err := os.Remove(filepath.Join(dir, masterFile)); err != nil {
+				return fmt.Errorf("cannot give up the master's old key: %w", err)
+			}
+			return nil
+		})
+	}
+	return append(steps,
+		func() error { return saveRoster(filepath.Join(dir, rosterFile), b.merge(own.roster), b.key) },
+		func() error { return bundle{key: b.key, cert: b.ca}.save(filepath.Join(dir, caFile)) },
+	), nil
 }
 
 // inPlace is what a folder holds before an import.
