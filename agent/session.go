@@ -3,7 +3,6 @@ package agent
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"sync"
@@ -246,7 +245,7 @@ func (s *session) send(ctx, sctx context.Context, stream grpc.BidiStreamingClien
 // cause returns why sctx was cancelled, where it was, in place of gRPC's own word.
 func cause(sctx context.Context, err error) error {
 	if c := context.Cause(sctx); c != nil && !errors.Is(c, context.Canceled) {
-		return fmt.Errorf("%w (%s)", c, api.Message(err))
+		return c
 	}
 	return err
 }

@@ -58,9 +58,11 @@ type Listener func(network, address string) (net.Listener, error)
 // Dial returns a connection to address ("HOST:PORT") over TLS as cfg says. The
 // network is touched at the first call, not before.
 func Dial(address string, cfg *tls.Config, dial Dialer) (*grpc.ClientConn, error) {
-	return grpc.NewClient("passthrough:///"+address,
+	// The address goes around grpc's URLs, in which the zone of fe80::1%eth0 is a
+	// broken escape.
+	return grpc.NewClient("passthrough:///peer",
 		grpc.WithTransportCredentials(credentials.NewTLS(cfg)),
-		grpc.WithContextDialer(func(ctx context.Context, a string) (net.Conn, error) { return dial(ctx, "tcp", a) }),
+		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return dial(ctx, "tcp", address) }),
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxMessage)),
 		grpc.WithInitialWindowSize(window),
 		grpc.WithInitialConnWindowSize(window),
