@@ -71,7 +71,7 @@ var ErrBadName = errors.New("a name has 1 to 63 of A-Z a-z 0-9 . _ - and begins 
 func CheckName(name string) error {
 	if !namePattern.MatchString(name) {
 		// Cut, for it may be a megabyte of a stranger's, or a token in the wrong place.
-		return fmt.Errorf("%.40q is no name: %w", name, ErrBadName)
+		return fmt.Errorf("%+.40q is no name: %w", name, ErrBadName)
 	}
 	return nil
 }
