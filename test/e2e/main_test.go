@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -16,8 +17,16 @@ import (
 // isn't set already.
 const binEnv = "LASTWATT_BIN"
 
+// sideBySide is how many tests run at once unless the command line says: they wait
+// most of the time.
+const sideBySide = "6"
+
 func TestMain(m *testing.M) {
 	vtty.Main()
+	flag.Parse()
+	if f := flag.Lookup("test.parallel"); f.Value.String() == f.DefValue {
+		_ = flag.Set("test.parallel", sideBySide) // a number, so it can't fail
+	}
 	os.Exit(run(m))
 }
 

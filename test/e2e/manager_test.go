@@ -24,9 +24,8 @@ type manager struct {
 	path string
 	conn *net.UnixConn
 
-	mu     sync.Mutex
-	states []string            // what was said
-	files  map[string]*os.File // what is stored, by name
+	mu    sync.Mutex
+	files map[string]*os.File // what is stored, by name
 }
 
 func newManager(t testing.TB, dir string) *manager {
@@ -59,14 +58,9 @@ func (m *manager) listen() {
 		if err != nil {
 			return
 		}
-		said := string(buf[:n])
-		m.mu.Lock()
-		m.states = append(m.states, said)
-		lines := strings.Split(said, "\n")
-		if slices.Contains(lines, "FDSTORE=1") {
+		if lines := strings.Split(string(buf[:n]), "\n"); slices.Contains(lines, "FDSTORE=1") {
 			m.keep(lines, oob[:oobn])
 		}
-		m.mu.Unlock()
 	}
 }
 
@@ -89,6 +83,8 @@ func (m *manager) keep(lines []string, oob []byte) {
 			name = n
 		}
 	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	if old := m.files[name]; old != nil {
 		old.Close()
 	}
@@ -115,11 +111,4 @@ func (m *manager) stored(name string) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.files[name] != nil
-}
-
-// heard reports whether the daemon said that.
-func (m *manager) heard(state string) bool {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return slices.ContainsFunc(m.states, func(s string) bool { return slices.Contains(strings.Split(s, "\n"), state) })
 }

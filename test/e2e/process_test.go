@@ -16,7 +16,7 @@ import (
 
 // patience is how long a test waits for anything: long enough for a busy machine,
 // and nothing takes it but a failure.
-const patience = 20 * time.Second
+const patience = 60 * time.Second
 
 // process is one started program, its output in a file.
 type process struct {
@@ -96,6 +96,16 @@ func (p *process) stop() {
 	}
 }
 
+// over reports whether the program has ended.
+func (p *process) over() bool {
+	select {
+	case <-p.ended:
+		return true
+	default:
+		return false
+	}
+}
+
 // tail returns the last lines that the program wrote.
 func (p *process) tail() string {
 	text, _ := os.ReadFile(p.log) // no log, no tail
@@ -107,7 +117,7 @@ func (p *process) tail() string {
 // says what was waited for; got is asked then what there was instead.
 func until(t testing.TB, what string, done func() bool, got func() string) {
 	t.Helper()
-	tick := time.NewTicker(20 * time.Millisecond)
+	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
 	deadline := time.After(patience)
 	for !done() {

@@ -133,7 +133,12 @@ func (r *rack) write(name, text string) {
 func (r *rack) startMaster() {
 	r.t.Helper()
 	r.launchMaster()
-	r.await("the master to answer", func(s status) bool { return s.ups().State != "" && s.ups().State != "UNKNOWN" })
+	r.await("the master to answer", func(s status) bool {
+		return r.master.over() || s.ups().State != "" && s.ups().State != "UNKNOWN"
+	})
+	if r.master.over() {
+		r.t.Fatalf("the master ended: %v", r.master.err)
+	}
 }
 
 // launchMaster starts the master.
@@ -218,7 +223,7 @@ stop_time = "1s"
 	r.agents[name] = a
 	a.start()
 	token := strings.TrimSpace(r.upsctl("token", "create"))
-	until(r.t, name+" to answer", func() bool { return answers(a.socket()) }, a.tail)
+	until(r.t, name+" to answer", func() bool { return answers(a.socket()) || a.over() }, a.tail)
 	out, err := exec.Command(program("upsagent"), "join", "--config", a.path("agent.toml"), "--master", r.address, token).CombinedOutput()
 	if err != nil {
 		r.t.Fatalf("%s cannot join: %v: %s", name, err, out)
@@ -314,9 +319,8 @@ func (s status) problem(on, name string) bool {
 	return false
 }
 
-// status asks the master; [agent.status] asks an agent.
-func (r *rack) status() status  { return ask(r.t, r.socket()) }
-func (a *agent) status() status { return ask(a.r.t, a.socket()) }
+// status asks the master.
+func (r *rack) status() status { return ask(r.t, r.socket()) }
 
 // ask runs upsctl status on a daemon's socket. A daemon that doesn't answer is a
 // status without anything in it.
