@@ -5,7 +5,6 @@ import (
 	"crypto/tls"
 	"fmt"
 	"net"
-	"net/netip"
 	"sync"
 	"time"
 
@@ -83,22 +82,18 @@ func askNode(ctx context.Context, n Asked, cfg *tls.Config, dial Dialer) *upsv1.
 	return nil
 }
 
-// NodeAddress returns where a node's NodeService listens, as seen from here: what
-// it says of itself, with the host of its connection where it names none. Empty
-// where it listens nowhere.
+// NodeAddress returns where a node's NodeService listens, as seen from here: the
+// port that it says, at the host that it has connected from. The host that it may
+// say is not looked at: a node must not make others dial somebody else. Empty where
+// it listens nowhere.
 func NodeAddress(listen string, remote net.Addr) string {
-	host, port, err := net.SplitHostPort(listen)
+	_, port, err := net.SplitHostPort(listen)
+	if err != nil || remote == nil {
+		return ""
+	}
+	host, _, err := net.SplitHostPort(remote.String())
 	if err != nil {
-		return ""
-	}
-	if ip, err := netip.ParseAddr(host); host != "" && (err != nil || !ip.IsUnspecified()) {
-		return listen
-	}
-	if remote == nil {
-		return ""
-	}
-	if h, _, err := net.SplitHostPort(remote.String()); err == nil {
-		host = h
+		host = remote.String() // a network in memory
 	}
 	return net.JoinHostPort(host, port)
 }

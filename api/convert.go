@@ -1,6 +1,7 @@
 package api
 
 import (
+	"strings"
 	"time"
 
 	"google.golang.org/protobuf/types/known/durationpb"
@@ -174,6 +175,54 @@ func FromProblems(on string, ps []policy.Problem) []*upsv1.Problem {
 		out = append(out, &upsv1.Problem{On: on, Name: p.Name, Text: p.Text})
 	}
 	return out
+}
+
+// Bounds on what one node may make its master keep and tell everybody.
+const (
+	maxProblems = 32
+	maxName     = 63  // bytes; a DNS label's
+	maxText     = 600 // bytes
+	maxFeeds    = 16
+)
+
+// BoundReport cuts what a node reports to what a report can be, and makes its
+// problems its own: an admitted node that has gone wild, or was broken into, must
+// not fill the status of the whole rack, nor speak for others.
+func BoundReport(r *upsv1.NodeReport, name string) {
+	r.WaitingOn = r.WaitingOn[:min(len(r.WaitingOn), maxWaitingOn)]
+	r.Feeds = r.Feeds[:min(len(r.Feeds), maxFeeds)]
+	r.Problems = r.Problems[:min(len(r.Problems), maxProblems)]
+	for _, list := range [][]string{r.WaitingOn, r.Feeds} {
+		for i := range list {
+			list[i] = Cut(list[i], 2*maxName+1) // MASTER/UPS
+		}
+	}
+	for _, p := range r.Problems {
+		p.On, p.Name, p.Text = "node/"+name, Cut(p.GetName(), maxName), Cut(p.GetText(), maxText)
+	}
+	r.HeldBy = Cut(r.GetHeldBy(), maxName)
+	if r.Phase < 0 || r.Phase > upsv1.Phase_PHASE_DONE {
+		r.Phase = upsv1.Phase_PHASE_UNSPECIFIED
+	}
+	for _, d := range []**durationpb.Duration{&r.Deadline, &r.Grace, &r.StopTime} {
+		if *d != nil {
+			*d = durationpb.New(positive(*d))
+		}
+	}
+}
+
+// BoundHello does the same with what a node says first.
+func BoundHello(h *upsv1.Hello) {
+	h.Role, h.Version = Cut(h.GetRole(), maxName), Cut(h.GetVersion(), maxName)
+	h.BootId, h.Listen = Cut(h.GetBootId(), maxName), Cut(h.GetListen(), maxName)
+}
+
+// Cut returns s, or as much of it as fits into limit bytes, valid UTF-8.
+func Cut(s string, limit int) string {
+	if len(s) > limit {
+		s = strings.ToValidUTF8(s[:limit], "")
+	}
+	return s
 }
 
 // AgeReport makes r, received d ago, say what it would say now: its countdown has

@@ -2,8 +2,10 @@ package api
 
 import (
 	"math"
+	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 	"google.golang.org/protobuf/proto"
@@ -166,4 +168,29 @@ func TestAgesGrowTogether(t *testing.T) {
 			t.Fatalf("age %s became %s", at.Sub(since), local.Sub(s.Since))
 		}
 	})
+}
+
+func TestReportIsBoundedAndItsOwn(t *testing.T) {
+	long := strings.Repeat("ü", 1000)
+	r := &upsv1.NodeReport{Phase: 77, HeldBy: long, Deadline: durationpb.New(-time.Hour), Grace: &durationpb.Duration{Seconds: 1e11}}
+	for range 100 {
+		r.Problems = append(r.Problems, &upsv1.Problem{On: "node/db1", Name: long, Text: long})
+		r.WaitingOn, r.Feeds = append(r.WaitingOn, long), append(r.Feeds, long)
+	}
+	BoundReport(r, "web1")
+	if size := proto.Size(r); size > 64<<10 {
+		t.Errorf("a report of %d bytes is kept", size)
+	}
+	if on := r.GetProblems()[0].GetOn(); on != "node/web1" {
+		t.Errorf("web1 speaks for %s", on)
+	}
+	if r.GetPhase() != 0 || r.GetDeadline().AsDuration() != 0 || r.GetGrace().AsDuration() != maxDuration {
+		t.Errorf("phase %s, deadline %s, grace %s", r.GetPhase(), r.GetDeadline().AsDuration(), r.GetGrace().AsDuration())
+	}
+	if !utf8.ValidString(r.GetHeldBy()) || len(r.GetHeldBy()) > 63 {
+		t.Errorf("held by %q", r.GetHeldBy())
+	}
+	if _, err := proto.Marshal(r); err != nil {
+		t.Error(err)
+	}
 }

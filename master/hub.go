@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/lastwatt/lastwatt/api"
 	upsv1 "github.com/lastwatt/lastwatt/api/ups/v1"
 	"github.com/lastwatt/lastwatt/pkg/node"
 	"github.com/lastwatt/lastwatt/pkg/policy"
@@ -219,6 +220,7 @@ func (h *hub) report(s *session, r *upsv1.NodeReport) {
 		h.mu.Unlock()
 		return
 	}
+	api.BoundReport(r, s.node)
 	texts := h.take(n, r)
 	h.mu.Unlock()
 	for _, t := range texts {

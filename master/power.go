@@ -34,9 +34,10 @@ func (s powerService) Attach(stream grpc.BidiStreamingServer[upsv1.AttachRequest
 	if err != nil {
 		return err
 	}
-	if first.GetHello() == nil {
-		return status.Error(codes.InvalidArgument, "the first message of Attach must carry hello")
+	if first.GetHello() == nil || first.GetReport() == nil {
+		return status.Error(codes.InvalidArgument, "the first message of Attach must carry hello and a report")
 	}
+	api.BoundHello(first.GetHello())
 	var remote net.Addr
 	if p, ok := peer.FromContext(stream.Context()); ok {
 		remote = p.Addr

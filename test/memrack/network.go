@@ -33,7 +33,7 @@ func (n *Network) Listen(_, address string) (net.Listener, error) {
 	if n.listeners[address] != nil {
 		return nil, fmt.Errorf("listen %s: address in use", address)
 	}
-	l := &listener{Listener: bufconn.Listen(window), network: n, address: address}
+	l := &listener{Listener: bufconn.Listen(window), network: n, address: address, who: make(chan string, 1)}
 	n.listeners[address] = l
 	return l, nil
 }
@@ -52,7 +52,7 @@ func (n *Network) Dialer(who string) func(context.Context, string, string) (net.
 		if l == nil {
 			return nil, errors.New("connection refused")
 		}
-		c, err := l.DialContext(ctx)
+		c, err := l.dial(ctx, who)
 		if err != nil {
 			return nil, err
 		}
@@ -88,15 +88,30 @@ type listener struct {
 	*bufconn.Listener
 	network *Network
 	address string
+
+	dialling sync.Mutex  // one at a time, so that each is told from the others
+	who      chan string // who dials, size one
 }
 
-// Accept returns connections that say that root is at the other end.
+// dial connects, and lets Accept know who does.
+func (l *listener) dial(ctx context.Context, who string) (net.Conn, error) {
+	l.dialling.Lock()
+	defer l.dialling.Unlock()
+	select {
+	case <-l.who: // one that gave up
+	default:
+	}
+	l.who <- who
+	return l.DialContext(ctx)
+}
+
+// Accept returns connections that say which host, and that root, is at the other end.
 func (l *listener) Accept() (net.Conn, error) {
 	c, err := l.Listener.Accept()
 	if err != nil {
 		return nil, err
 	}
-	return rootConn{c}, nil
+	return rootConn{c, <-l.who}, nil
 }
 
 // Close implements net.Listener.
@@ -107,8 +122,20 @@ func (l *listener) Close() error {
 	return l.Listener.Close()
 }
 
-// rootConn is a server's end of a connection on the local socket.
-type rootConn struct{ net.Conn }
+// rootConn is a server's end of a connection.
+type rootConn struct {
+	net.Conn
+	who string
+}
+
+// RemoteAddr says which host has connected.
+func (c rootConn) RemoteAddr() net.Addr { return addr(c.who) }
+
+// addr is a host's address on a [Network].
+type addr string
+
+func (addr) Network() string  { return "memory" }
+func (a addr) String() string { return string(a) }
 
 // PeerUID says that root calls.
 func (rootConn) PeerUID() (int, error) { return 0, nil }

@@ -228,3 +228,23 @@ func TestOneKeysConnectionsAreBounded(t *testing.T) {
 		phase(t, r, web, "web1", upsv1.Phase_PHASE_GRACE)
 	})
 }
+
+// TestLaw01ClocksDecideNothing: a rack that was set up in 2000 (the bubble's year)
+// comes back in 2040; certificates, rosters and identities are as good as ever.
+func TestLaw01ClocksDecideNothing(t *testing.T) {
+	rack(t, func(t *testing.T, r *memrack.Rack, web *memrack.Node) {
+		r.StopAgent(web)
+		r.StopMaster()
+		r.Advance(40 * 365 * 24 * time.Hour)
+		r.StartMaster()
+		r.StartAgent(web)
+		r.Advance(5 * time.Second)
+		phase(t, r, web, "web1", upsv1.Phase_PHASE_IDLE)
+		if err := r.JoinBy(r.Add("new", ""), r.Token()); err != nil {
+			t.Errorf("nobody can join in 2040: %v", err)
+		}
+		r.Sim(fail)
+		r.Advance(time.Second)
+		phase(t, r, web, "web1", upsv1.Phase_PHASE_GRACE)
+	})
+}
