@@ -8,10 +8,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
+	"filippo.io/age/armor"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -52,8 +55,7 @@ func TestLaw08ReplacedMaster(t *testing.T) {
 	if err := a.Remove("web2"); err != nil {
 		t.Fatal(err)
 	}
-	data, err := a.Export(phrase) // as it is written for real
-	must(t, data, err)
+	data := export(t, a)
 
 	fresh, err := OpenAuthority(filepath.Join(t.TempDir(), "trust"), "rack1") // started once before
 	must(t, fresh, err)
@@ -105,6 +107,11 @@ func TestExportsHead(t *testing.T) {
 	}
 	if rack, ca, err := ExportOf(data); err != nil || rack != "rack1" || ca != fmt.Sprintf("%x", a.CA()) {
 		t.Errorf("it is of %q %q, %v", rack, ca, err)
+	}
+	full, err := a.Export(phrase)
+	must(t, full, err)
+	if head := unarmored(t, full); !bytes.HasPrefix(head, []byte("age-encryption.org/v1\n-> scrypt ")) || !bytes.Contains(head, []byte(" 17\n")) {
+		t.Errorf("scrypt is asked to do too little: %.100q", head)
 	}
 	for _, short := range []string{"", "1234567"} {
 		if out, err := a.Export(short); !errors.Is(err, ErrShortPhrase) || out != nil {
@@ -158,16 +165,40 @@ func TestSpoiltExports(t *testing.T) {
 		{"no age file", phrase, resum([]byte("hello\n")), ErrNoExport},
 		{"cut, with the sum put right", phrase, resum(append(bytes.Clone(body[:len(body)/2]), '\n')), ErrNoExport},
 		{"too large", phrase, bytes.Repeat([]byte("x"), maxFile+1), ErrNoExport},
-		{"too dear", phrase, func() []byte { d, err := a.export(phrase, maxWorkFactor+1); return must(t, d, err) }(), ErrNoExport},
+		{"too dear", phrase, resum(armored(t, bytes.Replace(unarmored(t, data), []byte(" 2\n"), []byte(" 19\n"), 1))), ErrNoExport},
 	} {
 		dir := filepath.Join(t.TempDir(), "trust")
-		if rack, err := Import(dir, tt.phrase, tt.data); !errors.Is(err, tt.want) || rack != "" {
+		rack, err := Import(dir, tt.phrase, tt.data)
+		if !errors.Is(err, tt.want) || rack != "" {
 			t.Errorf("%s: %q, %v; want %v", tt.name, rack, err, tt.want)
+		}
+		if tt.name == "too dear" && !strings.Contains(fmt.Sprint(err), "too large") {
+			t.Errorf("%s: %v", tt.name, err)
 		}
 		if files := readDir(t, dir); len(files) != 0 {
 			t.Errorf("%s: left behind %v", tt.name, files)
 		}
 	}
+}
+
+// unarmored returns age's own bytes.
+func unarmored(t *testing.T, data []byte) []byte {
+	t.Helper()
+	s, err := parseExport(data)
+	must(t, s, err)
+	b, err := io.ReadAll(armor.NewReader(bytes.NewReader(s.body)))
+	return must(t, b, err)
+}
+
+func armored(t *testing.T, b []byte) []byte {
+	t.Helper()
+	var out bytes.Buffer
+	w := armor.NewWriter(&out)
+	_, err := w.Write(b)
+	if err = errors.Join(err, w.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return out.Bytes()
 }
 
 // fake puts a head with the right sum before anything.

@@ -140,9 +140,10 @@ func countDown[K comparable](m map[K]int, k K) {
 	}
 }
 
-// Prove says that a handshake has shown who is at the other end of c, a connection
-// of this listener or anything else: key is the peer's fingerprint. An error says
-// that the connection is to be closed.
+// Prove says that a handshake has shown that a member is at the other end of c, a
+// connection of this listener or anything else: key is its fingerprint. An error
+// says that the connection is to be closed. A key that is no member's proves
+// nothing: anybody makes a thousand of them.
 func (l *Listener) Prove(c net.Conn, key string) error {
 	lc, ok := c.(*limited)
 	if !ok || lc.l != l {

@@ -19,7 +19,7 @@ import (
 // Connections that were identified before are the caller's to end.
 func (a *Authority) Remove(name string) error {
 	if err := CheckName(name); err != nil {
-		return fmt.Errorf("cannot remove a member: %w", err)
+		return fmt.Errorf("cannot remove a member: %w: %w", ErrNoMember, err)
 	}
 	m, ok := a.state.Load().member(name)
 	if !ok {
