@@ -3,10 +3,13 @@
 package e2e
 
 import (
+	"context"
 	"encoding/json"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/lastwatt/lastwatt/test/vtty"
 )
 
 // states returns the states that the UPS was believed to be in, from its first.
@@ -30,6 +33,24 @@ func (r *rack) states() string {
 	return strings.Join(out, " ")
 }
 
+// blip makes the mains fail and return within the settle time, and no sooner than
+// the master has looked.
+func (r *rack) blip() {
+	r.t.Helper()
+	began := r.tty.Now()
+	r.ups.Mains(false)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	looks := func(e vtty.Event) bool { return e.At > began && e.Call == "TIOCMGET" }
+	if _, err := r.tty.WaitEvent(ctx, looks); err != nil {
+		r.t.Fatalf("the master doesn't look: %v", err)
+	}
+	r.ups.Mains(true)
+	if d := r.tty.Now() - began; d > time.Second {
+		r.t.Logf("the blip took %v: this machine is too busy to show anything by it", d)
+	}
+}
+
 // TestSeedCables plays the main job on each cable of the seeds: a blip, an outage
 // that ends in time, one that doesn't.
 func TestSeedCables(t *testing.T) {
@@ -46,13 +67,7 @@ func TestSeedCables(t *testing.T) {
 				return s.node("patient").Link == "up" && s.node("brave").Link == "up" && s.ups().State == "OK"
 			})
 
-			began := time.Now()
-			r.ups.Mains(false)
-			r.ups.Mains(true)
-			if d := time.Since(began); d > time.Second {
-				t.Logf("the blip took %v: this machine is too busy to show anything by it", d)
-			}
-
+			r.blip()
 			r.ups.Mains(false)
 			s := r.await("GRACE at FAIL", func(s status) bool {
 				return s.ups().State == "FAIL" && s.node("patient").Phase == "GRACE" && s.node("brave").Phase == "GRACE"
