@@ -68,6 +68,9 @@ func TestSeedCables(t *testing.T) {
 			})
 
 			r.blip()
+			if got := r.states(); got != "OK" {
+				t.Errorf("after a blip shorter than settle the UPS was believed to be %q", got)
+			}
 			r.ups.Mains(false)
 			s := r.await("GRACE at FAIL", func(s status) bool {
 				return s.ups().State == "FAIL" && s.node("patient").Phase == "GRACE" && s.node("brave").Phase == "GRACE"
