@@ -2,8 +2,10 @@ package discovery
 
 import (
 	"net/netip"
+	"slices"
 	"time"
 
+	"github.com/hashicorp/mdns"
 	"github.com/miekg/dns"
 )
 
@@ -43,67 +45,59 @@ type answer struct {
 	many bool // more than one asked: none of them can call it off
 }
 
-// records returns the records of an item on a path, made by hashicorp/mdns.
-func (s *speaker) records(r *responder, i item) []dns.RR {
-	q := dns.Question{Name: r.instanceName(), Qclass: dns.ClassINET}
-	switch i {
-	case itemEnum:
-		q.Name, q.Qtype = enumName, dns.TypePTR
-	case itemPointer:
-		q.Name, q.Qtype = r.service.Kind+".local.", dns.TypePTR
-	case itemSRV:
-		q.Qtype = dns.TypeSRV
-	case itemTXT:
-		q.Qtype = dns.TypeTXT
-	case itemA:
-		q.Name, q.Qtype = r.hostName(), dns.TypeA
-	case itemAAAA:
-		q.Name, q.Qtype = r.hostName(), dns.TypeAAAA
-	}
-	if s.zone == nil {
-		return nil
-	}
-	var out []dns.RR
-	for _, rr := range s.zone.Records(q) {
-		if rr.Header().Rrtype == q.Qtype { // it adds what one will want next
-			out = append(out, rr)
+// zone is what one link is told: the records of each item.
+type zone [items]struct {
+	key   string
+	qtype uint16
+	rrs   []dns.RR
+	read  []record // the same, as others read them
+}
+
+// newZone takes the records of a service from hashicorp/mdns.
+func newZone(service mdns.Zone, kind, instance, host string) *zone {
+	z := &zone{}
+	for i, q := range [items]dns.Question{
+		itemEnum:    {Name: enumName, Qtype: dns.TypePTR},
+		itemPointer: {Name: kind, Qtype: dns.TypePTR},
+		itemSRV:     {Name: instance, Qtype: dns.TypeSRV},
+		itemTXT:     {Name: instance, Qtype: dns.TypeTXT},
+		itemA:       {Name: host, Qtype: dns.TypeA},
+		itemAAAA:    {Name: host, Qtype: dns.TypeAAAA},
+	} {
+		z[i].key, z[i].qtype = key(q.Name), q.Qtype
+		for _, rr := range service.Records(q) {
+			if rr.Header().Rrtype == q.Qtype { // it adds what one will want next
+				z[i].rrs = append(z[i].rrs, rr)
+				z[i].read = append(z[i].read, recordOf(rr))
+			}
 		}
 	}
-	return out
+	return z
 }
 
 // claims are the records that are ours alone under our name.
-func (s *speaker) claims(r *responder) []dns.RR {
-	return append(s.records(r, itemSRV), s.records(r, itemTXT)...)
+func (z *zone) claims() []dns.RR {
+	return slices.Concat(z[itemSRV].rrs, z[itemTXT].rrs)
 }
 
-// all are all records.
-func (s *speaker) all(r *responder) []dns.RR {
+// all are all records but the list of kinds, which is everybody's: others of our
+// kind may go on.
+func (z *zone) all() []dns.RR {
 	var out []dns.RR
-	for i := range items {
-		// The list of kinds is everybody's: others of our kind may go on.
-		if i != itemEnum {
-			out = append(out, s.records(r, i)...)
-		}
+	for i := itemPointer; i < items; i++ {
+		out = append(out, z[i].rrs...)
 	}
 	return out
 }
 
 // asked returns the items that a question asks for.
-func (r *responder) asked(q question) []item {
-	is := func(t uint16) bool { return q.qtype == t || q.qtype == dns.TypeANY }
+func (z *zone) asked(q question) []item {
 	var out []item
-	add := func(name string, i item, t uint16) {
-		if is(t) && q.key == key(name) {
-			out = append(out, i)
+	for i, of := range z {
+		if q.key == of.key && (q.qtype == of.qtype || q.qtype == dns.TypeANY) {
+			out = append(out, item(i))
 		}
 	}
-	add(enumName, itemEnum, dns.TypePTR)
-	add(r.service.Kind+".local.", itemPointer, dns.TypePTR)
-	add(r.instanceName(), itemSRV, dns.TypeSRV)
-	add(r.instanceName(), itemTXT, dns.TypeTXT)
-	add(r.hostName(), itemA, dns.TypeA)
-	add(r.hostName(), itemAAAA, dns.TypeAAAA)
 	return out
 }
 
@@ -114,7 +108,7 @@ func (r *responder) question(now time.Time, s *speaker, p packet, m message) {
 	}
 	if len(m.questions) == 0 { // more known answers
 		for i, a := range s.pending {
-			if a.from == p.from && !a.many && s.known(r, i, m.answers) {
+			if a.from == p.from && !a.many && s.zone.known(i, m.answers) {
 				delete(s.pending, i)
 			}
 		}
@@ -123,8 +117,8 @@ func (r *responder) question(now time.Time, s *speaker, p packet, m message) {
 	probe := len(m.authority) > 0
 	var wanted []item
 	for _, q := range m.questions {
-		for _, i := range r.asked(q) {
-			if !s.known(r, i, m.answers) {
+		for _, i := range s.zone.asked(q) {
+			if !s.zone.known(i, m.answers) {
 				wanted = append(wanted, i)
 			}
 		}
@@ -169,14 +163,9 @@ func (s *speaker) enqueue(now time.Time, i item, due time.Time, from netip.AddrP
 
 // known reports whether whoever asks has all records of an item, with at least half
 // of their time left (RFC 6762 §7.1).
-func (s *speaker) known(r *responder, i item, known []record) bool {
-	records := s.records(r, i)
-	for _, rr := range records {
-		ours, found := recordOf(rr), false
-		for _, k := range known {
-			found = found || k.same(ours) && 2*k.ttl >= ttl
-		}
-		if !found {
+func (z *zone) known(i item, known []record) bool {
+	for _, ours := range z[i].read {
+		if !slices.ContainsFunc(known, func(k record) bool { return k.same(ours) && 2*k.ttl >= ttl }) {
 			return false
 		}
 	}
@@ -204,7 +193,7 @@ func (r *responder) answerDue(now time.Time, s *speaker) {
 
 // answer sends items to everybody.
 func (r *responder) answer(now time.Time, s *speaker, list []item) {
-	answers, extra := s.message(r, list)
+	answers, extra := s.zone.message(list)
 	for _, i := range list {
 		delete(s.pending, i)
 		s.sent[i] = now
@@ -228,7 +217,7 @@ func (r *responder) reply(now time.Time, s *speaker, p packet, m message, list [
 		return
 	}
 	r.lastReply = append(r.lastReply, now)
-	answers, extra := s.message(r, list)
+	answers, extra := s.zone.message(list)
 	data, err := legacyResponse(m, answers, extra)
 	if err == nil {
 		err = r.nw.send(s.path, p.from, data)
@@ -240,18 +229,18 @@ func (r *responder) reply(now time.Time, s *speaker, p packet, m message, list [
 
 // message collects records for items, and beside them those that one asks for next
 // (RFC 6763 §12).
-func (s *speaker) message(r *responder, list []item) (answers, extra []dns.RR) {
+func (z *zone) message(list []item) (answers, extra []dns.RR) {
 	have := map[item]bool{}
 	for _, i := range list {
 		if !have[i] {
 			have[i] = true
-			answers = append(answers, s.records(r, i)...)
+			answers = append(answers, z[i].rrs...)
 		}
 	}
 	next := []item{itemSRV, itemTXT, itemA, itemAAAA}
 	for _, i := range next {
 		if !have[i] && (have[itemPointer] || have[itemSRV] && i >= itemA) {
-			extra = append(extra, s.records(r, i)...)
+			extra = append(extra, z[i].rrs...)
 		}
 	}
 	return answers, extra

@@ -36,6 +36,7 @@ type responder struct {
 	number    int // of the name: 1 is the name itself
 	conflicts int
 	instance  string // keys of our names
+	ourHost   string
 	paths     map[path]*speaker
 	lastReply []time.Time // of unicast replies
 }
@@ -44,7 +45,7 @@ type responder struct {
 type speaker struct {
 	path    path
 	link    link
-	zone    *mdns.MDNSService
+	zone    *zone
 	step    int       // probes sent; from probes on, announcements too
 	at      time.Time // of the next step
 	pending map[item]answer
@@ -111,7 +112,7 @@ func (r *responder) relink(now time.Time) {
 	if r.service.Kind == "" || r.invalid != nil {
 		return
 	}
-	r.instance = key(r.instanceName())
+	r.instance, r.ourHost = key(r.instanceName()), key(r.hostName())
 	present := map[path]bool{}
 	for _, l := range r.nw.links() {
 		for _, p := range l.paths() {
@@ -145,7 +146,7 @@ func (r *responder) hostName() string {
 }
 
 // zone has the records for one link: its addresses and no others.
-func (r *responder) zone(l link) *mdns.MDNSService {
+func (r *responder) zone(l link) *zone {
 	text, _ := encodeText(r.service.Text) // checked
 	var ips []net.IP
 	for _, p := range l.prefixes {
@@ -153,11 +154,12 @@ func (r *responder) zone(l link) *mdns.MDNSService {
 			ips = append(ips, a.AsSlice())
 		}
 	}
-	z, err := mdns.NewMDNSService(escapeLabel(r.name()), r.service.Kind, "local.", r.hostName(), r.service.Port, ips, text)
+	service, err := mdns.NewMDNSService(escapeLabel(r.name()), r.service.Kind, "local.", r.hostName(), r.service.Port, ips, text)
 	if err != nil {
 		r.log.Error("cannot make records", "interface", l.name, "err", err)
+		return &zone{}
 	}
-	return z
+	return newZone(service, r.service.Kind+".local.", r.instanceName(), r.hostName())
 }
 
 // deadline is when advance has something to do.
@@ -197,9 +199,9 @@ func (r *responder) step(now time.Time, s *speaker) {
 	switch {
 	case s.step < probes:
 		ask := dns.Question{Name: r.instanceName(), Qtype: dns.TypeANY, Qclass: dns.ClassINET}
-		data, err = query([]dns.Question{ask}, nil, prepared(s.claims(r), ttl, false), false)
+		data, err = query([]dns.Question{ask}, nil, prepared(s.zone.claims(), ttl, false), false)
 	default:
-		data, err = response(s.all(r), nil, ttl)
+		data, err = response(s.zone.all(), nil, ttl)
 	}
 	wait := announceEvery
 	if err == nil {
@@ -257,7 +259,7 @@ func (r *responder) receive(now time.Time, p packet) {
 // host. Only the target counts: it holds our random number, so that our own packets,
 // late ones and those that come back by another interface, never contradict us.
 func (r *responder) contradicts(rec record) bool {
-	return rec.rtype == dns.TypeSRV && rec.ttl > 0 && rec.key == r.instance && key(rec.target) != key(r.hostName())
+	return rec.rtype == dns.TypeSRV && rec.ttl > 0 && rec.key == r.instance && key(rec.target) != r.ourHost
 }
 
 // rescue says again what somebody else takes back or shortens (RFC 6762 §6.6): a
@@ -268,7 +270,7 @@ func (r *responder) rescue(now time.Time, s *speaker, records []record) {
 			continue
 		}
 		for i := itemPointer; i < items; i++ {
-			if slices.ContainsFunc(s.records(r, i), func(rr dns.RR) bool { return recordOf(rr).same(rec) }) {
+			if slices.ContainsFunc(s.zone[i].read, rec.same) {
 				s.enqueue(now, i, now.Add(between(answerMin, answerMax)), netip.AddrPort{})
 			}
 		}
@@ -318,9 +320,8 @@ func (r *responder) tie(now time.Time, s *speaker, m message) bool {
 		return false
 	}
 	var ours []record
-	for _, rr := range s.claims(r) {
-		ours = append(ours, recordOf(rr))
-	}
+	ours = append(ours, s.zone[itemSRV].read...)
+	ours = append(ours, s.zone[itemTXT].read...)
 	order := func(a, b record) int { return cmp.Or(cmp.Compare(a.rtype, b.rtype), cmp.Compare(a.data, b.data)) }
 	slices.SortFunc(ours, order)
 	slices.SortFunc(theirs, order)
@@ -344,7 +345,7 @@ func (r *responder) goodbye() {
 }
 
 func (r *responder) sayGoodbye(s *speaker) {
-	data, err := response(s.all(r), nil, 0)
+	data, err := response(s.zone.all(), nil, 0)
 	if err == nil {
 		err = r.nw.send(s.path, netip.AddrPort{}, data)
 	}
