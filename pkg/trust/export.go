@@ -183,7 +183,7 @@ func parseBackup(plain []byte) (*backup, error) {
 		return nil, fmt.Errorf("%w (no certificate of the CA)", ErrNoExport)
 	}
 	b.ca, b.key = ca, ed
-	if _, _, err := (Removed{}).With(b.Removed); err != nil || CheckName(b.Rack) != nil {
+	if _, _, err := (Removed{}).With(b.Removed); err != nil {
 		return nil, fmt.Errorf("%w (its list of removed keys)", ErrNoExport)
 	}
 	r := &roster{Removed: union(b.Removed, nil)}

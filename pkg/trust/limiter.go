@@ -93,5 +93,5 @@ func addrOf(a net.Addr) (netip.Addr, bool) {
 		return netip.Addr{}, false
 	}
 	p, err := netip.ParseAddrPort(a.String())
-	return p.Addr().Unmap(), err == nil
+	return p.Addr(), err == nil
 }

@@ -62,6 +62,8 @@ func TestRemovedOnlyGrows(t *testing.T) {
 		{"an older list", []string{fp(1)}, []string{fp(1), fp(2)}, false, false},
 		{"one more", []string{fp(3)}, []string{fp(1), fp(2), fp(3)}, true, false},
 		{"no fingerprint", []string{fp(3), "x"}, []string{fp(1), fp(2)}, false, true},
+		{"too short", []string{fp(3)[1:]}, []string{fp(1), fp(2)}, false, true},
+		{"nothing at all", []string{""}, []string{fp(1), fp(2)}, false, true},
 		{"capitals", []string{strings.Repeat("A", 64)}, []string{fp(1), fp(2)}, false, true},
 		{"a line end", []string{fp(3)[:63] + "\n"}, []string{fp(1), fp(2)}, false, true},
 		{"an escape", []string{"\x1b[2J"}, []string{fp(1), fp(2)}, false, true},
