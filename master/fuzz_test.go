@@ -68,7 +68,7 @@ func FuzzRPC(f *testing.F) {
 		&upsv1.AttachRequest{Hello: &upsv1.Hello{Role: "r", Listen: ":1"}, Report: &upsv1.NodeReport{Phase: upsv1.Phase_PHASE_GRACE}},
 		&upsv1.HoldRequest{Nodes: []string{"web1"}}, &upsv1.ShutdownRequest{Nodes: []string{"web1"}},
 		&upsv1.SimulateRequest{Ups: "main", Status: upsv1.Status_STATUS_FAIL}, &upsv1.CreateTokenRequest{Role: 9},
-		&upsv1.JoinRequest{Name: "x", Secret: []byte("s")}, &upsv1.ImportTrustRequest{File: []byte("x")},
+		&upsv1.JoinRequest{Name: "x", Secret: []byte("s")}, &upsv1.ImportTrustRequest{Export: []byte("x")},
 	} {
 		b, err := proto.Marshal(m)
 		if err != nil {

@@ -127,7 +127,7 @@ func (s controlService) ExportTrust(ctx context.Context, req *upsv1.ExportTrustR
 		return nil, api.Error(codes.InvalidArgument, err)
 	}
 	s.m.event("master/"+s.m.cfg.Name, "trust", "the CA was given out to "+api.PeerFrom(ctx).Name)
-	return &upsv1.ExportTrustResponse{File: file}, nil
+	return &upsv1.ExportTrustResponse{Export: file}, nil
 }
 
 // ImportTrust makes this master take another's place.
@@ -136,7 +136,7 @@ func (s controlService) ImportTrust(ctx context.Context, req *upsv1.ImportTrustR
 	if err != nil {
 		return nil, err
 	}
-	next, err := keys.Import(req.GetPassphrase(), req.GetFile())
+	next, err := keys.Import(req.GetPassphrase(), req.GetExport())
 	if err != nil {
 		return nil, api.Error(codes.FailedPrecondition, err)
 	}

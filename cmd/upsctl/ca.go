@@ -56,7 +56,7 @@ func (c *cli) exportCA(ctx context.Context, file []string, pass string) error {
 	var data []byte
 	get := func(ctx context.Context, conn *grpc.ClientConn) error {
 		r, err := upsv1.NewControlServiceClient(conn).ExportTrust(ctx, &upsv1.ExportTrustRequest{Passphrase: pass})
-		data = r.GetFile()
+		data = r.GetExport()
 		return err
 	}
 	if err := c.ask(ctx, "export the CA", get); err != nil {
@@ -98,7 +98,7 @@ func (c *cli) importCA(ctx context.Context, file []string, pass string) error {
 		return fmt.Errorf("cannot read the CA: %w", err)
 	}
 	return c.ask(ctx, "import the CA", func(ctx context.Context, conn *grpc.ClientConn) error {
-		r, err := upsv1.NewControlServiceClient(conn).ImportTrust(ctx, &upsv1.ImportTrustRequest{File: data, Passphrase: pass})
+		r, err := upsv1.NewControlServiceClient(conn).ImportTrust(ctx, &upsv1.ImportTrustRequest{Export: data, Passphrase: pass})
 		if err != nil {
 			return err
 		}

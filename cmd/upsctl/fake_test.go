@@ -97,11 +97,11 @@ func (f *fake) RemoveMember(_ context.Context, r *upsv1.RemoveMemberRequest) (*u
 }
 
 func (f *fake) ExportTrust(_ context.Context, r *upsv1.ExportTrustRequest) (*upsv1.ExportTrustResponse, error) {
-	return &upsv1.ExportTrustResponse{File: []byte("CA under " + r.GetPassphrase() + "\n")}, f.act("export")
+	return &upsv1.ExportTrustResponse{Export: []byte("CA under " + r.GetPassphrase() + "\n")}, f.act("export")
 }
 
 func (f *fake) ImportTrust(_ context.Context, r *upsv1.ImportTrustRequest) (*upsv1.ImportTrustResponse, error) {
-	return &upsv1.ImportTrustResponse{Members: 3}, f.act("import " + string(r.GetFile()) + " by " + r.GetPassphrase())
+	return &upsv1.ImportTrustResponse{Members: 3}, f.act("import " + string(r.GetExport()) + " by " + r.GetPassphrase())
 }
 
 func (f *fake) StreamEvents(r *upsv1.StreamEventsRequest, s grpc.ServerStreamingServer[upsv1.StreamEventsResponse]) error {

@@ -197,10 +197,10 @@ func TestReplacedMasterTakesOverWithoutTouchingANode(t *testing.T) {
 		if n := r.Node("web1"); n != nil {
 			t.Fatalf("a new master with a CA of its own knows the node: %v", n)
 		}
-		if _, err := control(r).ImportTrust(t.Context(), &upsv1.ImportTrustRequest{File: file.GetFile(), Passphrase: "wrong horse battery"}); err == nil {
+		if _, err := control(r).ImportTrust(t.Context(), &upsv1.ImportTrustRequest{Export: file.GetExport(), Passphrase: "wrong horse battery"}); err == nil {
 			t.Fatal("a wrong passphrase opens the CA")
 		}
-		in, err := control(r).ImportTrust(t.Context(), &upsv1.ImportTrustRequest{File: file.GetFile(), Passphrase: pass})
+		in, err := control(r).ImportTrust(t.Context(), &upsv1.ImportTrustRequest{Export: file.GetExport(), Passphrase: pass})
 		if err != nil || in.GetMembers() != 1 {
 			t.Fatalf("%v, %v", in, err)
 		}

@@ -2562,7 +2562,7 @@ func (x *ExportTrustRequest) GetPassphrase() string {
 type ExportTrustResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// A text file for `upsctl ca import`.
-	File          []byte `protobuf:"bytes,1,opt,name=file,proto3" json:"file,omitempty"`
+	Export        []byte `protobuf:"bytes,1,opt,name=export,proto3" json:"export,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2597,9 +2597,9 @@ func (*ExportTrustResponse) Descriptor() ([]byte, []int) {
 	return file_ups_v1_ups_proto_rawDescGZIP(), []int{36}
 }
 
-func (x *ExportTrustResponse) GetFile() []byte {
+func (x *ExportTrustResponse) GetExport() []byte {
 	if x != nil {
-		return x.File
+		return x.Export
 	}
 	return nil
 }
@@ -2608,7 +2608,7 @@ func (x *ExportTrustResponse) GetFile() []byte {
 type ImportTrustRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// What ExportTrust gave out.
-	File []byte `protobuf:"bytes,1,opt,name=file,proto3" json:"file,omitempty"`
+	Export []byte `protobuf:"bytes,1,opt,name=export,proto3" json:"export,omitempty"`
 	// What it was encrypted with.
 	Passphrase    string `protobuf:"bytes,2,opt,name=passphrase,proto3" json:"passphrase,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -2645,9 +2645,9 @@ func (*ImportTrustRequest) Descriptor() ([]byte, []int) {
 	return file_ups_v1_ups_proto_rawDescGZIP(), []int{37}
 }
 
-func (x *ImportTrustRequest) GetFile() []byte {
+func (x *ImportTrustRequest) GetExport() []byte {
 	if x != nil {
-		return x.File
+		return x.Export
 	}
 	return nil
 }
@@ -3451,11 +3451,11 @@ const file_ups_v1_ups_proto_rawDesc = "" +
 	"\x12ExportTrustRequest\x12\x1e\n" +
 	"\n" +
 	"passphrase\x18\x01 \x01(\tR\n" +
-	"passphrase\")\n" +
-	"\x13ExportTrustResponse\x12\x12\n" +
-	"\x04file\x18\x01 \x01(\fR\x04file\"H\n" +
-	"\x12ImportTrustRequest\x12\x12\n" +
-	"\x04file\x18\x01 \x01(\fR\x04file\x12\x1e\n" +
+	"passphrase\"-\n" +
+	"\x13ExportTrustResponse\x12\x16\n" +
+	"\x06export\x18\x01 \x01(\fR\x06export\"L\n" +
+	"\x12ImportTrustRequest\x12\x16\n" +
+	"\x06export\x18\x01 \x01(\fR\x06export\x12\x1e\n" +
 	"\n" +
 	"passphrase\x18\x02 \x01(\tR\n" +
 	"passphrase\"/\n" +
