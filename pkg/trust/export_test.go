@@ -181,6 +181,24 @@ func TestSpoiltExports(t *testing.T) {
 	}
 }
 
+// TestExportForm freezes the file: an export is read years after it was written, by
+// another version. This one was written by the first.
+func TestExportForm(t *testing.T) {
+	data, err := os.ReadFile("testdata/rack1.export")
+	must(t, data, err)
+	dir := filepath.Join(t.TempDir(), "trust")
+	if rack, err := Import(dir, phrase, data); err != nil || rack != "rack1" {
+		t.Fatalf("%q, %v", rack, err)
+	}
+	a := opened(t, dir)
+	if got := fmt.Sprintf("%x", a.CA()); got != "2e2ae4760c0e23b38eca9c60892be2a7002050f809a206c529769aac6736a350" {
+		t.Errorf("the CA is %s", got)
+	}
+	if diff := cmp.Diff([]string{"ann operator", "web1 node"}, names(a)); diff != "" || len(a.Removed()) != 1 {
+		t.Errorf("%d removed; the roster (-want +got)\n%s", len(a.Removed()), diff)
+	}
+}
+
 // TestDamageIsNoWrongPassphrase: nobody looks for another passphrase because a letter
 // of the file was lost, wherever it was.
 func TestDamageIsNoWrongPassphrase(t *testing.T) {
