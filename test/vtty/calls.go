@@ -68,8 +68,6 @@ func (t *TTY) take(c *call, st *unix.Stat_t, flags uint64, isOpen bool) bool {
 		return false
 	}
 	t.settle()
-	// A thread has one call at a time: what it waited for before was interrupted.
-	t.dismiss(func(w *waiter) bool { return w.call.board == c.board && w.call.tid == c.tid })
 	if isOpen {
 		t.opened(c, flags)
 		return true

@@ -45,6 +45,9 @@ func TestDisk(t *testing.T) {
 				switch fault {
 				case Full:
 					p.do(tt.cmd, tt.full)
+					if _, err := os.Lstat(filepath.Join(dir, "new")); err == nil {
+						t.Error("there was room for a new file")
+					}
 				case ReadOnly:
 					p.do(tt.cmd, tt.readOnly)
 				default:

@@ -39,6 +39,7 @@ func TestMain(m *testing.M) {
 // command per line of its input on a serial port and answers with one line each.
 func runHelper(args []string) int {
 	signal.Ignore(unix.SIGHUP)
+	runtime.LockOSThread() // capabilities are a thread's
 	p := &port{path: args[0], fd: -1}
 	in := bufio.NewScanner(os.Stdin)
 	for in.Scan() {
@@ -78,7 +79,7 @@ func (p *port) do(cmd string, args []string) (string, error) {
 		return "ok", unix.IoctlSetPointerInt(p.fd, req, int(lines(arg)))
 	case "wait": // for an edge of these inputs; answers with the lines then
 		if err := unix.IoctlSetInt(p.fd, unix.TIOCMIWAIT, int(lines(arg))); err != nil {
-			return "", err
+			return "", fmt.Errorf("waiting: %w", err)
 		}
 		at := monotonic()
 		v, err := unix.IoctlGetInt(p.fd, unix.TIOCMGET)
@@ -104,6 +105,13 @@ func (p *port) do(cmd string, args []string) (string, error) {
 			return "", err
 		}
 		return "ok", unix.IoctlSetInt(p.fd, unix.TCSBRKP, n)
+	case "cloexec":
+		flags, err := unix.FcntlInt(uintptr(p.fd), unix.F_GETFD, 0)
+		return fmt.Sprint(flags&unix.FD_CLOEXEC != 0), err
+	case "humble": // gives up every capability
+		hdr := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+		var none [2]unix.CapUserData
+		return "ok", unix.Capset(&hdr, &none[0])
 	case "exclusive":
 		return "ok", unix.IoctlSetInt(p.fd, unix.TIOCEXCL, 0)
 	case "write":

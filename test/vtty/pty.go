@@ -71,10 +71,10 @@ func (p *pty) close() {
 	p.master.Close()
 }
 
-// is reports whether st is this pty's slave, and not the dead one of a pty that
-// had the same number before.
+// is reports whether st is this pty's slave. Its number is not given to another one
+// while a file of it is open anywhere.
 func (p *pty) is(st *unix.Stat_t) bool {
-	return st.Mode&unix.S_IFMT == unix.S_IFCHR && st.Dev == p.dev && st.Ino == p.ino && st.Nlink > 0
+	return st.Mode&unix.S_IFMT == unix.S_IFCHR && st.Dev == p.dev && st.Ino == p.ino
 }
 
 // cflag returns the port's control flags. A master's termios calls act on its slave.

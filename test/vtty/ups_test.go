@@ -163,7 +163,10 @@ func TestPowerRace(t *testing.T) {
 	p := start(t, tty)
 	p.do("open", "ok") // raises DTR: the kill is accepted
 	u.Mains(true)
-	await(t, tty, "load off", func(e Event) bool { return e.Kind == LoadOff })
+	off := await(t, tty, "load off", func(e Event) bool { return e.Kind == LoadOff })
+	if d := off.At - tty.Events()[0].At; d < c.Kill.Delay {
+		t.Errorf("cut %v after the kill, sooner than the UPS's own delay", d)
+	}
 	await(t, tty, "load on", func(e Event) bool { return e.Kind == LoadOn })
 	if !u.LoadOn() {
 		t.Error("the load stays off with the mains back")
@@ -202,7 +205,7 @@ func TestPulledCable(t *testing.T) {
 		{"slow at the computer", "nut-7", AtComputer, time.Millisecond, nil, "CTS DCD, CTS, none"},
 		{"slow, CTS first", "nut-7", AtComputer, time.Millisecond, []line.Lines{line.CTS, line.DCD}, "CTS DCD, DCD, none"},
 		{"at the UPS, loops not known", "nut-7", AtUPS, 0, nil, "CTS DCD"},
-		{"at the UPS, loops known", "liebert-powersure", AtUPS, 0, nil, "DCD"},
+		{"at the UPS, loops known", "tripplite-bc-lan", AtUPS, 0, nil, "DCD, none"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
