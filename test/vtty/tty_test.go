@@ -245,12 +245,13 @@ func TestExclusive(t *testing.T) {
 	q.do("humble", "ok") // root may (tty_reopen asks for CAP_SYS_ADMIN)
 	q.do("open", "error: device or resource busy")
 	outputs(t, tty, line.DTR)
-	tty.Share()
-	q.do("open", "ok")
-	q.do("close", "ok")
 	p.do("close", "ok")
 	await(t, tty, "close", func(e Event) bool { return e.Kind == Close })
 	q.do("open", "ok") // it ended with the last close
+	q.do("exclusive", "ok")
+	tty.Share()
+	p.do("humble", "ok")
+	p.do("open", "ok")
 }
 
 func TestBreaks(t *testing.T) {

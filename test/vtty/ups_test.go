@@ -119,6 +119,7 @@ func TestKillMustBeHeld(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			tty, c := New(t), cable(t, name)
+			c.Kill.Delay = 0
 			u := NewUPS(tty, c) // it wants seconds
 			u.Mains(false)
 			p := start(t, tty)
