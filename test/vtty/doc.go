@@ -7,9 +7,10 @@
 // serial core does: DTR and RTS raised by every open unless the port stands at
 // B0, dropped by setting B0 and by the last close where HUPCL is set, input edges
 // counted and told to TIOCMIWAIT (of RI only the trailing edge, as a 16550 does),
-// breaks and transmitted bytes seen. Everything lands in a log of [Event]s. It
-// needs no root, Linux 5.14 or later, and a test binary whose TestMain calls
-// [Main] first.
+// breaks and transmitted bytes seen. Everything lands in a log of [Event]s. By the
+// same means a [Disk] is full, read-only or hangs for one program and for nobody
+// else. It needs no root, Linux 5.14 or later, and a test binary whose TestMain
+// calls [Main] first.
 //
 // A [TTY] and a [UPS] may be used from several goroutines. Programs of one or
 // several commands may hold the same port at once. What a call on the port costs
