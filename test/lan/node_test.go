@@ -1,0 +1,138 @@
+package lan
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"log/slog"
+	"net"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/lastwatt/lastwatt/pkg/discovery"
+)
+
+// command is a line to a node; the first field that is set counts.
+type command struct {
+	Announce   *discovery.Service
+	Browse     []string // kinds
+	Sniff      [][]byte // what no packet may hold
+	Stop       bool     // announcing
+	Interfaces []string
+}
+
+// event is a line from a node.
+type event struct {
+	Ready   bool
+	Found   []discovery.Instance
+	Stopped bool
+	Packets int // sniffed
+	Leak    []byte
+}
+
+// runNode is a machine on the LAN: it does what its standard input says, and ends
+// with it.
+func runNode() {
+	n := &machine{out: json.NewEncoder(os.Stdout), log: slog.New(slog.NewTextHandler(os.Stderr, nil))}
+	n.say(event{Ready: true})
+	lines := bufio.NewScanner(os.Stdin)
+	for lines.Scan() {
+		var c command
+		if err := json.Unmarshal(lines.Bytes(), &c); err != nil {
+			n.log.Error("cannot read a command", "err", err)
+			os.Exit(1)
+		}
+		n.do(c)
+	}
+	os.Exit(0)
+}
+
+type machine struct {
+	mu  sync.Mutex
+	out *json.Encoder
+	log *slog.Logger
+
+	stop []func()
+}
+
+func (n *machine) say(e event) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if err := n.out.Encode(e); err != nil {
+		os.Exit(1)
+	}
+}
+
+func (n *machine) do(c command) {
+	switch {
+	case c.Announce != nil:
+		a := discovery.NewAnnouncer(discovery.Options{Service: *c.Announce, Interfaces: c.Interfaces, Log: n.log})
+		ctx, cancel := context.WithCancel(context.Background())
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			_ = a.Run(ctx)
+		}()
+		n.stop = append(n.stop, func() { cancel(); <-done })
+	case c.Browse != nil:
+		b := discovery.NewBrowser(discovery.BrowserOptions{Kinds: c.Browse, Interfaces: c.Interfaces, Log: n.log})
+		go func() { _ = b.Run(context.Background()) }()
+		go func() {
+			for range b.Changed() {
+				n.say(event{Found: b.Found()})
+			}
+		}()
+	case c.Sniff != nil:
+		go n.sniff(c.Sniff)
+	case c.Stop:
+		for _, stop := range n.stop {
+			stop()
+		}
+		n.stop = nil
+		n.say(event{Stopped: true})
+	}
+}
+
+// sniff reads all that is said on the LAN, and looks for what must not be in it.
+func (n *machine) sniff(secret [][]byte) {
+	packets := make(chan []byte)
+	ifi, err := net.InterfaceByName("eth0")
+	if err != nil {
+		n.log.Error("cannot sniff", "err", err)
+		os.Exit(1)
+	}
+	for _, group := range []string{"224.0.0.251", "ff02::fb"} {
+		conn, err := net.ListenMulticastUDP("udp", ifi, &net.UDPAddr{IP: net.ParseIP(group), Port: 5353})
+		if err != nil {
+			n.log.Error("cannot sniff", "err", err)
+			os.Exit(1)
+		}
+		go func() {
+			buf := make([]byte, 9000)
+			for {
+				size, _, err := conn.ReadFrom(buf)
+				if err != nil {
+					return
+				}
+				packets <- bytes.Clone(buf[:size])
+			}
+		}()
+	}
+	count := 0
+	report := time.NewTicker(100 * time.Millisecond)
+	for {
+		select {
+		case p := <-packets:
+			count++
+			for _, s := range secret {
+				if bytes.Contains(p, s) {
+					n.say(event{Leak: s})
+				}
+			}
+		case <-report.C:
+			n.say(event{Packets: count})
+		}
+	}
+}
