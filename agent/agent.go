@@ -136,7 +136,7 @@ func (a *Agent) runSessions(ctx context.Context) error {
 		select {
 		case all := <-loaded:
 			if len(all) == 0 && len(a.allSessions()) == 0 {
-				a.log.Info("this node has joined no rack; waiting for: upsagent join --master HOST:PORT TOKEN")
+				a.log.Info("this node has joined no rack; waiting for: upsagent join TOKEN")
 			}
 			for _, s := range all {
 				a.begin(ctx, g, s)
@@ -250,7 +250,7 @@ func (a *Agent) report() *upsv1.NodeReport {
 		}
 	}
 	if a.loaded && len(a.sessions) == 0 {
-		ps = append(ps, policy.Problem{Name: "not-joined", Text: "nobody tells this node of a power failure: run upsagent join --master HOST:PORT TOKEN"})
+		ps = append(ps, policy.Problem{Name: "not-joined", Text: "nobody tells this node of a power failure: run upsagent join TOKEN"})
 	}
 	r.Problems = api.FromProblems(on, ps)
 	return r

@@ -49,7 +49,8 @@ type asked struct {
 func (d *Driver) powerOff(a policy.PowerOff) {
 	by := d.o.Chain[a.Attempt%len(d.o.Chain)]
 	ctx, cancel := context.WithCancelCause(context.Background())
-	d.asked = &asked{a.Attempt, by, cancel}
+	asking := &asked{a.Attempt, by, cancel}
+	d.asked = asking
 	d.o.Log.Warn("power-off", "node", d.o.Name, "method", by.String(), "attempt", a.Attempt, "reason", a.Reason)
 	d.record(recordPowerOff, powerOffRecord{Node: d.o.Name, Method: by.String(), Attempt: a.Attempt, What: "asked", Why: a.Reason})
 	records := pending(d.records)
@@ -62,7 +63,7 @@ func (d *Driver) powerOff(a policy.PowerOff) {
 		} else {
 			d.o.Log.Info("power-off accepted", "node", d.o.Name, "method", by.String(), "attempt", a.Attempt)
 		}
-		d.post(func() { d.answered(a.Attempt, by, err) })
+		d.post(func() { d.answered(asking, err) })
 	})
 }
 
@@ -91,11 +92,12 @@ func ask(ctx context.Context, by shutdown.Executor) error {
 	}
 }
 
-func (d *Driver) answered(attempt int, by shutdown.Executor, err error) {
-	if d.asked != nil && d.asked.attempt == attempt && d.asked.by == by {
+func (d *Driver) answered(a *asked, err error) {
+	if d.asked == a {
 		d.asked = nil
 	}
-	r := powerOffRecord{Node: d.o.Name, Method: by.String(), Attempt: attempt, What: "accepted"}
+	method := a.by.String()
+	r := powerOffRecord{Node: d.o.Name, Method: method, Attempt: a.attempt, What: "accepted"}
 	if err != nil {
 		r.What, r.Why = "refused", err.Error()
 		if errors.Is(err, errCancelled) {
@@ -104,10 +106,10 @@ func (d *Driver) answered(attempt int, by shutdown.Executor, err error) {
 	}
 	d.record(recordPowerOff, r)
 	if err != nil {
-		d.step(policy.Refused{Attempt: attempt, Method: by.String(), Why: err.Error()})
+		d.step(policy.Refused{Attempt: a.attempt, Method: method, Why: err.Error()})
 		return
 	}
-	d.step(policy.Accepted{Attempt: attempt, Method: by.String()})
+	d.step(policy.Accepted{Attempt: a.attempt, Method: method})
 }
 
 // cancelPowerOff takes back what was asked for, as far as there is a way.

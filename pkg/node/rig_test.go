@@ -69,7 +69,7 @@ func newRig(t *testing.T, toml string) *rig {
 	var chain []shutdown.Executor
 	for _, m := range s.Methods {
 		f := &fakeMethod{name: m, tell: r.tell}
-		r.chain, chain = append(r.chain, f), append(chain, f)
+		r.chain, chain = append(r.chain, f), append(chain, uncomparable{f, nil})
 	}
 	r.journal.tell = r.tell
 	var err error
@@ -304,3 +304,10 @@ func refuse(context.Context) error { return errRefused }
 
 // untilKilled lasts until ctx ends, as a program does that is killed then.
 func untilKilled(ctx context.Context) error { <-ctx.Done(); return context.Cause(ctx) }
+
+// uncomparable is a method as the real ones are: a struct with an argv in it, which
+// panics when it is compared.
+type uncomparable struct {
+	*fakeMethod
+	argv []string
+}

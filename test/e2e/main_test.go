@@ -3,11 +3,15 @@
 package e2e
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/lastwatt/lastwatt/test/vtty"
@@ -46,7 +50,57 @@ func run(m *testing.M) int {
 		}
 		os.Setenv(binEnv, dir)
 	}
+	if os.Geteuid() == 0 {
+		return unprivileged()
+	}
 	return m.Run()
+}
+
+// nobody is the user and group that have nothing (Debian's base-passwd).
+const nobody = 65534
+
+// unprivileged runs these tests again as nobody: what the daemons need no privilege
+// for is tested without it.
+func unprivileged() int {
+	home, err := os.MkdirTemp("", "lastwatt-e2e")
+	if err == nil {
+		defer os.RemoveAll(home)
+		err = os.Chown(home, nobody, nobody)
+	}
+	if err == nil {
+		err = os.Chmod(os.Getenv(binEnv), 0o755)
+	}
+	var self []byte
+	if err == nil {
+		self, err = os.ReadFile("/proc/self/exe")
+	}
+	program := filepath.Join(home, "e2e.test")
+	if err == nil {
+		err = os.WriteFile(program, self, 0o755)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "cannot give nobody a folder:", err)
+		return 1
+	}
+	// The go tool's own folder, and what it wants written there, are root's.
+	args := slices.DeleteFunc(slices.Clone(os.Args[1:]), func(a string) bool {
+		return strings.HasPrefix(a, "-test.testlogfile=") || strings.HasPrefix(a, "-test.gocoverdir=") || strings.HasPrefix(a, "-test.outputdir=")
+	})
+	again := exec.Command(program, args...)
+	again.Env = append(os.Environ(), "TMPDIR="+home, "HOME="+home)
+	again.Stdin, again.Stdout, again.Stderr = os.Stdin, os.Stdout, os.Stderr
+	again.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
+	err = again.Run()
+	var exit *exec.ExitError
+	switch {
+	case err == nil:
+		return 0
+	case errors.As(err, &exit):
+		return exit.ExitCode()
+	default:
+		fmt.Fprintln(os.Stderr, "cannot run the tests as nobody:", err)
+		return 1
+	}
 }
 
 // program returns the path of one of the programs.

@@ -63,7 +63,10 @@ func newRack(t testing.TB, o rackOptions) *rack {
 	tty := vtty.New(t)
 	r := &rack{t: t, dir: tempDir(t), options: o, cable: cable, tty: tty, ups: vtty.NewUPS(tty, cable),
 		address: freeAddress(t), agents: map[string]*agent{}}
-	t.Cleanup(func() { checkLine(t, cable, tty.Events()) })
+	t.Cleanup(func() {
+		checkLine(t, cable, tty.Events())
+		checkNoSecrets(t, r.dir)
+	})
 	r.write("master.toml", fmt.Sprintf(`name = "rack1"
 listen = %q
 socket = %q
