@@ -208,8 +208,9 @@ func TestKeysThatArentKeysCostNobodyElse(t *testing.T) {
 	}
 }
 
-// checkNoSecrets fails the test if a secret stands in any log of the rack.
-func checkNoSecrets(t testing.TB, dir string) {
+// checkLogs fails the test if in any log of the rack stands a secret, or that a
+// daemon broke: one that crashed after it did what was waited for is no good one.
+func checkLogs(t testing.TB, dir string) {
 	t.Helper()
 	logs, err := filepath.Glob(filepath.Join(dir, "*.log"))
 	if err != nil {
@@ -222,12 +223,17 @@ func checkNoSecrets(t testing.TB, dir string) {
 	for _, path := range append(logs, inner...) {
 		text, err := os.ReadFile(path)
 		if err != nil {
-			t.Errorf("cannot look for secrets: %v", err)
+			t.Errorf("cannot look into a log: %v", err)
 			continue
 		}
-		for _, secret := range []string{"lw1-", "PRIVATE KEY", "AGE-SECRET"} {
-			if i := strings.Index(string(text), secret); i >= 0 {
-				t.Errorf("a secret stands in %s: %.80q", path, text[i:])
+		for what, words := range map[string][]string{
+			"a secret": {"lw1-", "PRIVATE KEY", "AGE-SECRET"},
+			"a crash":  {"panic:", "fatal error:", "DATA RACE"},
+		} {
+			for _, w := range words {
+				if i := strings.Index(string(text), w); i >= 0 {
+					t.Errorf("%s stands in %s: %.200q", what, path, text[i:])
+				}
 			}
 		}
 	}

@@ -65,7 +65,7 @@ func newRack(t testing.TB, o rackOptions) *rack {
 		address: freeAddress(t), agents: map[string]*agent{}}
 	t.Cleanup(func() {
 		checkLine(t, cable, tty.Events())
-		checkNoSecrets(t, r.dir)
+		checkLogs(t, r.dir)
 	})
 	r.write("master.toml", fmt.Sprintf(`name = "rack1"
 listen = %q
