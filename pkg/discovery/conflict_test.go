@@ -2,6 +2,7 @@ package discovery
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 	"testing"
@@ -113,6 +114,11 @@ func TestWhoTakesEveryNameIsNotFollowedInHaste(t *testing.T) {
 				l.stranger("10.0.0.66:5353", rogue)
 			}
 			time.Sleep(100 * time.Millisecond)
+		}
+		var number int
+		// Ten at once, and then one in five seconds.
+		if _, err := fmt.Sscanf(a.Name(), "web1-%d", &number); err != nil || number > 10+600/5+2 {
+			t.Errorf("after ten minutes the name is %s", a.Name())
 		}
 		if n := len(l.by(m)); n > 400 {
 			t.Errorf("%d packets in ten minutes", n)
@@ -254,6 +260,7 @@ func TestWhatCannotBeSentIsSentLater(t *testing.T) {
 		announce(t, m, web1)
 		b, _ := browse(t, n, KindAgent)
 		time.Sleep(time.Minute)
+		l.began = time.Now()
 		for _, x := range []*memory{m, n} {
 			x.mu.Lock()
 			x.silent = false
@@ -262,6 +269,18 @@ func TestWhatCannotBeSentIsSentLater(t *testing.T) {
 		time.Sleep(2 * time.Second)
 		if len(b.Found()) != 1 {
 			t.Errorf("found %v", b.Found())
+		}
+		probed := 0
+		for _, s := range l.by(m) {
+			if !s.msg.response {
+				probed++
+			}
+		}
+		if probed != probes {
+			t.Errorf("%d probes that could be sent, want %d", probed, probes)
+		}
+		if asked := l.by(n); len(asked) == 0 || asked[0].at > failedSend {
+			t.Errorf("asked %d times", len(asked))
 		}
 	})
 }
@@ -317,4 +336,53 @@ func TestProbesAreAnsweredAtOnce(t *testing.T) {
 	if len(got) != 1 || got[0].at != 0 || got[0].msg.answers[0].rtype != dns.TypeSRV {
 		t.Errorf("a probe for our name is answered by %v, want one answer at once", got)
 	}
+}
+
+func TestTwoProbeAtOnce(t *testing.T) {
+	claim := func(text string) []byte {
+		return ask(t, fullName, dns.TypeANY, func(m *dns.Msg) {
+			m.Ns = []dns.RR{rr(t, fullName+" 120 IN SRV 65535 0 1 other.local."), rr(t, fullName+" 120 IN TXT "+text)}
+		})
+	}
+	// A TXT record sorts before an SRV record, and a shorter string before a longer.
+	for name, tt := range map[string]struct {
+		claim []byte
+		waits bool
+	}{"they claim more": {claim(`"zzzzzzzzzzzzzzzzzzzzzzzzzzzzzz"`), true}, "they claim less": {claim(`""`), false}} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				l := newLAN()
+				m := on(l, "10.0.0.1/24")
+				announce(t, m, web1)
+				time.Sleep(300 * time.Millisecond) // one or two probes
+				l.by(m)
+				l.began = time.Now()
+				l.stranger("10.0.0.2:5353", tt.claim)
+				time.Sleep(settled)
+				next := l.by(m)[0].at
+				if waited := next == time.Second; waited != tt.waits || !waited && next > probeEvery {
+					t.Errorf("the next probe comes after %v", next)
+				}
+			})
+		})
+	}
+}
+
+// Another address may be another LAN: an old one's question times mean nothing there.
+func TestAnotherAddressIsAskedAnew(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLAN()
+		m := on(l, "10.0.0.9/24")
+		browse(t, m, KindAgent)
+		time.Sleep(45 * time.Second) // the next question comes at 100 s
+		l.by(m)
+		m.mu.Lock()
+		m.up = []link{{index: 1, name: "eth0", prefixes: []netip.Prefix{netip.MustParsePrefix("10.7.0.9/24")}}}
+		m.mu.Unlock()
+		poke(m.wake)
+		time.Sleep(15 * time.Second)
+		if n := len(l.by(m)); n != 4 {
+			t.Errorf("%d questions, want those at 0, 1, 4 and 13 s", n)
+		}
+	})
 }

@@ -66,6 +66,7 @@ func TestHostileHostsAndDepths(t *testing.T) {
 		{kindName + " 120 IN PTR a.b." + kindName, "a.b." + kindName + " 120 IN SRV 0 0 1 h.local."},
 		{kindName + " 120 IN PTR " + kindName, kindName + " 120 IN SRV 0 0 1 h.local."},
 		{kindName + " 120 IN PTR web1._ipp._tcp.local.", "web1._ipp._tcp.local. 120 IN SRV 0 0 1 h.local."},
+		{kindName + " 120 IN PTR web1._upsageny._tcp.local.", "web1._upsageny._tcp.local. 120 IN SRV 0 0 1 h.local."},
 		{kindName + " 120 IN PTR .", ". 120 IN SRV 0 0 1 h.local."},
 		{kindName + " 120 IN PTR " + fullName, fullName + ` 120 IN SRV 0 0 1 \027[2J.local.`, `\027[2J.local. 120 IN A 10.0.0.1`},
 		{kindName + " 120 IN PTR " + fullName, fullName + ` 120 IN SRV 0 0 1 .`, `. 120 IN A 10.0.0.1`},
