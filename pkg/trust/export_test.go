@@ -246,26 +246,31 @@ func fake(rack, ca string, body []byte) []byte {
 // TestExportsThatLie: the passphrase is right, what is inside is not.
 func TestExportsThatLie(t *testing.T) {
 	a, other := newAuthority(t), newAuthority(t)
-	join(t, a, "web1", RoleNode)
+	web1 := join(t, a, "web1", RoleNode)
 	join(t, other, "web2", RoleNode)
 	key := newKey(t)
 	operator, err := issue(a.ca, a.key, key.Public().(ed25519.PublicKey), "web1", RoleOperator)
 	must(t, operator, err)
 	master, err := issue(a.ca, a.key, key.Public().(ed25519.PublicKey), "rack1", RoleMaster)
 	must(t, master, err)
+	secondName, err := issue(a.ca, a.key, web1.Certificate.Leaf.PublicKey.(ed25519.PublicKey), "web2", RoleNode)
+	must(t, secondName, err)
 	keyFP := fingerprint(public(t, key))
 	for name, change := range map[string]func(b *backup){
-		"another CA's key":           func(b *backup) { b.Key = backupOf(t, other).Key },
-		"another CA's certificate":   func(b *backup) { b.CA = backupOf(t, other).CA },
-		"no key":                     func(b *backup) { b.Key = nil },
-		"a member's certificate":     func(b *backup) { b.CA = b.Members[0].Certificate },
-		"another rack's member":      func(b *backup) { b.Members = backupOf(t, other).Members },
-		"a member without a name":    func(b *backup) { b.Members[0].Name = "" },
-		"a member by another name":   func(b *backup) { b.Members[0].Name = "web2" },
-		"a member in another role":   func(b *backup) { b.Members[0].Role = RoleOperator },
-		"a member with another key":  func(b *backup) { b.Members[0].Fingerprint = fp(1) },
-		"a member twice":             func(b *backup) { b.Members = append(b.Members, b.Members[0]) },
-		"two of one name":            func(b *backup) { b.Members = append(b.Members, Member{"web1", RoleOperator, keyFP, operator}) },
+		"another CA's key":          func(b *backup) { b.Key = backupOf(t, other).Key },
+		"another CA's certificate":  func(b *backup) { b.CA = backupOf(t, other).CA },
+		"no key":                    func(b *backup) { b.Key = nil },
+		"a member's certificate":    func(b *backup) { b.CA = b.Members[0].Certificate },
+		"another rack's member":     func(b *backup) { b.Members = backupOf(t, other).Members },
+		"a member without a name":   func(b *backup) { b.Members[0].Name = "" },
+		"a member by another name":  func(b *backup) { b.Members[0].Name = "web2" },
+		"a member in another role":  func(b *backup) { b.Members[0].Role = RoleOperator },
+		"a member with another key": func(b *backup) { b.Members[0].Fingerprint = fp(1) },
+		"a member twice":            func(b *backup) { b.Members = append(b.Members, b.Members[0]) },
+		"two of one name":           func(b *backup) { b.Members = append(b.Members, Member{"web1", RoleOperator, keyFP, operator}) },
+		"one key under two names": func(b *backup) {
+			b.Members = append(b.Members, Member{"web2", RoleNode, b.Members[0].Fingerprint, secondName})
+		},
 		"a master as a member":       func(b *backup) { b.Members = append(b.Members, Member{"rack1", RoleMaster, keyFP, master}) },
 		"a member that was removed":  func(b *backup) { b.Removed = []string{b.Members[0].Fingerprint} },
 		"no fingerprint on the list": func(b *backup) { b.Removed = []string{"x"} },

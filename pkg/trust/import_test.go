@@ -128,6 +128,31 @@ func TestImportOverTheSame(t *testing.T) {
 	}
 }
 
+// TestImportOfATwin: two masters of one CA ran side by side. What this one knows
+// stands; what only the other one knew comes along.
+func TestImportOfATwin(t *testing.T) {
+	a := newAuthority(t)
+	twin := opened(t, copyDir(t, a.dir))
+	web1, web2 := join(t, a, "web1", RoleNode), join(t, a, "web2", RoleNode)
+	other, web3 := join(t, twin, "web1", RoleNode), join(t, twin, "web3", RoleNode)
+	if err := admit(t, twin, newToken(t, twin, RoleNode), "web4", web2); err != nil { // renamed
+		t.Fatal(err)
+	}
+	next, err := a.Import(phrase, export(t, twin))
+	must(t, next, err)
+	for _, tt := range []struct {
+		id   Identity
+		want error
+	}{{web1, nil}, {web2, nil}, {web3, nil}, {other, ErrNotAdmitted}} {
+		if _, err := seenBy(t, next, tt.id); !errors.Is(err, tt.want) {
+			t.Errorf("%s: %v, want %v", tt.id, err, tt.want)
+		}
+	}
+	if got := names(next); !slices.Equal(got, []string{"web1 node", "web2 node", "web3 node"}) {
+		t.Errorf("in are %v", got)
+	}
+}
+
 // TestImportIntoARunningMaster: what the old Authority does after that is refused,
 // so that it can't write the old rack over the new one.
 func TestImportIntoARunningMaster(t *testing.T) {

@@ -134,16 +134,13 @@ func LoadRemoved(dir string) (Removed, error) {
 	if missing(err) {
 		return Removed{}, nil
 	}
-	r, ok := Removed{}, false
 	if err == nil {
-		if r, ok = decodeRemoved(data); !ok {
-			err = corrupt(path)
+		if r, ok := decodeRemoved(data); ok {
+			return r, nil
 		}
+		err = corrupt(path)
 	}
-	if err != nil {
-		return Removed{}, fmt.Errorf("cannot load the list of removed keys: %w", err)
-	}
-	return r, nil
+	return Removed{}, fmt.Errorf("cannot load the list of removed keys: %w", err)
 }
 
 // encode writes one key per line between a head and a sum that tells damage.
