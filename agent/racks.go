@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync"
 	"sync/atomic"
 
 	"github.com/lastwatt/lastwatt/pkg/trust"
@@ -18,6 +19,7 @@ type rack struct {
 	master  string
 	id      trust.Identity
 	removed atomic.Pointer[trust.Removed] // the keys that are let in no more
+	saving  sync.Mutex                    // one save at a time, of the newest
 }
 
 func newRack(master string, id trust.Identity, removed trust.Removed) *rack {
@@ -74,7 +76,9 @@ func (a *Agent) cutOff(r *rack, keys []string) {
 	}
 	r.removed.Store(&next)
 	go func() {
-		if err := next.Save(rackDir(a.cfg.Data, r.master)); err != nil {
+		r.saving.Lock()
+		defer r.saving.Unlock()
+		if err := r.removed.Load().Save(rackDir(a.cfg.Data, r.master)); err != nil {
 			a.log.Warn("a restart forgets the newest removed keys until the master tells them again", "rack", r.master, "err", err)
 		}
 	}()

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
 
@@ -162,10 +163,16 @@ func (s *session) heard(address string, m *upsv1.AttachResponse) {
 	for _, u := range m.GetUps() {
 		ups = append(ups, node.NamedState{Name: u.GetName(), State: api.ToState(u, now)})
 	}
+	order := api.ToOrder(m.GetOrder(), now)
 	s.mu.Lock()
 	steady(ups, s.ups)
+	if order.Kind == s.order.Kind && order.By == s.order.By && order.Until.Sub(s.order.Until).Abs() < jitter {
+		order = s.order
+	}
 	was := s.link
-	s.ups, s.order = ups, api.ToOrder(m.GetOrder(), now)
+	// A beat that says nothing new needs no decision: the driver has it all.
+	news := was != power.LinkUp || m.GetGoodbye() || order != s.order || !slices.Equal(ups, s.ups)
+	s.ups, s.order = ups, order
 	s.address, s.err, s.link = address, "", power.LinkUp
 	if m.GetMaster() != "" {
 		s.master = m.GetMaster()
@@ -186,7 +193,9 @@ func (s *session) heard(address string, m *upsv1.AttachResponse) {
 			s.a.remember(s.rack, address)
 		}
 	}
-	s.tellDriver()
+	if news {
+		s.tellDriver()
+	}
 	if len(m.GetRemoved()) > 0 {
 		s.a.cutOff(s.rack, m.GetRemoved())
 	}

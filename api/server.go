@@ -44,7 +44,8 @@ func NewServer(creds credentials.TransportCredentials, identify Identify) *grpc.
 		grpc.InitialConnWindowSize(window),
 		// A dead agent's connection is noticed within 4 s; the client's own pings
 		// are tolerated (the default would close a connection that pings each 10 s).
-		grpc.KeepaliveParams(keepalive.ServerParameters{Time: 2 * time.Second, Timeout: 2 * time.Second}),
+		// A connection on which nothing is asked is closed: an agent's has its stream.
+		grpc.KeepaliveParams(keepalive.ServerParameters{Time: 2 * time.Second, Timeout: 2 * time.Second, MaxConnectionIdle: time.Minute}),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: pingInterval / 2, PermitWithoutStream: true}),
 	)
 }

@@ -65,6 +65,7 @@ type Master struct {
 	runners   []*upsRunner
 	host      *host
 	tries     *trust.Limiter
+	door      atomic.Pointer[trust.Listener] // nil until the network is listened on
 	lan       *lan
 	state     runState // what an earlier run on this boot left
 
@@ -253,12 +254,13 @@ func (m *Master) runNetwork(ctx context.Context) error {
 		creds := api.ServerTLS(
 			func() *tls.Config { return m.authority.Load().ServerTLS() },
 			func(c net.Conn, cs tls.ConnectionState) error {
-				key, err := trust.PeerKey(cs)
-				if err != nil {
-					return err
+				// Whoever is not admitted stays among those who may be displaced.
+				if who, err := m.authority.Load().Identify(cs); err == nil {
+					return door.Prove(c, who.Fingerprint)
 				}
-				return door.Prove(c, string(key))
+				return nil
 			})
+		m.door.Store(door)
 		srv := api.NewServer(creds, m.identify)
 		upsv1.RegisterTrustServiceServer(srv, trustService{m: m})
 		m.log.Info("listening", "address", l.Addr().String())

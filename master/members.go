@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"time"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/protobuf/types/known/durationpb"
@@ -99,22 +100,39 @@ func (s powerService) Leave(ctx context.Context, _ *upsv1.LeaveRequest) (*upsv1.
 	return &upsv1.LeaveResponse{}, s.m.remove(api.PeerFrom(ctx).Name, "left")
 }
 
-// remove strikes a member off and ends what it has open. That happens also where
-// the disk fails: whoever is sent away goes now.
+// remove strikes a member off and ends everything that it has open. That happens
+// also where the disk fails: whoever is sent away goes now.
 func (m *Master) remove(name, how string) error {
 	keys, err := m.keys()
 	if err != nil {
 		return err
+	}
+	key := ""
+	for _, member := range keys.Members() {
+		if member.Name == name {
+			key = member.Fingerprint
+		}
 	}
 	err = keys.Remove(name)
 	if errors.Is(err, trust.ErrNoMember) {
 		return api.Error(codes.NotFound, err)
 	}
 	m.hub.remove(name)
+	if door := m.door.Load(); door != nil && key != "" {
+		// The answer to one who leaves by itself is still on its way.
+		time.AfterFunc(lastWord, func() { door.Drop(key) })
+	}
+	if err != nil {
+		how += ", but " + err.Error()
+	}
 	m.event("node/"+name, "member", how)
 	m.save()
 	return api.Error(codes.Internal, err)
 }
+
+// lastWord is how long what was said to a removed member may take to arrive. Its
+// calls are refused from the first moment.
+const lastWord = 100 * time.Millisecond
 
 // ExportTrust gives out the rack's CA and roster under a passphrase.
 func (s controlService) ExportTrust(ctx context.Context, req *upsv1.ExportTrustRequest) (*upsv1.ExportTrustResponse, error) {

@@ -283,7 +283,7 @@ func TestListenerPerKey(t *testing.T) {
 			t.Errorf("not of this listener: %v", err)
 		}
 	}
-	if l.keys["web1"] != 2 {
+	if len(l.keys["web1"]) != 2 {
 		t.Errorf("it counts %v", l.keys)
 	}
 }

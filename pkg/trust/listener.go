@@ -34,8 +34,8 @@ type Listener struct {
 	mu       sync.Mutex // guards what follows
 	total    int
 	addrs    map[netip.Addr]int
-	keys     map[string]int
-	unproved []*limited // any order; limited.at is the place
+	keys     map[string]map[*limited]bool // the connections that each has proved
+	unproved []*limited                   // any order; limited.at is the place
 }
 
 // limited is a connection that counts until it is closed.
@@ -56,7 +56,7 @@ const nowhere = -1
 
 // LimitListener puts limits before l.
 func LimitListener(l net.Listener, limits Limits) *Listener {
-	return &Listener{Listener: l, limits: limits, addrs: map[netip.Addr]int{}, keys: map[string]int{}}
+	return &Listener{Listener: l, limits: limits, addrs: map[netip.Addr]int{}, keys: map[string]map[*limited]bool{}}
 }
 
 // Accept returns the next connection within the limits, and closes those beyond.
@@ -118,7 +118,9 @@ func (l *Listener) forget(c *limited) {
 		countDown(l.addrs, c.addr)
 	}
 	if c.key != "" {
-		countDown(l.keys, c.key)
+		if delete(l.keys[c.key], c); len(l.keys[c.key]) == 0 {
+			delete(l.keys, c.key)
+		}
 	}
 }
 
@@ -156,13 +158,30 @@ func (l *Listener) Prove(c net.Conn, key string) error {
 		return net.ErrClosed
 	case lc.key != "":
 		return nil
-	case l.limits.PerKey > 0 && l.keys[key] >= l.limits.PerKey:
+	case l.limits.PerKey > 0 && len(l.keys[key]) >= l.limits.PerKey:
 		return ErrConnections
 	}
 	l.unlist(lc)
 	lc.key = key
-	l.keys[key]++
+	if l.keys[key] == nil {
+		l.keys[key] = map[*limited]bool{}
+	}
+	l.keys[key][lc] = true
 	return nil
+}
+
+// Drop closes every connection that was proved to be of one key: whoever is sent
+// away goes now, whatever it has open.
+func (l *Listener) Drop(key string) {
+	l.mu.Lock()
+	var conns []*limited
+	for c := range l.keys[key] {
+		conns = append(conns, c)
+	}
+	l.mu.Unlock()
+	for _, c := range conns {
+		_ = c.Close()
+	}
 }
 
 // Refused returns how many connections were closed because of a limit.

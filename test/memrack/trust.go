@@ -6,6 +6,8 @@ import (
 	"os"
 	"path/filepath"
 
+	"google.golang.org/grpc"
+
 	"github.com/lastwatt/lastwatt/api"
 	upsv1 "github.com/lastwatt/lastwatt/api/ups/v1"
 	"github.com/lastwatt/lastwatt/pkg/trust"
@@ -73,4 +75,19 @@ func (r *Rack) Flood(n *Node, conns int) (live int) {
 		}
 	}
 	return live
+}
+
+// Watch watches the master's status with a node's key.
+func (r *Rack) Watch(n *Node) grpc.ServerStreamingClient[upsv1.WatchResponse] {
+	r.t.Helper()
+	conn, err := api.Dial("master:8493", trust.DialTLS(r.identity(n), trust.RoleMaster.ServerName()), r.Net.Dialer("watching"))
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	r.t.Cleanup(func() { _ = conn.Close() })
+	w, err := upsv1.NewPowerServiceClient(conn).Watch(r.t.Context(), &upsv1.WatchRequest{})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return w
 }

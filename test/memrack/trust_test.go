@@ -248,3 +248,28 @@ func TestLaw01ClocksDecideNothing(t *testing.T) {
 		phase(t, r, web, "web1", upsv1.Phase_PHASE_GRACE)
 	})
 }
+
+// TestLaw08RemovedPersonsOpenStreamsEnd: what a removed member has open ends too.
+func TestLaw08RemovedPersonsOpenStreamsEnd(t *testing.T) {
+	rack(t, func(t *testing.T, r *memrack.Rack, web *memrack.Node) {
+		watching := r.Watch(web) // with its key, beside its agent's own stream
+		if _, err := watching.Recv(); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := control(r).RemoveMember(t.Context(), &upsv1.RemoveMemberRequest{Name: "web1"}); err != nil {
+			t.Fatal(err)
+		}
+		r.Advance(time.Second)
+		r.Sim(fail)
+		for range 10 {
+			st, err := watching.Recv()
+			if err != nil {
+				return
+			}
+			if st.GetStatus().GetUps()[0].GetStatus() == fail {
+				t.Fatal("a removed member sees the outage")
+			}
+		}
+		t.Error("the stream goes on")
+	})
+}
