@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/hashicorp/mdns"
 	"github.com/lastwatt/lastwatt/pkg/discovery"
 )
 
@@ -19,6 +20,7 @@ type command struct {
 	Announce   *discovery.Service
 	Browse     []string // kinds
 	Sniff      [][]byte // what no packet may hold
+	Unicast    string   // name of a service that is answered for by unicast only
 	Stop       bool     // announcing
 	Interfaces []string
 }
@@ -86,6 +88,12 @@ func (n *machine) do(c command) {
 		}()
 	case c.Sniff != nil:
 		go n.sniff(c.Sniff)
+	case c.Unicast != "":
+		if err := unicast(c.Unicast, n.log); err != nil {
+			n.log.Error("cannot answer by unicast", "err", err)
+			os.Exit(1)
+		}
+		n.say(event{Packets: 1})
 	case c.Stop:
 		for _, stop := range n.stop {
 			stop()
@@ -93,6 +101,29 @@ func (n *machine) do(c command) {
 		n.stop = nil
 		n.say(event{Stopped: true})
 	}
+}
+
+// unicast is a responder that only ever answers whoever asks: hashicorp's server.
+// Who else has its port must not take such an answer from avahi.
+func unicast(name string, log *slog.Logger) error {
+	ifi, err := net.InterfaceByName("eth0")
+	if err != nil {
+		return err
+	}
+	addrs, err := ifi.Addrs()
+	if err != nil {
+		return err
+	}
+	var ips []net.IP
+	for _, a := range addrs {
+		ips = append(ips, a.(*net.IPNet).IP)
+	}
+	service, err := mdns.NewMDNSService(name, discovery.KindAgent, "", name+".local.", 1, ips, nil)
+	if err != nil {
+		return err
+	}
+	_, err = mdns.NewServer(&mdns.Config{Zone: service, Iface: ifi, Logger: slog.NewLogLogger(log.Handler(), slog.LevelDebug)})
+	return err
 }
 
 // sniff reads all that is said on the LAN, and looks for what must not be in it.
