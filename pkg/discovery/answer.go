@@ -138,14 +138,14 @@ func (r *responder) question(now time.Time, s *speaker, p packet, m message) {
 			wait = between(moreMin, moreMax)
 		}
 		for _, i := range wanted {
-			s.enqueue(now, i, now.Add(wait), p.from)
+			s.enqueue(i, now.Add(wait), p.from)
 		}
 	}
 }
 
 // enqueue puts an answer into the queue, not sooner than its record may be said
 // again.
-func (s *speaker) enqueue(now time.Time, i item, due time.Time, from netip.AddrPort) {
+func (s *speaker) enqueue(i item, due time.Time, from netip.AddrPort) {
 	if last, ok := s.sent[i]; ok && due.Before(last.Add(oncePer)) {
 		due = last.Add(oncePer)
 	}

@@ -22,7 +22,7 @@ const (
 
 // refreshAt are the parts of its life after which a record is asked for again (RFC
 // 6762 §5.2).
-var refreshAt = []time.Duration{80, 90, 95} // percent
+var refreshAt = []int{80, 90, 95} // percent
 
 // lease is how long something is believed.
 type lease struct {
@@ -51,7 +51,7 @@ func (l lease) refresh() (time.Time, bool) {
 	if l.asked >= len(refreshAt) || l.life <= goodbyeStays {
 		return time.Time{}, false
 	}
-	return l.since.Add(l.life * refreshAt[l.asked] / 100), true
+	return l.since.Add(l.life / 100 * time.Duration(refreshAt[l.asked])), true
 }
 
 // entry is an instance of one of our kinds on one link.

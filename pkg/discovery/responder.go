@@ -216,7 +216,7 @@ func (r *responder) step(now time.Time, s *speaker) {
 		wait = probeEvery
 	default:
 		for i := range items {
-			s.sent[item(i)] = now
+			s.sent[i] = now
 		}
 		if s.step == probes {
 			r.log.Debug("announced", "name", r.name(), "interface", s.link.name, "ipv6", s.path.v6)
@@ -271,7 +271,7 @@ func (r *responder) rescue(now time.Time, s *speaker, records []record) {
 		}
 		for i := itemPointer; i < items; i++ {
 			if slices.ContainsFunc(s.zone[i].read, rec.same) {
-				s.enqueue(now, i, now.Add(between(answerMin, answerMax)), netip.AddrPort{})
+				s.enqueue(i, now.Add(between(answerMin, answerMax)), netip.AddrPort{})
 			}
 		}
 	}
