@@ -52,6 +52,7 @@ func run(ctx context.Context, file string) error {
 	if err != nil {
 		return err
 	}
+	daemon.OneProcessor(os.Getenv("GOMAXPROCS"))
 	log := daemon.NewLogger(os.Stderr)
 	boot, err := daemon.BootID()
 	if err != nil {
