@@ -249,6 +249,9 @@ func (a *Agent) report() *upsv1.NodeReport {
 			ps = append(ps, policy.Problem{Name: name, Text: err.Error()})
 		}
 	}
+	if err := a.lan.trouble(); err != nil {
+		ps = append(ps, policy.Problem{Name: "mdns", Text: err.Error() + "; until then masters have to be named, or set mdns = false in [discovery]"})
+	}
 	if a.loaded && len(a.sessions) == 0 {
 		ps = append(ps, policy.Problem{Name: "not-joined", Text: "nobody tells this node of a power failure: run upsagent join TOKEN"})
 	}

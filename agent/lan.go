@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"cmp"
 	"context"
 	"net"
 	"slices"
@@ -86,6 +87,18 @@ func (a *Agent) runFound(ctx context.Context) error {
 			default:
 			}
 		}
+	}
+}
+
+// trouble says why this node can't find or be found, nil if it can.
+func (l *lan) trouble() error {
+	switch {
+	case l == nil:
+		return nil
+	case l.announcer == nil:
+		return l.browser.Err()
+	default:
+		return cmp.Or(l.announcer.Err(), l.browser.Err())
 	}
 }
 

@@ -1,6 +1,7 @@
 package master
 
 import (
+	"cmp"
 	"net"
 	"strconv"
 
@@ -42,6 +43,14 @@ func (l *lan) tasks() []daemon.Task {
 		return nil
 	}
 	return []daemon.Task{l.announcer, l.browser}
+}
+
+// trouble says why agents can't find this master, nil if they can.
+func (l *lan) trouble() error {
+	if l == nil {
+		return nil
+	}
+	return cmp.Or(l.announcer.Err(), l.browser.Err())
 }
 
 // seen returns the agents that announce themselves now.

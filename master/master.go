@@ -223,6 +223,9 @@ func (m *Master) problems() []policy.Problem {
 			ps = append(ps, policy.Problem{Name: name, Text: err.Error()})
 		}
 	}
+	if err := m.lan.trouble(); err != nil {
+		ps = append(ps, policy.Problem{Name: "mdns", Text: err.Error() + "; until then agents need this master's address, or set mdns = false in [discovery]"})
+	}
 	for _, err := range []error{m.journal.Err(), m.saver.Err()} {
 		if err != nil {
 			ps = append(ps, policy.Problem{Name: "disk", Text: err.Error()})
