@@ -62,6 +62,10 @@ lint: ## staticcheck, and golangci-lint with linters chosen one by one
 	$(TOOL) staticcheck ./...
 	$(GOLANGCI) run ./...
 
+.PHONY: vuln
+vuln: ## known holes in what is linked (needs vuln.go.dev)
+	go run golang.org/x/vuln/cmd/govulncheck@v1.8.0 ./...
+
 .PHONY: proto
 proto:
 	$(TOOL) buf lint

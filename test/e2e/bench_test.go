@@ -99,9 +99,9 @@ func report(b *testing.B, title, unit string, all []time.Duration) {
 	}
 	fmt.Printf("%s: %s, less the settle time, of %d:\n", b.Name(), title, len(all)) // a log would be cut short
 	i := 0
-	for _, limit := range []time.Duration{1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 100, 1000} {
+	for _, limit := range []int64{1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 100, 1000} { // ms
 		n := 0
-		for ; i < len(all) && all[i] < limit*time.Millisecond; i++ {
+		for ; i < len(all) && all[i].Milliseconds() < limit; i++ {
 			n++
 		}
 		if n > 0 {
