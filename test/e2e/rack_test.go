@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/lastwatt/lastwatt/pkg/line"
@@ -111,10 +112,16 @@ func tempDir(t testing.TB) string {
 	return dir
 }
 
-// freeAddress returns a loopback address that was free a moment ago.
+// hosts counts the loopback addresses that were given out.
+var hosts atomic.Uint32
+
+// freeAddress returns a loopback address that nobody else gets: every daemon under
+// test has a host of its own in 127.44.0.0/16. A port that was free a moment ago on
+// 127.0.0.1 may be another test's, or a connection's, by the time it is wanted.
 func freeAddress(t testing.TB) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	n := hosts.Add(1)
+	l, err := net.Listen("tcp", fmt.Sprintf("127.44.%d.%d:0", n/250, n%250+1))
 	if err != nil {
 		t.Fatal(err)
 	}
