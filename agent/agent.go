@@ -57,6 +57,7 @@ type Agent struct {
 	driver  *node.Driver
 	lan     *lan
 	joined  chan *session // sessions to begin
+	over    chan struct{} // closed when no session is begun any more
 
 	mu       sync.Mutex // guards everything that follows
 	good     map[string]string
@@ -70,7 +71,7 @@ func New(o Options) (*Agent, error) {
 	cfg := o.Config
 	a := &Agent{
 		cfg: cfg, version: o.Version, boot: o.Boot, now: o.Now, log: o.Log, listen: o.Listen, dial: o.Dial,
-		good: map[string]string{}, trouble: map[string]error{}, joined: make(chan *session),
+		good: map[string]string{}, trouble: map[string]error{}, joined: make(chan *session), over: make(chan struct{}),
 	}
 	if a.listen == nil {
 		a.listen = api.Listen
@@ -129,6 +130,7 @@ func (a *Agent) runReports(ctx context.Context) error {
 
 // runSessions runs a session for each rack, those joined later too.
 func (a *Agent) runSessions(ctx context.Context) error {
+	defer close(a.over)
 	g, ctx := errgroup.WithContext(ctx)
 	loaded := make(chan []*session, 1)
 	go func() { loaded <- a.load() }() // not in g: a disk that hangs must not keep it from ending
@@ -146,6 +148,15 @@ func (a *Agent) runSessions(ctx context.Context) error {
 		case <-ctx.Done():
 			return g.Wait()
 		}
+	}
+}
+
+// start has a session begun, however long whoever asked for it waits: a caller that
+// hangs up must not leave this node without its master.
+func (a *Agent) start(s *session) {
+	select {
+	case a.joined <- s:
+	case <-a.over: // the agent stops
 	}
 }
 

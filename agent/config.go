@@ -1,7 +1,6 @@
 package agent
 
 import (
-	"os"
 	"strings"
 
 	"github.com/lastwatt/lastwatt/pkg/config"
@@ -35,7 +34,7 @@ func LoadConfig(path string) (Config, error) {
 	if err != nil {
 		return Config{}, err
 	}
-	return read(doc, hostName())
+	return read(doc, config.HostName())
 }
 
 // ParseConfig reads the text of an agent.toml; file is its name in errors.
@@ -44,14 +43,7 @@ func ParseConfig(file string, data []byte) (Config, error) {
 	if err != nil {
 		return Config{}, err
 	}
-	return read(doc, hostName())
-}
-
-// hostName returns the first label of the host's name, "" when it has none.
-func hostName() string {
-	name, _ := os.Hostname()
-	name, _, _ = strings.Cut(name, ".")
-	return name
+	return read(doc, config.HostName())
 }
 
 // read asks for every key of agent.toml.

@@ -119,10 +119,6 @@ func (a *Agent) join(ctx context.Context, token, address string) (*session, erro
 	r := newRack(master, id, trust.Removed{})
 	a.remember(r, address)
 	sess := newSession(a, r)
-	select {
-	case a.joined <- sess:
-		return sess, nil
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
+	a.start(sess)
+	return sess, nil
 }

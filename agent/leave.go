@@ -51,18 +51,19 @@ func (s nodeService) LeaveRack(ctx context.Context, req *upsv1.LeaveRackRequest)
 	if err != nil {
 		return nil, api.Error(codes.NotFound, err)
 	}
-	sess.end()
-	<-sess.ended
 	sess.mu.Lock()
 	name := sess.master // as the driver knows it
 	sess.mu.Unlock()
+	// Once while the session lives, so that a refusal changes nothing; and once more
+	// when it has ended, for what it may have heard in between.
+	if err := a.driver.Forget(name); err != nil {
+		return nil, api.Error(codes.FailedPrecondition, err)
+	}
+	sess.end()
+	<-sess.ended
 	if err := a.driver.Forget(name); err != nil {
 		a.drop(sess)
-		again := newSession(a, sess.rack)
-		select {
-		case a.joined <- again:
-		case <-ctx.Done():
-		}
+		a.start(newSession(a, sess.rack))
 		return nil, api.Error(codes.FailedPrecondition, err)
 	}
 	out := &upsv1.LeaveRackResponse{Master: sess.rack.master}

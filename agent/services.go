@@ -4,14 +4,15 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"sync"
 	"time"
 
-	"golang.org/x/sync/errgroup"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/peer"
 
 	"github.com/lastwatt/lastwatt/api"
 	upsv1 "github.com/lastwatt/lastwatt/api/ups/v1"
+	"github.com/lastwatt/lastwatt/pkg/power"
 	"github.com/lastwatt/lastwatt/pkg/trust"
 )
 
@@ -50,19 +51,21 @@ type passOn struct {
 	a *Agent
 }
 
-// GetStatus asks every master, side by side.
+// GetStatus asks every master, and of one without contact the nodes themselves, all
+// side by side: a master that hangs must not make the answer late.
 func (s passOn) GetStatus(ctx context.Context, req *upsv1.GetStatusRequest) (*upsv1.GetStatusResponse, error) {
 	sessions := s.a.allSessions() // none: nobody is asked, and the node has a problem to tell of
 	answers := make([]*upsv1.GetStatusResponse, len(sessions))
 	errs := make([]error, len(sessions))
-	var g errgroup.Group
+	others := make([][]*upsv1.NodeStatus, len(sessions))
+	var wg sync.WaitGroup
 	for i, sess := range sessions {
-		g.Go(func() error {
-			answers[i], errs[i] = sess.status(ctx, req)
-			return nil
-		})
+		wg.Go(func() { answers[i], errs[i] = sess.status(ctx, req) })
+		if req.GetAll() && !sess.up() {
+			wg.Go(func() { others[i] = s.a.askOthers(ctx, sess) })
+		}
 	}
-	_ = g.Wait()
+	wg.Wait()
 	out := &upsv1.GetStatusResponse{}
 	for i, sess := range sessions {
 		if errs[i] == nil {
@@ -71,9 +74,7 @@ func (s passOn) GetStatus(ctx context.Context, req *upsv1.GetStatusRequest) (*up
 			out.Seen = append(out.Seen, answers[i].GetSeen()...)
 			continue
 		}
-		if req.GetAll() && len(out.GetUnreachable()) == 0 {
-			out.Asked = append(out.Asked, s.a.askOthers(ctx, sess)...)
-		}
+		out.Asked = append(out.Asked, others[i]...)
 		sess.mu.Lock()
 		out.Unreachable = append(out.Unreachable, &upsv1.UnreachableMaster{Address: sess.address, Name: sess.master, Error: api.Message(errs[i])})
 		sess.mu.Unlock()
@@ -96,6 +97,13 @@ func (a *Agent) askOthers(ctx context.Context, sess *session) []*upsv1.NodeStatu
 		}
 	}
 	return api.AskNodes(ctx, others, trust.DialTLS(sess.rack.id, trust.RoleNode.ServerName()), a.dial)
+}
+
+// up reports whether the session has contact.
+func (s *session) up() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.link == power.LinkUp
 }
 
 // status asks the session's master.

@@ -2,7 +2,6 @@ package master
 
 import (
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"time"
@@ -98,7 +97,7 @@ func LoadConfig(path string) (Config, error) {
 	if err != nil {
 		return Config{}, err
 	}
-	return read(doc, hostName())
+	return read(doc, config.HostName())
 }
 
 // ParseConfig reads the text of a master.toml; file is its name in errors.
@@ -107,14 +106,7 @@ func ParseConfig(file string, data []byte) (Config, error) {
 	if err != nil {
 		return Config{}, err
 	}
-	return read(doc, hostName())
-}
-
-// hostName returns the first label of the host's name, "" when it has none.
-func hostName() string {
-	name, _ := os.Hostname()
-	name, _, _ = strings.Cut(name, ".")
-	return name
+	return read(doc, config.HostName())
 }
 
 // read asks for every key of master.toml.
@@ -170,8 +162,6 @@ func readRole(t *config.Table) string {
 	return role
 }
 
-// readInterfaces checks what netdevice(7) allows: 1 to 15 letters, no slash and
-// no space.
 func readRecover(t *config.Table) Recover {
 	return Recover{
 		HoldOff:   t.Duration("hold_off", time.Minute, 0, time.Hour),

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"os"
 	"path"
 	"strconv"
 	"strings"
@@ -120,4 +121,12 @@ func (t *Table) Interfaces(key string) []string {
 		}
 	}
 	return names
+}
+
+// HostName returns the first label of this host's name, "" when it has none: the
+// default of names.
+func HostName() string {
+	name, _ := os.Hostname()
+	name, _, _ = strings.Cut(name, ".")
+	return name
 }

@@ -274,3 +274,13 @@ func (r *Rack) Forget(n *Node) {
 		r.t.Fatal(err)
 	}
 }
+
+// AskAgent asks for the status of all on a node's own socket.
+func (r *Rack) AskAgent(n *Node) *upsv1.GetStatusResponse {
+	r.t.Helper()
+	st, err := upsv1.NewPowerServiceClient(r.local(r.agentDir(n)+"/agent.sock")).GetStatus(r.t.Context(), &upsv1.GetStatusRequest{All: true})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return st
+}

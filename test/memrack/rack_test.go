@@ -277,3 +277,18 @@ func TestStatusOfAllAsksTheNodesThemselves(t *testing.T) {
 		}
 	})
 }
+
+func TestStatusOfAllIsInTimeWithAMasterThatHangs(t *testing.T) {
+	rack(t, func(t *testing.T, r *memrack.Rack, web *memrack.Node) {
+		r.Net.Cut("master:8493") // its host has died: no answer, not even a refusal
+		r.Advance(10 * time.Second)
+		began := r.Since()
+		st := r.AskAgent(web)
+		if took := r.Since() - began; took > 2*time.Second {
+			t.Errorf("it took %s, want 2 s at most", took)
+		}
+		if len(st.GetUnreachable()) != 1 || st.GetUnreachable()[0].GetName() != "rack1" {
+			t.Errorf("unreachable %v, want rack1", st.GetUnreachable())
+		}
+	})
+}
