@@ -16,8 +16,9 @@ import (
 	"github.com/lastwatt/lastwatt/pkg/trust"
 )
 
-// askLimit is how long one master may take to tell its status.
-const askLimit = 2 * time.Second
+// askLimit is how long one master may take to tell its status: what it gives its own
+// nodes, and its answer's way. People get theirs within 2 s.
+const askLimit = api.AskLimit + 300*time.Millisecond
 
 // nodeService answers whoever asks this node itself, and makes it join.
 type nodeService struct {
