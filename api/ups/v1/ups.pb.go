@@ -521,7 +521,12 @@ type Problem struct {
 	// Its name, one of a closed set.
 	Name string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
 	// What it is and what to do.
-	Text          string `protobuf:"bytes,3,opt,name=text,proto3" json:"text,omitempty"`
+	Text string `protobuf:"bytes,3,opt,name=text,proto3" json:"text,omitempty"`
+	// For how long.
+	Age *durationpb.Duration `protobuf:"bytes,4,opt,name=age,proto3" json:"age,omitempty"`
+	// Not broken, but never proved or a known limit: told to whoever asks, and nobody
+	// is alarmed.
+	Weakness      bool `protobuf:"varint,5,opt,name=weakness,proto3" json:"weakness,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -575,6 +580,20 @@ func (x *Problem) GetText() string {
 		return x.Text
 	}
 	return ""
+}
+
+func (x *Problem) GetAge() *durationpb.Duration {
+	if x != nil {
+		return x.Age
+	}
+	return nil
+}
+
+func (x *Problem) GetWeakness() bool {
+	if x != nil {
+		return x.Weakness
+	}
+	return false
 }
 
 // Order is what is wanted of one node now; level, sent with every state.
@@ -738,7 +757,11 @@ type NodeReport struct {
 	// Who holds it, when held.
 	HeldBy string `protobuf:"bytes,10,opt,name=held_by,json=heldBy,proto3" json:"held_by,omitempty"`
 	// The agent stops and says so: this is no lost link.
-	Leaving       bool `protobuf:"varint,11,opt,name=leaving,proto3" json:"leaving,omitempty"`
+	Leaving bool `protobuf:"varint,11,opt,name=leaving,proto3" json:"leaving,omitempty"`
+	// How it powers off: the methods in the order in which they are tried.
+	Methods []string `protobuf:"bytes,12,rep,name=methods,proto3" json:"methods,omitempty"`
+	// How it comes back: cycle, wol, rtc, hook.
+	Wake          []string `protobuf:"bytes,13,rep,name=wake,proto3" json:"wake,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -848,6 +871,20 @@ func (x *NodeReport) GetLeaving() bool {
 		return x.Leaving
 	}
 	return false
+}
+
+func (x *NodeReport) GetMethods() []string {
+	if x != nil {
+		return x.Methods
+	}
+	return nil
+}
+
+func (x *NodeReport) GetWake() []string {
+	if x != nil {
+		return x.Wake
+	}
+	return nil
 }
 
 // AttachRequest goes up.
@@ -1360,7 +1397,9 @@ type MasterStatus struct {
 	// Its own problems and its nodes'.
 	Problems []*Problem `protobuf:"bytes,5,rep,name=problems,proto3" json:"problems,omitempty"`
 	// Its software's version.
-	Version       string `protobuf:"bytes,6,opt,name=version,proto3" json:"version,omitempty"`
+	Version string `protobuf:"bytes,6,opt,name=version,proto3" json:"version,omitempty"`
+	// What was proved of each UPS.
+	Proofs        []*UpsProof `protobuf:"bytes,7,rep,name=proofs,proto3" json:"proofs,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1437,6 +1476,13 @@ func (x *MasterStatus) GetVersion() string {
 	return ""
 }
 
+func (x *MasterStatus) GetProofs() []*UpsProof {
+	if x != nil {
+		return x.Proofs
+	}
+	return nil
+}
+
 // NodeStatus is one node as a master, or the node itself, knows it.
 type NodeStatus struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1451,7 +1497,9 @@ type NodeStatus struct {
 	// How long ago it was last heard; absent: never.
 	LastHeard *durationpb.Duration `protobuf:"bytes,5,opt,name=last_heard,json=lastHeard,proto3" json:"last_heard,omitempty"`
 	// The master's own host.
-	IsMasterHost  bool `protobuf:"varint,6,opt,name=is_master_host,json=isMasterHost,proto3" json:"is_master_host,omitempty"`
+	IsMasterHost bool `protobuf:"varint,6,opt,name=is_master_host,json=isMasterHost,proto3" json:"is_master_host,omitempty"`
+	// What was proved of it; absent: nothing.
+	Proof         *NodeProof `protobuf:"bytes,7,opt,name=proof,proto3" json:"proof,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1528,6 +1576,179 @@ func (x *NodeStatus) GetIsMasterHost() bool {
 	return false
 }
 
+func (x *NodeStatus) GetProof() *NodeProof {
+	if x != nil {
+		return x.Proof
+	}
+	return nil
+}
+
+// NodeProof is what outages have shown of a node.
+type NodeProof struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// How many outages it was seen through: attached at the start, and either up or
+	// down of its own at the end.
+	Outages uint32 `protobuf:"varint,1,opt,name=outages,proto3" json:"outages,omitempty"`
+	// The last of them.
+	LastOutage string `protobuf:"bytes,2,opt,name=last_outage,json=lastOutage,proto3" json:"last_outage,omitempty"`
+	// The wall clock at its end, RFC 3339, for people only.
+	LastWall string `protobuf:"bytes,3,opt,name=last_wall,json=lastWall,proto3" json:"last_wall,omitempty"`
+	// How long it took to be off after its commit, when last measured; absent: never.
+	StopTime *durationpb.Duration `protobuf:"bytes,4,opt,name=stop_time,json=stopTime,proto3" json:"stop_time,omitempty"`
+	// When it last came back after an outage that put it down, RFC 3339, for people
+	// only; empty: never.
+	BackWall      string `protobuf:"bytes,5,opt,name=back_wall,json=backWall,proto3" json:"back_wall,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *NodeProof) Reset() {
+	*x = NodeProof{}
+	mi := &file_ups_v1_ups_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *NodeProof) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*NodeProof) ProtoMessage() {}
+
+func (x *NodeProof) ProtoReflect() protoreflect.Message {
+	mi := &file_ups_v1_ups_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use NodeProof.ProtoReflect.Descriptor instead.
+func (*NodeProof) Descriptor() ([]byte, []int) {
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *NodeProof) GetOutages() uint32 {
+	if x != nil {
+		return x.Outages
+	}
+	return 0
+}
+
+func (x *NodeProof) GetLastOutage() string {
+	if x != nil {
+		return x.LastOutage
+	}
+	return ""
+}
+
+func (x *NodeProof) GetLastWall() string {
+	if x != nil {
+		return x.LastWall
+	}
+	return ""
+}
+
+func (x *NodeProof) GetStopTime() *durationpb.Duration {
+	if x != nil {
+		return x.StopTime
+	}
+	return nil
+}
+
+func (x *NodeProof) GetBackWall() string {
+	if x != nil {
+		return x.BackWall
+	}
+	return ""
+}
+
+// UpsProof is what was seen of a UPS.
+type UpsProof struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The UPS.
+	Ups string `protobuf:"bytes,1,opt,name=ups,proto3" json:"ups,omitempty"`
+	// How many outages it told of.
+	Outages uint32 `protobuf:"varint,2,opt,name=outages,proto3" json:"outages,omitempty"`
+	// The last one's end, RFC 3339, for people only; empty: none.
+	LastWall string `protobuf:"bytes,3,opt,name=last_wall,json=lastWall,proto3" json:"last_wall,omitempty"`
+	// When it last said "battery low" on battery, likewise; empty: never.
+	LowWall string `protobuf:"bytes,4,opt,name=low_wall,json=lowWall,proto3" json:"low_wall,omitempty"`
+	// When cutting the load last worked, likewise; empty: never.
+	KillWall      string `protobuf:"bytes,5,opt,name=kill_wall,json=killWall,proto3" json:"kill_wall,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UpsProof) Reset() {
+	*x = UpsProof{}
+	mi := &file_ups_v1_ups_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UpsProof) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UpsProof) ProtoMessage() {}
+
+func (x *UpsProof) ProtoReflect() protoreflect.Message {
+	mi := &file_ups_v1_ups_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UpsProof.ProtoReflect.Descriptor instead.
+func (*UpsProof) Descriptor() ([]byte, []int) {
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *UpsProof) GetUps() string {
+	if x != nil {
+		return x.Ups
+	}
+	return ""
+}
+
+func (x *UpsProof) GetOutages() uint32 {
+	if x != nil {
+		return x.Outages
+	}
+	return 0
+}
+
+func (x *UpsProof) GetLastWall() string {
+	if x != nil {
+		return x.LastWall
+	}
+	return ""
+}
+
+func (x *UpsProof) GetLowWall() string {
+	if x != nil {
+		return x.LowWall
+	}
+	return ""
+}
+
+func (x *UpsProof) GetKillWall() string {
+	if x != nil {
+		return x.KillWall
+	}
+	return ""
+}
+
 // GetNodeStatusRequest asks a node.
 type GetNodeStatusRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1537,7 +1758,7 @@ type GetNodeStatusRequest struct {
 
 func (x *GetNodeStatusRequest) Reset() {
 	*x = GetNodeStatusRequest{}
-	mi := &file_ups_v1_ups_proto_msgTypes[15]
+	mi := &file_ups_v1_ups_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1549,7 +1770,7 @@ func (x *GetNodeStatusRequest) String() string {
 func (*GetNodeStatusRequest) ProtoMessage() {}
 
 func (x *GetNodeStatusRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[15]
+	mi := &file_ups_v1_ups_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1562,7 +1783,7 @@ func (x *GetNodeStatusRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetNodeStatusRequest.ProtoReflect.Descriptor instead.
 func (*GetNodeStatusRequest) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{15}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{17}
 }
 
 // GetNodeStatusResponse answers with the node's own view.
@@ -1578,7 +1799,7 @@ type GetNodeStatusResponse struct {
 
 func (x *GetNodeStatusResponse) Reset() {
 	*x = GetNodeStatusResponse{}
-	mi := &file_ups_v1_ups_proto_msgTypes[16]
+	mi := &file_ups_v1_ups_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1590,7 +1811,7 @@ func (x *GetNodeStatusResponse) String() string {
 func (*GetNodeStatusResponse) ProtoMessage() {}
 
 func (x *GetNodeStatusResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[16]
+	mi := &file_ups_v1_ups_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1603,7 +1824,7 @@ func (x *GetNodeStatusResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetNodeStatusResponse.ProtoReflect.Descriptor instead.
 func (*GetNodeStatusResponse) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{16}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *GetNodeStatusResponse) GetNode() *NodeStatus {
@@ -1639,7 +1860,7 @@ type NodeMaster struct {
 
 func (x *NodeMaster) Reset() {
 	*x = NodeMaster{}
-	mi := &file_ups_v1_ups_proto_msgTypes[17]
+	mi := &file_ups_v1_ups_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1651,7 +1872,7 @@ func (x *NodeMaster) String() string {
 func (*NodeMaster) ProtoMessage() {}
 
 func (x *NodeMaster) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[17]
+	mi := &file_ups_v1_ups_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1664,7 +1885,7 @@ func (x *NodeMaster) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NodeMaster.ProtoReflect.Descriptor instead.
 func (*NodeMaster) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{17}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *NodeMaster) GetName() string {
@@ -1715,7 +1936,7 @@ type HoldRequest struct {
 
 func (x *HoldRequest) Reset() {
 	*x = HoldRequest{}
-	mi := &file_ups_v1_ups_proto_msgTypes[18]
+	mi := &file_ups_v1_ups_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1727,7 +1948,7 @@ func (x *HoldRequest) String() string {
 func (*HoldRequest) ProtoMessage() {}
 
 func (x *HoldRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[18]
+	mi := &file_ups_v1_ups_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1740,7 +1961,7 @@ func (x *HoldRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HoldRequest.ProtoReflect.Descriptor instead.
 func (*HoldRequest) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{18}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *HoldRequest) GetNodes() []string {
@@ -1766,7 +1987,7 @@ type HoldResponse struct {
 
 func (x *HoldResponse) Reset() {
 	*x = HoldResponse{}
-	mi := &file_ups_v1_ups_proto_msgTypes[19]
+	mi := &file_ups_v1_ups_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1778,7 +1999,7 @@ func (x *HoldResponse) String() string {
 func (*HoldResponse) ProtoMessage() {}
 
 func (x *HoldResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[19]
+	mi := &file_ups_v1_ups_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1791,7 +2012,7 @@ func (x *HoldResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HoldResponse.ProtoReflect.Descriptor instead.
 func (*HoldResponse) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{19}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{21}
 }
 
 // ReleaseRequest names nodes.
@@ -1805,7 +2026,7 @@ type ReleaseRequest struct {
 
 func (x *ReleaseRequest) Reset() {
 	*x = ReleaseRequest{}
-	mi := &file_ups_v1_ups_proto_msgTypes[20]
+	mi := &file_ups_v1_ups_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1817,7 +2038,7 @@ func (x *ReleaseRequest) String() string {
 func (*ReleaseRequest) ProtoMessage() {}
 
 func (x *ReleaseRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[20]
+	mi := &file_ups_v1_ups_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1830,7 +2051,7 @@ func (x *ReleaseRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReleaseRequest.ProtoReflect.Descriptor instead.
 func (*ReleaseRequest) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{20}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *ReleaseRequest) GetNodes() []string {
@@ -1849,7 +2070,7 @@ type ReleaseResponse struct {
 
 func (x *ReleaseResponse) Reset() {
 	*x = ReleaseResponse{}
-	mi := &file_ups_v1_ups_proto_msgTypes[21]
+	mi := &file_ups_v1_ups_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1861,7 +2082,7 @@ func (x *ReleaseResponse) String() string {
 func (*ReleaseResponse) ProtoMessage() {}
 
 func (x *ReleaseResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[21]
+	mi := &file_ups_v1_ups_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1874,7 +2095,7 @@ func (x *ReleaseResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReleaseResponse.ProtoReflect.Descriptor instead.
 func (*ReleaseResponse) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{21}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{23}
 }
 
 // ShutdownRequest names nodes.
@@ -1888,7 +2109,7 @@ type ShutdownRequest struct {
 
 func (x *ShutdownRequest) Reset() {
 	*x = ShutdownRequest{}
-	mi := &file_ups_v1_ups_proto_msgTypes[22]
+	mi := &file_ups_v1_ups_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1900,7 +2121,7 @@ func (x *ShutdownRequest) String() string {
 func (*ShutdownRequest) ProtoMessage() {}
 
 func (x *ShutdownRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[22]
+	mi := &file_ups_v1_ups_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1913,7 +2134,7 @@ func (x *ShutdownRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ShutdownRequest.ProtoReflect.Descriptor instead.
 func (*ShutdownRequest) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{22}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *ShutdownRequest) GetNodes() []string {
@@ -1932,7 +2153,7 @@ type ShutdownResponse struct {
 
 func (x *ShutdownResponse) Reset() {
 	*x = ShutdownResponse{}
-	mi := &file_ups_v1_ups_proto_msgTypes[23]
+	mi := &file_ups_v1_ups_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1944,7 +2165,7 @@ func (x *ShutdownResponse) String() string {
 func (*ShutdownResponse) ProtoMessage() {}
 
 func (x *ShutdownResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[23]
+	mi := &file_ups_v1_ups_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1957,7 +2178,7 @@ func (x *ShutdownResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ShutdownResponse.ProtoReflect.Descriptor instead.
 func (*ShutdownResponse) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{23}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{25}
 }
 
 // SimulateRequest sets a sim port's state.
@@ -1973,7 +2194,7 @@ type SimulateRequest struct {
 
 func (x *SimulateRequest) Reset() {
 	*x = SimulateRequest{}
-	mi := &file_ups_v1_ups_proto_msgTypes[24]
+	mi := &file_ups_v1_ups_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1985,7 +2206,7 @@ func (x *SimulateRequest) String() string {
 func (*SimulateRequest) ProtoMessage() {}
 
 func (x *SimulateRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[24]
+	mi := &file_ups_v1_ups_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1998,7 +2219,7 @@ func (x *SimulateRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SimulateRequest.ProtoReflect.Descriptor instead.
 func (*SimulateRequest) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{24}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *SimulateRequest) GetUps() string {
@@ -2026,7 +2247,7 @@ type SimulateResponse struct {
 
 func (x *SimulateResponse) Reset() {
 	*x = SimulateResponse{}
-	mi := &file_ups_v1_ups_proto_msgTypes[25]
+	mi := &file_ups_v1_ups_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2038,7 +2259,7 @@ func (x *SimulateResponse) String() string {
 func (*SimulateResponse) ProtoMessage() {}
 
 func (x *SimulateResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[25]
+	mi := &file_ups_v1_ups_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2051,7 +2272,7 @@ func (x *SimulateResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SimulateResponse.ProtoReflect.Descriptor instead.
 func (*SimulateResponse) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{25}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *SimulateResponse) GetUps() string {
@@ -2077,7 +2298,7 @@ type CreateTokenRequest struct {
 
 func (x *CreateTokenRequest) Reset() {
 	*x = CreateTokenRequest{}
-	mi := &file_ups_v1_ups_proto_msgTypes[26]
+	mi := &file_ups_v1_ups_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2089,7 +2310,7 @@ func (x *CreateTokenRequest) String() string {
 func (*CreateTokenRequest) ProtoMessage() {}
 
 func (x *CreateTokenRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[26]
+	mi := &file_ups_v1_ups_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2102,7 +2323,7 @@ func (x *CreateTokenRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateTokenRequest.ProtoReflect.Descriptor instead.
 func (*CreateTokenRequest) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{26}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *CreateTokenRequest) GetRole() Role {
@@ -2139,7 +2360,7 @@ type CreateTokenResponse struct {
 
 func (x *CreateTokenResponse) Reset() {
 	*x = CreateTokenResponse{}
-	mi := &file_ups_v1_ups_proto_msgTypes[27]
+	mi := &file_ups_v1_ups_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2151,7 +2372,7 @@ func (x *CreateTokenResponse) String() string {
 func (*CreateTokenResponse) ProtoMessage() {}
 
 func (x *CreateTokenResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[27]
+	mi := &file_ups_v1_ups_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2164,7 +2385,7 @@ func (x *CreateTokenResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateTokenResponse.ProtoReflect.Descriptor instead.
 func (*CreateTokenResponse) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{27}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *CreateTokenResponse) GetToken() string {
@@ -2190,7 +2411,7 @@ type ListTokensRequest struct {
 
 func (x *ListTokensRequest) Reset() {
 	*x = ListTokensRequest{}
-	mi := &file_ups_v1_ups_proto_msgTypes[28]
+	mi := &file_ups_v1_ups_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2202,7 +2423,7 @@ func (x *ListTokensRequest) String() string {
 func (*ListTokensRequest) ProtoMessage() {}
 
 func (x *ListTokensRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[28]
+	mi := &file_ups_v1_ups_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2215,7 +2436,7 @@ func (x *ListTokensRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTokensRequest.ProtoReflect.Descriptor instead.
 func (*ListTokensRequest) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{28}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{30}
 }
 
 // ListTokensResponse tells them.
@@ -2229,7 +2450,7 @@ type ListTokensResponse struct {
 
 func (x *ListTokensResponse) Reset() {
 	*x = ListTokensResponse{}
-	mi := &file_ups_v1_ups_proto_msgTypes[29]
+	mi := &file_ups_v1_ups_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2241,7 +2462,7 @@ func (x *ListTokensResponse) String() string {
 func (*ListTokensResponse) ProtoMessage() {}
 
 func (x *ListTokensResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[29]
+	mi := &file_ups_v1_ups_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2254,7 +2475,7 @@ func (x *ListTokensResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTokensResponse.ProtoReflect.Descriptor instead.
 func (*ListTokensResponse) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{29}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *ListTokensResponse) GetTokens() []*TokenInfo {
@@ -2283,7 +2504,7 @@ type TokenInfo struct {
 
 func (x *TokenInfo) Reset() {
 	*x = TokenInfo{}
-	mi := &file_ups_v1_ups_proto_msgTypes[30]
+	mi := &file_ups_v1_ups_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2295,7 +2516,7 @@ func (x *TokenInfo) String() string {
 func (*TokenInfo) ProtoMessage() {}
 
 func (x *TokenInfo) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[30]
+	mi := &file_ups_v1_ups_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2308,7 +2529,7 @@ func (x *TokenInfo) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TokenInfo.ProtoReflect.Descriptor instead.
 func (*TokenInfo) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{30}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *TokenInfo) GetId() string {
@@ -2357,7 +2578,7 @@ type RevokeTokenRequest struct {
 
 func (x *RevokeTokenRequest) Reset() {
 	*x = RevokeTokenRequest{}
-	mi := &file_ups_v1_ups_proto_msgTypes[31]
+	mi := &file_ups_v1_ups_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2369,7 +2590,7 @@ func (x *RevokeTokenRequest) String() string {
 func (*RevokeTokenRequest) ProtoMessage() {}
 
 func (x *RevokeTokenRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[31]
+	mi := &file_ups_v1_ups_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2382,7 +2603,7 @@ func (x *RevokeTokenRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RevokeTokenRequest.ProtoReflect.Descriptor instead.
 func (*RevokeTokenRequest) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{31}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *RevokeTokenRequest) GetId() string {
@@ -2401,7 +2622,7 @@ type RevokeTokenResponse struct {
 
 func (x *RevokeTokenResponse) Reset() {
 	*x = RevokeTokenResponse{}
-	mi := &file_ups_v1_ups_proto_msgTypes[32]
+	mi := &file_ups_v1_ups_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2413,7 +2634,7 @@ func (x *RevokeTokenResponse) String() string {
 func (*RevokeTokenResponse) ProtoMessage() {}
 
 func (x *RevokeTokenResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[32]
+	mi := &file_ups_v1_ups_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2426,7 +2647,7 @@ func (x *RevokeTokenResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RevokeTokenResponse.ProtoReflect.Descriptor instead.
 func (*RevokeTokenResponse) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{32}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{34}
 }
 
 // RemoveMemberRequest names a member.
@@ -2440,7 +2661,7 @@ type RemoveMemberRequest struct {
 
 func (x *RemoveMemberRequest) Reset() {
 	*x = RemoveMemberRequest{}
-	mi := &file_ups_v1_ups_proto_msgTypes[33]
+	mi := &file_ups_v1_ups_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2452,7 +2673,7 @@ func (x *RemoveMemberRequest) String() string {
 func (*RemoveMemberRequest) ProtoMessage() {}
 
 func (x *RemoveMemberRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[33]
+	mi := &file_ups_v1_ups_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2465,7 +2686,7 @@ func (x *RemoveMemberRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RemoveMemberRequest.ProtoReflect.Descriptor instead.
 func (*RemoveMemberRequest) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{33}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *RemoveMemberRequest) GetName() string {
@@ -2484,7 +2705,7 @@ type RemoveMemberResponse struct {
 
 func (x *RemoveMemberResponse) Reset() {
 	*x = RemoveMemberResponse{}
-	mi := &file_ups_v1_ups_proto_msgTypes[34]
+	mi := &file_ups_v1_ups_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2496,7 +2717,7 @@ func (x *RemoveMemberResponse) String() string {
 func (*RemoveMemberResponse) ProtoMessage() {}
 
 func (x *RemoveMemberResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[34]
+	mi := &file_ups_v1_ups_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2509,7 +2730,7 @@ func (x *RemoveMemberResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RemoveMemberResponse.ProtoReflect.Descriptor instead.
 func (*RemoveMemberResponse) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{34}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{36}
 }
 
 // ExportTrustRequest asks for the CA.
@@ -2523,7 +2744,7 @@ type ExportTrustRequest struct {
 
 func (x *ExportTrustRequest) Reset() {
 	*x = ExportTrustRequest{}
-	mi := &file_ups_v1_ups_proto_msgTypes[35]
+	mi := &file_ups_v1_ups_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2535,7 +2756,7 @@ func (x *ExportTrustRequest) String() string {
 func (*ExportTrustRequest) ProtoMessage() {}
 
 func (x *ExportTrustRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[35]
+	mi := &file_ups_v1_ups_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2548,7 +2769,7 @@ func (x *ExportTrustRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExportTrustRequest.ProtoReflect.Descriptor instead.
 func (*ExportTrustRequest) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{35}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *ExportTrustRequest) GetPassphrase() string {
@@ -2569,7 +2790,7 @@ type ExportTrustResponse struct {
 
 func (x *ExportTrustResponse) Reset() {
 	*x = ExportTrustResponse{}
-	mi := &file_ups_v1_ups_proto_msgTypes[36]
+	mi := &file_ups_v1_ups_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2581,7 +2802,7 @@ func (x *ExportTrustResponse) String() string {
 func (*ExportTrustResponse) ProtoMessage() {}
 
 func (x *ExportTrustResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[36]
+	mi := &file_ups_v1_ups_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2594,7 +2815,7 @@ func (x *ExportTrustResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExportTrustResponse.ProtoReflect.Descriptor instead.
 func (*ExportTrustResponse) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{36}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *ExportTrustResponse) GetExport() []byte {
@@ -2617,7 +2838,7 @@ type ImportTrustRequest struct {
 
 func (x *ImportTrustRequest) Reset() {
 	*x = ImportTrustRequest{}
-	mi := &file_ups_v1_ups_proto_msgTypes[37]
+	mi := &file_ups_v1_ups_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2629,7 +2850,7 @@ func (x *ImportTrustRequest) String() string {
 func (*ImportTrustRequest) ProtoMessage() {}
 
 func (x *ImportTrustRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[37]
+	mi := &file_ups_v1_ups_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2642,7 +2863,7 @@ func (x *ImportTrustRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ImportTrustRequest.ProtoReflect.Descriptor instead.
 func (*ImportTrustRequest) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{37}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *ImportTrustRequest) GetExport() []byte {
@@ -2670,7 +2891,7 @@ type ImportTrustResponse struct {
 
 func (x *ImportTrustResponse) Reset() {
 	*x = ImportTrustResponse{}
-	mi := &file_ups_v1_ups_proto_msgTypes[38]
+	mi := &file_ups_v1_ups_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2682,7 +2903,7 @@ func (x *ImportTrustResponse) String() string {
 func (*ImportTrustResponse) ProtoMessage() {}
 
 func (x *ImportTrustResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[38]
+	mi := &file_ups_v1_ups_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2695,7 +2916,7 @@ func (x *ImportTrustResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ImportTrustResponse.ProtoReflect.Descriptor instead.
 func (*ImportTrustResponse) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{38}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *ImportTrustResponse) GetMembers() uint32 {
@@ -2714,7 +2935,7 @@ type LeaveRequest struct {
 
 func (x *LeaveRequest) Reset() {
 	*x = LeaveRequest{}
-	mi := &file_ups_v1_ups_proto_msgTypes[39]
+	mi := &file_ups_v1_ups_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2726,7 +2947,7 @@ func (x *LeaveRequest) String() string {
 func (*LeaveRequest) ProtoMessage() {}
 
 func (x *LeaveRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[39]
+	mi := &file_ups_v1_ups_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2739,7 +2960,7 @@ func (x *LeaveRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeaveRequest.ProtoReflect.Descriptor instead.
 func (*LeaveRequest) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{39}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{41}
 }
 
 // LeaveResponse says that it is off.
@@ -2751,7 +2972,7 @@ type LeaveResponse struct {
 
 func (x *LeaveResponse) Reset() {
 	*x = LeaveResponse{}
-	mi := &file_ups_v1_ups_proto_msgTypes[40]
+	mi := &file_ups_v1_ups_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2763,7 +2984,7 @@ func (x *LeaveResponse) String() string {
 func (*LeaveResponse) ProtoMessage() {}
 
 func (x *LeaveResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[40]
+	mi := &file_ups_v1_ups_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2776,7 +2997,7 @@ func (x *LeaveResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeaveResponse.ProtoReflect.Descriptor instead.
 func (*LeaveResponse) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{40}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{42}
 }
 
 // LeaveRackRequest names the rack.
@@ -2790,7 +3011,7 @@ type LeaveRackRequest struct {
 
 func (x *LeaveRackRequest) Reset() {
 	*x = LeaveRackRequest{}
-	mi := &file_ups_v1_ups_proto_msgTypes[41]
+	mi := &file_ups_v1_ups_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2802,7 +3023,7 @@ func (x *LeaveRackRequest) String() string {
 func (*LeaveRackRequest) ProtoMessage() {}
 
 func (x *LeaveRackRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[41]
+	mi := &file_ups_v1_ups_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2815,7 +3036,7 @@ func (x *LeaveRackRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeaveRackRequest.ProtoReflect.Descriptor instead.
 func (*LeaveRackRequest) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{41}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *LeaveRackRequest) GetMaster() string {
@@ -2839,7 +3060,7 @@ type LeaveRackResponse struct {
 
 func (x *LeaveRackResponse) Reset() {
 	*x = LeaveRackResponse{}
-	mi := &file_ups_v1_ups_proto_msgTypes[42]
+	mi := &file_ups_v1_ups_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2851,7 +3072,7 @@ func (x *LeaveRackResponse) String() string {
 func (*LeaveRackResponse) ProtoMessage() {}
 
 func (x *LeaveRackResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[42]
+	mi := &file_ups_v1_ups_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2864,7 +3085,7 @@ func (x *LeaveRackResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeaveRackResponse.ProtoReflect.Descriptor instead.
 func (*LeaveRackResponse) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{42}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *LeaveRackResponse) GetMaster() string {
@@ -2894,7 +3115,7 @@ type StreamEventsRequest struct {
 
 func (x *StreamEventsRequest) Reset() {
 	*x = StreamEventsRequest{}
-	mi := &file_ups_v1_ups_proto_msgTypes[43]
+	mi := &file_ups_v1_ups_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2906,7 +3127,7 @@ func (x *StreamEventsRequest) String() string {
 func (*StreamEventsRequest) ProtoMessage() {}
 
 func (x *StreamEventsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[43]
+	mi := &file_ups_v1_ups_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2919,7 +3140,7 @@ func (x *StreamEventsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamEventsRequest.ProtoReflect.Descriptor instead.
 func (*StreamEventsRequest) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{43}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *StreamEventsRequest) GetFollow() bool {
@@ -2957,7 +3178,7 @@ type StreamEventsResponse struct {
 
 func (x *StreamEventsResponse) Reset() {
 	*x = StreamEventsResponse{}
-	mi := &file_ups_v1_ups_proto_msgTypes[44]
+	mi := &file_ups_v1_ups_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2969,7 +3190,7 @@ func (x *StreamEventsResponse) String() string {
 func (*StreamEventsResponse) ProtoMessage() {}
 
 func (x *StreamEventsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[44]
+	mi := &file_ups_v1_ups_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2982,7 +3203,7 @@ func (x *StreamEventsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamEventsResponse.ProtoReflect.Descriptor instead.
 func (*StreamEventsResponse) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{44}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *StreamEventsResponse) GetSeq() uint64 {
@@ -3040,7 +3261,7 @@ type JoinRackRequest struct {
 
 func (x *JoinRackRequest) Reset() {
 	*x = JoinRackRequest{}
-	mi := &file_ups_v1_ups_proto_msgTypes[45]
+	mi := &file_ups_v1_ups_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3052,7 +3273,7 @@ func (x *JoinRackRequest) String() string {
 func (*JoinRackRequest) ProtoMessage() {}
 
 func (x *JoinRackRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[45]
+	mi := &file_ups_v1_ups_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3065,7 +3286,7 @@ func (x *JoinRackRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JoinRackRequest.ProtoReflect.Descriptor instead.
 func (*JoinRackRequest) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{45}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *JoinRackRequest) GetToken() string {
@@ -3099,7 +3320,7 @@ type JoinRackResponse struct {
 
 func (x *JoinRackResponse) Reset() {
 	*x = JoinRackResponse{}
-	mi := &file_ups_v1_ups_proto_msgTypes[46]
+	mi := &file_ups_v1_ups_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3111,7 +3332,7 @@ func (x *JoinRackResponse) String() string {
 func (*JoinRackResponse) ProtoMessage() {}
 
 func (x *JoinRackResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[46]
+	mi := &file_ups_v1_ups_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3124,7 +3345,7 @@ func (x *JoinRackResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JoinRackResponse.ProtoReflect.Descriptor instead.
 func (*JoinRackResponse) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{46}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *JoinRackResponse) GetNode() string {
@@ -3171,7 +3392,7 @@ type JoinRequest struct {
 
 func (x *JoinRequest) Reset() {
 	*x = JoinRequest{}
-	mi := &file_ups_v1_ups_proto_msgTypes[47]
+	mi := &file_ups_v1_ups_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3183,7 +3404,7 @@ func (x *JoinRequest) String() string {
 func (*JoinRequest) ProtoMessage() {}
 
 func (x *JoinRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[47]
+	mi := &file_ups_v1_ups_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3196,7 +3417,7 @@ func (x *JoinRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JoinRequest.ProtoReflect.Descriptor instead.
 func (*JoinRequest) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{47}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *JoinRequest) GetSecret() []byte {
@@ -3235,7 +3456,7 @@ type JoinResponse struct {
 
 func (x *JoinResponse) Reset() {
 	*x = JoinResponse{}
-	mi := &file_ups_v1_ups_proto_msgTypes[48]
+	mi := &file_ups_v1_ups_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3247,7 +3468,7 @@ func (x *JoinResponse) String() string {
 func (*JoinResponse) ProtoMessage() {}
 
 func (x *JoinResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[48]
+	mi := &file_ups_v1_ups_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3260,7 +3481,7 @@ func (x *JoinResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JoinResponse.ProtoReflect.Descriptor instead.
 func (*JoinResponse) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{48}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *JoinResponse) GetCertificate() []byte {
@@ -3282,6 +3503,886 @@ func (x *JoinResponse) GetMaster() string {
 		return x.Master
 	}
 	return ""
+}
+
+// ExamineNodeRequest asks a node about itself.
+type ExamineNodeRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Run the hooks that are marked for drills, for real.
+	Drill         bool `protobuf:"varint,1,opt,name=drill,proto3" json:"drill,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExamineNodeRequest) Reset() {
+	*x = ExamineNodeRequest{}
+	mi := &file_ups_v1_ups_proto_msgTypes[51]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExamineNodeRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExamineNodeRequest) ProtoMessage() {}
+
+func (x *ExamineNodeRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_ups_v1_ups_proto_msgTypes[51]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExamineNodeRequest.ProtoReflect.Descriptor instead.
+func (*ExamineNodeRequest) Descriptor() ([]byte, []int) {
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{51}
+}
+
+func (x *ExamineNodeRequest) GetDrill() bool {
+	if x != nil {
+		return x.Drill
+	}
+	return false
+}
+
+// ExamineNodeResponse is what it found.
+type ExamineNodeResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Why it could not power off now, for people; empty: it could.
+	CannotPowerOff string `protobuf:"bytes,1,opt,name=cannot_power_off,json=cannotPowerOff,proto3" json:"cannot_power_off,omitempty"`
+	// The hooks that were run.
+	Ran []*HookResult `protobuf:"bytes,2,rep,name=ran,proto3" json:"ran,omitempty"`
+	// Its full present state.
+	Node          *NodeStatus `protobuf:"bytes,3,opt,name=node,proto3" json:"node,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExamineNodeResponse) Reset() {
+	*x = ExamineNodeResponse{}
+	mi := &file_ups_v1_ups_proto_msgTypes[52]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExamineNodeResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExamineNodeResponse) ProtoMessage() {}
+
+func (x *ExamineNodeResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_ups_v1_ups_proto_msgTypes[52]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExamineNodeResponse.ProtoReflect.Descriptor instead.
+func (*ExamineNodeResponse) Descriptor() ([]byte, []int) {
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{52}
+}
+
+func (x *ExamineNodeResponse) GetCannotPowerOff() string {
+	if x != nil {
+		return x.CannotPowerOff
+	}
+	return ""
+}
+
+func (x *ExamineNodeResponse) GetRan() []*HookResult {
+	if x != nil {
+		return x.Ran
+	}
+	return nil
+}
+
+func (x *ExamineNodeResponse) GetNode() *NodeStatus {
+	if x != nil {
+		return x.Node
+	}
+	return nil
+}
+
+// HookResult is how one hook ended.
+type HookResult struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its name, for people.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Why it failed; empty: it didn't.
+	Error string `protobuf:"bytes,2,opt,name=error,proto3" json:"error,omitempty"`
+	// How long it took.
+	Took          *durationpb.Duration `protobuf:"bytes,3,opt,name=took,proto3" json:"took,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *HookResult) Reset() {
+	*x = HookResult{}
+	mi := &file_ups_v1_ups_proto_msgTypes[53]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *HookResult) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*HookResult) ProtoMessage() {}
+
+func (x *HookResult) ProtoReflect() protoreflect.Message {
+	mi := &file_ups_v1_ups_proto_msgTypes[53]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use HookResult.ProtoReflect.Descriptor instead.
+func (*HookResult) Descriptor() ([]byte, []int) {
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{53}
+}
+
+func (x *HookResult) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *HookResult) GetError() string {
+	if x != nil {
+		return x.Error
+	}
+	return ""
+}
+
+func (x *HookResult) GetTook() *durationpb.Duration {
+	if x != nil {
+		return x.Took
+	}
+	return nil
+}
+
+// ExamineRequest asks a master about everybody.
+type ExamineRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Run the hooks that are marked for drills, for real, on every node.
+	Drill         bool `protobuf:"varint,1,opt,name=drill,proto3" json:"drill,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExamineRequest) Reset() {
+	*x = ExamineRequest{}
+	mi := &file_ups_v1_ups_proto_msgTypes[54]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExamineRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExamineRequest) ProtoMessage() {}
+
+func (x *ExamineRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_ups_v1_ups_proto_msgTypes[54]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExamineRequest.ProtoReflect.Descriptor instead.
+func (*ExamineRequest) Descriptor() ([]byte, []int) {
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{54}
+}
+
+func (x *ExamineRequest) GetDrill() bool {
+	if x != nil {
+		return x.Drill
+	}
+	return false
+}
+
+// ExamineResponse is what it found.
+type ExamineResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Everything the master knows now.
+	Status *MasterStatus `protobuf:"bytes,1,opt,name=status,proto3" json:"status,omitempty"`
+	// One for each node, in the order of status.
+	Nodes         []*NodeExam `protobuf:"bytes,2,rep,name=nodes,proto3" json:"nodes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExamineResponse) Reset() {
+	*x = ExamineResponse{}
+	mi := &file_ups_v1_ups_proto_msgTypes[55]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExamineResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExamineResponse) ProtoMessage() {}
+
+func (x *ExamineResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_ups_v1_ups_proto_msgTypes[55]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExamineResponse.ProtoReflect.Descriptor instead.
+func (*ExamineResponse) Descriptor() ([]byte, []int) {
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{55}
+}
+
+func (x *ExamineResponse) GetStatus() *MasterStatus {
+	if x != nil {
+		return x.Status
+	}
+	return nil
+}
+
+func (x *ExamineResponse) GetNodes() []*NodeExam {
+	if x != nil {
+		return x.Nodes
+	}
+	return nil
+}
+
+// NodeExam is what came of examining one node.
+type NodeExam struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The node.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Why it could not be examined, for people; empty: it was.
+	Error string `protobuf:"bytes,2,opt,name=error,proto3" json:"error,omitempty"`
+	// How long its answer took, drill hooks aside.
+	Took *durationpb.Duration `protobuf:"bytes,3,opt,name=took,proto3" json:"took,omitempty"`
+	// Its answer.
+	Answer        *ExamineNodeResponse `protobuf:"bytes,4,opt,name=answer,proto3" json:"answer,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *NodeExam) Reset() {
+	*x = NodeExam{}
+	mi := &file_ups_v1_ups_proto_msgTypes[56]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *NodeExam) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*NodeExam) ProtoMessage() {}
+
+func (x *NodeExam) ProtoReflect() protoreflect.Message {
+	mi := &file_ups_v1_ups_proto_msgTypes[56]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use NodeExam.ProtoReflect.Descriptor instead.
+func (*NodeExam) Descriptor() ([]byte, []int) {
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{56}
+}
+
+func (x *NodeExam) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *NodeExam) GetError() string {
+	if x != nil {
+		return x.Error
+	}
+	return ""
+}
+
+func (x *NodeExam) GetTook() *durationpb.Duration {
+	if x != nil {
+		return x.Took
+	}
+	return nil
+}
+
+func (x *NodeExam) GetAnswer() *ExamineNodeResponse {
+	if x != nil {
+		return x.Answer
+	}
+	return nil
+}
+
+// TestNodeAlarmsRequest asks for a test of a node's alarms.
+type TestNodeAlarmsRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TestNodeAlarmsRequest) Reset() {
+	*x = TestNodeAlarmsRequest{}
+	mi := &file_ups_v1_ups_proto_msgTypes[57]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TestNodeAlarmsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TestNodeAlarmsRequest) ProtoMessage() {}
+
+func (x *TestNodeAlarmsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_ups_v1_ups_proto_msgTypes[57]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TestNodeAlarmsRequest.ProtoReflect.Descriptor instead.
+func (*TestNodeAlarmsRequest) Descriptor() ([]byte, []int) {
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{57}
+}
+
+// TestNodeAlarmsResponse tells how each went.
+type TestNodeAlarmsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// One for each alarm.
+	Results       []*AlarmResult `protobuf:"bytes,1,rep,name=results,proto3" json:"results,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TestNodeAlarmsResponse) Reset() {
+	*x = TestNodeAlarmsResponse{}
+	mi := &file_ups_v1_ups_proto_msgTypes[58]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TestNodeAlarmsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TestNodeAlarmsResponse) ProtoMessage() {}
+
+func (x *TestNodeAlarmsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_ups_v1_ups_proto_msgTypes[58]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TestNodeAlarmsResponse.ProtoReflect.Descriptor instead.
+func (*TestNodeAlarmsResponse) Descriptor() ([]byte, []int) {
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{58}
+}
+
+func (x *TestNodeAlarmsResponse) GetResults() []*AlarmResult {
+	if x != nil {
+		return x.Results
+	}
+	return nil
+}
+
+// TestAlarmsRequest asks for a test of a master's alarms.
+type TestAlarmsRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TestAlarmsRequest) Reset() {
+	*x = TestAlarmsRequest{}
+	mi := &file_ups_v1_ups_proto_msgTypes[59]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TestAlarmsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TestAlarmsRequest) ProtoMessage() {}
+
+func (x *TestAlarmsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_ups_v1_ups_proto_msgTypes[59]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TestAlarmsRequest.ProtoReflect.Descriptor instead.
+func (*TestAlarmsRequest) Descriptor() ([]byte, []int) {
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{59}
+}
+
+// TestAlarmsResponse tells how each went.
+type TestAlarmsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// One for each alarm.
+	Results       []*AlarmResult `protobuf:"bytes,1,rep,name=results,proto3" json:"results,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TestAlarmsResponse) Reset() {
+	*x = TestAlarmsResponse{}
+	mi := &file_ups_v1_ups_proto_msgTypes[60]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TestAlarmsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TestAlarmsResponse) ProtoMessage() {}
+
+func (x *TestAlarmsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_ups_v1_ups_proto_msgTypes[60]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TestAlarmsResponse.ProtoReflect.Descriptor instead.
+func (*TestAlarmsResponse) Descriptor() ([]byte, []int) {
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{60}
+}
+
+func (x *TestAlarmsResponse) GetResults() []*AlarmResult {
+	if x != nil {
+		return x.Results
+	}
+	return nil
+}
+
+// AlarmResult is how one alarm was sent.
+type AlarmResult struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// To whom, without secrets.
+	To string `protobuf:"bytes,1,opt,name=to,proto3" json:"to,omitempty"`
+	// Why it could not be sent; empty: it was.
+	Error         string `protobuf:"bytes,2,opt,name=error,proto3" json:"error,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AlarmResult) Reset() {
+	*x = AlarmResult{}
+	mi := &file_ups_v1_ups_proto_msgTypes[61]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AlarmResult) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AlarmResult) ProtoMessage() {}
+
+func (x *AlarmResult) ProtoReflect() protoreflect.Message {
+	mi := &file_ups_v1_ups_proto_msgTypes[61]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AlarmResult.ProtoReflect.Descriptor instead.
+func (*AlarmResult) Descriptor() ([]byte, []int) {
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{61}
+}
+
+func (x *AlarmResult) GetTo() string {
+	if x != nil {
+		return x.To
+	}
+	return ""
+}
+
+func (x *AlarmResult) GetError() string {
+	if x != nil {
+		return x.Error
+	}
+	return ""
+}
+
+// GetHistoryRequest names outages.
+type GetHistoryRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The one of this id; empty: the newest.
+	Outage string `protobuf:"bytes,1,opt,name=outage,proto3" json:"outage,omitempty"`
+	// Without an id, how many of the newest; 0: all that are kept.
+	Last          uint32 `protobuf:"varint,2,opt,name=last,proto3" json:"last,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetHistoryRequest) Reset() {
+	*x = GetHistoryRequest{}
+	mi := &file_ups_v1_ups_proto_msgTypes[62]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetHistoryRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetHistoryRequest) ProtoMessage() {}
+
+func (x *GetHistoryRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_ups_v1_ups_proto_msgTypes[62]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetHistoryRequest.ProtoReflect.Descriptor instead.
+func (*GetHistoryRequest) Descriptor() ([]byte, []int) {
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{62}
+}
+
+func (x *GetHistoryRequest) GetOutage() string {
+	if x != nil {
+		return x.Outage
+	}
+	return ""
+}
+
+func (x *GetHistoryRequest) GetLast() uint32 {
+	if x != nil {
+		return x.Last
+	}
+	return 0
+}
+
+// GetHistoryResponse tells of them, the newest first.
+type GetHistoryResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The outages.
+	Outages       []*OutageReport `protobuf:"bytes,1,rep,name=outages,proto3" json:"outages,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetHistoryResponse) Reset() {
+	*x = GetHistoryResponse{}
+	mi := &file_ups_v1_ups_proto_msgTypes[63]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetHistoryResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetHistoryResponse) ProtoMessage() {}
+
+func (x *GetHistoryResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_ups_v1_ups_proto_msgTypes[63]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetHistoryResponse.ProtoReflect.Descriptor instead.
+func (*GetHistoryResponse) Descriptor() ([]byte, []int) {
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{63}
+}
+
+func (x *GetHistoryResponse) GetOutages() []*OutageReport {
+	if x != nil {
+		return x.Outages
+	}
+	return nil
+}
+
+// OutageReport is the story of one outage, as the journal tells it.
+type OutageReport struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its id.
+	Outage string `protobuf:"bytes,1,opt,name=outage,proto3" json:"outage,omitempty"`
+	// The UPS.
+	Ups string `protobuf:"bytes,2,opt,name=ups,proto3" json:"ups,omitempty"`
+	// The wall clock at the first FAIL, RFC 3339, for people only.
+	Began string `protobuf:"bytes,3,opt,name=began,proto3" json:"began,omitempty"`
+	// From the first FAIL to the OK; absent: it is not over, or nobody saw its end.
+	Lasted *durationpb.Duration `protobuf:"bytes,4,opt,name=lasted,proto3" json:"lasted,omitempty"`
+	// From the first FAIL to BATLOW; absent: there was none.
+	LowAfter *durationpb.Duration `protobuf:"bytes,5,opt,name=low_after,json=lowAfter,proto3" json:"low_after,omitempty"`
+	// A pretended outage.
+	Sim bool `protobuf:"varint,6,opt,name=sim,proto3" json:"sim,omitempty"`
+	// What became of each node.
+	Nodes []*NodeStory `protobuf:"bytes,7,rep,name=nodes,proto3" json:"nodes,omitempty"`
+	// All in one line, for people.
+	Summary       string `protobuf:"bytes,8,opt,name=summary,proto3" json:"summary,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OutageReport) Reset() {
+	*x = OutageReport{}
+	mi := &file_ups_v1_ups_proto_msgTypes[64]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OutageReport) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OutageReport) ProtoMessage() {}
+
+func (x *OutageReport) ProtoReflect() protoreflect.Message {
+	mi := &file_ups_v1_ups_proto_msgTypes[64]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OutageReport.ProtoReflect.Descriptor instead.
+func (*OutageReport) Descriptor() ([]byte, []int) {
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{64}
+}
+
+func (x *OutageReport) GetOutage() string {
+	if x != nil {
+		return x.Outage
+	}
+	return ""
+}
+
+func (x *OutageReport) GetUps() string {
+	if x != nil {
+		return x.Ups
+	}
+	return ""
+}
+
+func (x *OutageReport) GetBegan() string {
+	if x != nil {
+		return x.Began
+	}
+	return ""
+}
+
+func (x *OutageReport) GetLasted() *durationpb.Duration {
+	if x != nil {
+		return x.Lasted
+	}
+	return nil
+}
+
+func (x *OutageReport) GetLowAfter() *durationpb.Duration {
+	if x != nil {
+		return x.LowAfter
+	}
+	return nil
+}
+
+func (x *OutageReport) GetSim() bool {
+	if x != nil {
+		return x.Sim
+	}
+	return false
+}
+
+func (x *OutageReport) GetNodes() []*NodeStory {
+	if x != nil {
+		return x.Nodes
+	}
+	return nil
+}
+
+func (x *OutageReport) GetSummary() string {
+	if x != nil {
+		return x.Summary
+	}
+	return ""
+}
+
+// NodeStory is one node's part in an outage. Times count from the first FAIL;
+// absent: it did not happen, or nobody saw it.
+type NodeStory struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The node.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// It asked its system to power off.
+	Committed *durationpb.Duration `protobuf:"bytes,2,opt,name=committed,proto3" json:"committed,omitempty"`
+	// Its system accepted.
+	Accepted *durationpb.Duration `protobuf:"bytes,3,opt,name=accepted,proto3" json:"accepted,omitempty"`
+	// It was off: its link ended after the commit.
+	Down *durationpb.Duration `protobuf:"bytes,4,opt,name=down,proto3" json:"down,omitempty"`
+	// It was attached again.
+	Back *durationpb.Duration `protobuf:"bytes,5,opt,name=back,proto3" json:"back,omitempty"`
+	// It was not attached when the outage began.
+	Absent bool `protobuf:"varint,6,opt,name=absent,proto3" json:"absent,omitempty"`
+	// Its link was lost without a commit, and when.
+	Lost          *durationpb.Duration `protobuf:"bytes,7,opt,name=lost,proto3" json:"lost,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *NodeStory) Reset() {
+	*x = NodeStory{}
+	mi := &file_ups_v1_ups_proto_msgTypes[65]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *NodeStory) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*NodeStory) ProtoMessage() {}
+
+func (x *NodeStory) ProtoReflect() protoreflect.Message {
+	mi := &file_ups_v1_ups_proto_msgTypes[65]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use NodeStory.ProtoReflect.Descriptor instead.
+func (*NodeStory) Descriptor() ([]byte, []int) {
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{65}
+}
+
+func (x *NodeStory) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *NodeStory) GetCommitted() *durationpb.Duration {
+	if x != nil {
+		return x.Committed
+	}
+	return nil
+}
+
+func (x *NodeStory) GetAccepted() *durationpb.Duration {
+	if x != nil {
+		return x.Accepted
+	}
+	return nil
+}
+
+func (x *NodeStory) GetDown() *durationpb.Duration {
+	if x != nil {
+		return x.Down
+	}
+	return nil
+}
+
+func (x *NodeStory) GetBack() *durationpb.Duration {
+	if x != nil {
+		return x.Back
+	}
+	return nil
+}
+
+func (x *NodeStory) GetAbsent() bool {
+	if x != nil {
+		return x.Absent
+	}
+	return false
+}
+
+func (x *NodeStory) GetLost() *durationpb.Duration {
+	if x != nil {
+		return x.Lost
+	}
+	return nil
 }
 
 var file_ups_v1_ups_proto_extTypes = []protoimpl.ExtensionInfo{
@@ -3325,11 +4426,13 @@ const file_ups_v1_ups_proto_rawDesc = "" +
 	"\x03sim\x18\f \x01(\bR\x03sim\x12\x16\n" +
 	"\x06reason\x18\r \x01(\tR\x06reason\x12\x14\n" +
 	"\x05cable\x18\x0e \x01(\tR\x05cable\x12\x14\n" +
-	"\x05lines\x18\x0f \x03(\tR\x05lines\"A\n" +
+	"\x05lines\x18\x0f \x03(\tR\x05lines\"\x8a\x01\n" +
 	"\aProblem\x12\x0e\n" +
 	"\x02on\x18\x01 \x01(\tR\x02on\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x12\n" +
-	"\x04text\x18\x03 \x01(\tR\x04text\"w\n" +
+	"\x04text\x18\x03 \x01(\tR\x04text\x12+\n" +
+	"\x03age\x18\x04 \x01(\v2\x19.google.protobuf.DurationR\x03age\x12\x1a\n" +
+	"\bweakness\x18\x05 \x01(\bR\bweakness\"w\n" +
 	"\x05Order\x12%\n" +
 	"\x04kind\x18\x01 \x01(\x0e2\x11.ups.v1.OrderKindR\x04kind\x12\x0e\n" +
 	"\x02by\x18\x02 \x01(\tR\x02by\x127\n" +
@@ -3338,7 +4441,7 @@ const file_ups_v1_ups_proto_rawDesc = "" +
 	"\x04role\x18\x01 \x01(\tR\x04role\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\tR\aversion\x12\x16\n" +
 	"\x06listen\x18\x03 \x01(\tR\x06listen\x12\x17\n" +
-	"\aboot_id\x18\x04 \x01(\tR\x06bootId\"\xb3\x03\n" +
+	"\aboot_id\x18\x04 \x01(\tR\x06bootId\"\xe1\x03\n" +
 	"\n" +
 	"NodeReport\x12#\n" +
 	"\x05phase\x18\x01 \x01(\x0e2\r.ups.v1.PhaseR\x05phase\x12&\n" +
@@ -3353,7 +4456,9 @@ const file_ups_v1_ups_proto_rawDesc = "" +
 	"\x05feeds\x18\t \x03(\tR\x05feeds\x12\x17\n" +
 	"\aheld_by\x18\n" +
 	" \x01(\tR\x06heldBy\x12\x18\n" +
-	"\aleaving\x18\v \x01(\bR\aleaving\"`\n" +
+	"\aleaving\x18\v \x01(\bR\aleaving\x12\x18\n" +
+	"\amethods\x18\f \x03(\tR\amethods\x12\x12\n" +
+	"\x04wake\x18\r \x03(\tR\x04wake\"`\n" +
 	"\rAttachRequest\x12#\n" +
 	"\x05hello\x18\x01 \x01(\v2\r.ups.v1.HelloR\x05hello\x12*\n" +
 	"\x06report\x18\x02 \x01(\v2\x12.ups.v1.NodeReportR\x06report\"\xde\x01\n" +
@@ -3383,14 +4488,15 @@ const file_ups_v1_ups_proto_rawDesc = "" +
 	"\x11UnreachableMaster\x12\x18\n" +
 	"\aaddress\x18\x01 \x01(\tR\aaddress\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x14\n" +
-	"\x05error\x18\x03 \x01(\tR\x05error\"\xd1\x01\n" +
+	"\x05error\x18\x03 \x01(\tR\x05error\"\xfb\x01\n" +
 	"\fMasterStatus\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
 	"\aaddress\x18\x02 \x01(\tR\aaddress\x12\"\n" +
 	"\x03ups\x18\x03 \x03(\v2\x10.ups.v1.UpsStateR\x03ups\x12(\n" +
 	"\x05nodes\x18\x04 \x03(\v2\x12.ups.v1.NodeStatusR\x05nodes\x12+\n" +
 	"\bproblems\x18\x05 \x03(\v2\x0f.ups.v1.ProblemR\bproblems\x12\x18\n" +
-	"\aversion\x18\x06 \x01(\tR\aversion\"\xe2\x01\n" +
+	"\aversion\x18\x06 \x01(\tR\aversion\x12(\n" +
+	"\x06proofs\x18\a \x03(\v2\x10.ups.v1.UpsProofR\x06proofs\"\x8b\x02\n" +
 	"\n" +
 	"NodeStatus\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
@@ -3399,7 +4505,21 @@ const file_ups_v1_ups_proto_rawDesc = "" +
 	"\x04link\x18\x04 \x01(\x0e2\f.ups.v1.LinkR\x04link\x128\n" +
 	"\n" +
 	"last_heard\x18\x05 \x01(\v2\x19.google.protobuf.DurationR\tlastHeard\x12$\n" +
-	"\x0eis_master_host\x18\x06 \x01(\bR\fisMasterHost\"\x16\n" +
+	"\x0eis_master_host\x18\x06 \x01(\bR\fisMasterHost\x12'\n" +
+	"\x05proof\x18\a \x01(\v2\x11.ups.v1.NodeProofR\x05proof\"\xb8\x01\n" +
+	"\tNodeProof\x12\x18\n" +
+	"\aoutages\x18\x01 \x01(\rR\aoutages\x12\x1f\n" +
+	"\vlast_outage\x18\x02 \x01(\tR\n" +
+	"lastOutage\x12\x1b\n" +
+	"\tlast_wall\x18\x03 \x01(\tR\blastWall\x126\n" +
+	"\tstop_time\x18\x04 \x01(\v2\x19.google.protobuf.DurationR\bstopTime\x12\x1b\n" +
+	"\tback_wall\x18\x05 \x01(\tR\bbackWall\"\x8b\x01\n" +
+	"\bUpsProof\x12\x10\n" +
+	"\x03ups\x18\x01 \x01(\tR\x03ups\x12\x18\n" +
+	"\aoutages\x18\x02 \x01(\rR\aoutages\x12\x1b\n" +
+	"\tlast_wall\x18\x03 \x01(\tR\blastWall\x12\x19\n" +
+	"\blow_wall\x18\x04 \x01(\tR\alowWall\x12\x1b\n" +
+	"\tkill_wall\x18\x05 \x01(\tR\bkillWall\"\x16\n" +
 	"\x14GetNodeStatusRequest\"m\n" +
 	"\x15GetNodeStatusResponse\x12&\n" +
 	"\x04node\x18\x01 \x01(\v2\x12.ups.v1.NodeStatusR\x04node\x12,\n" +
@@ -3494,7 +4614,59 @@ const file_ups_v1_ups_proto_rawDesc = "" +
 	"\fJoinResponse\x12 \n" +
 	"\vcertificate\x18\x01 \x01(\fR\vcertificate\x12\x0e\n" +
 	"\x02ca\x18\x02 \x01(\fR\x02ca\x12\x16\n" +
-	"\x06master\x18\x03 \x01(\tR\x06master*\x81\x01\n" +
+	"\x06master\x18\x03 \x01(\tR\x06master\"*\n" +
+	"\x12ExamineNodeRequest\x12\x14\n" +
+	"\x05drill\x18\x01 \x01(\bR\x05drill\"\x8d\x01\n" +
+	"\x13ExamineNodeResponse\x12(\n" +
+	"\x10cannot_power_off\x18\x01 \x01(\tR\x0ecannotPowerOff\x12$\n" +
+	"\x03ran\x18\x02 \x03(\v2\x12.ups.v1.HookResultR\x03ran\x12&\n" +
+	"\x04node\x18\x03 \x01(\v2\x12.ups.v1.NodeStatusR\x04node\"e\n" +
+	"\n" +
+	"HookResult\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
+	"\x05error\x18\x02 \x01(\tR\x05error\x12-\n" +
+	"\x04took\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\x04took\"&\n" +
+	"\x0eExamineRequest\x12\x14\n" +
+	"\x05drill\x18\x01 \x01(\bR\x05drill\"g\n" +
+	"\x0fExamineResponse\x12,\n" +
+	"\x06status\x18\x01 \x01(\v2\x14.ups.v1.MasterStatusR\x06status\x12&\n" +
+	"\x05nodes\x18\x02 \x03(\v2\x10.ups.v1.NodeExamR\x05nodes\"\x98\x01\n" +
+	"\bNodeExam\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
+	"\x05error\x18\x02 \x01(\tR\x05error\x12-\n" +
+	"\x04took\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\x04took\x123\n" +
+	"\x06answer\x18\x04 \x01(\v2\x1b.ups.v1.ExamineNodeResponseR\x06answer\"\x17\n" +
+	"\x15TestNodeAlarmsRequest\"G\n" +
+	"\x16TestNodeAlarmsResponse\x12-\n" +
+	"\aresults\x18\x01 \x03(\v2\x13.ups.v1.AlarmResultR\aresults\"\x13\n" +
+	"\x11TestAlarmsRequest\"C\n" +
+	"\x12TestAlarmsResponse\x12-\n" +
+	"\aresults\x18\x01 \x03(\v2\x13.ups.v1.AlarmResultR\aresults\"3\n" +
+	"\vAlarmResult\x12\x0e\n" +
+	"\x02to\x18\x01 \x01(\tR\x02to\x12\x14\n" +
+	"\x05error\x18\x02 \x01(\tR\x05error\"?\n" +
+	"\x11GetHistoryRequest\x12\x16\n" +
+	"\x06outage\x18\x01 \x01(\tR\x06outage\x12\x12\n" +
+	"\x04last\x18\x02 \x01(\rR\x04last\"D\n" +
+	"\x12GetHistoryResponse\x12.\n" +
+	"\aoutages\x18\x01 \x03(\v2\x14.ups.v1.OutageReportR\aoutages\"\x8e\x02\n" +
+	"\fOutageReport\x12\x16\n" +
+	"\x06outage\x18\x01 \x01(\tR\x06outage\x12\x10\n" +
+	"\x03ups\x18\x02 \x01(\tR\x03ups\x12\x14\n" +
+	"\x05began\x18\x03 \x01(\tR\x05began\x121\n" +
+	"\x06lasted\x18\x04 \x01(\v2\x19.google.protobuf.DurationR\x06lasted\x126\n" +
+	"\tlow_after\x18\x05 \x01(\v2\x19.google.protobuf.DurationR\blowAfter\x12\x10\n" +
+	"\x03sim\x18\x06 \x01(\bR\x03sim\x12'\n" +
+	"\x05nodes\x18\a \x03(\v2\x11.ups.v1.NodeStoryR\x05nodes\x12\x18\n" +
+	"\asummary\x18\b \x01(\tR\asummary\"\xb4\x02\n" +
+	"\tNodeStory\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x127\n" +
+	"\tcommitted\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\tcommitted\x125\n" +
+	"\baccepted\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\baccepted\x12-\n" +
+	"\x04down\x18\x04 \x01(\v2\x19.google.protobuf.DurationR\x04down\x12-\n" +
+	"\x04back\x18\x05 \x01(\v2\x19.google.protobuf.DurationR\x04back\x12\x16\n" +
+	"\x06absent\x18\x06 \x01(\bR\x06absent\x12-\n" +
+	"\x04lost\x18\a \x01(\v2\x19.google.protobuf.DurationR\x04lost*\x81\x01\n" +
 	"\x04Role\x12\x14\n" +
 	"\x10ROLE_UNSPECIFIED\x10\x00\x12\x0f\n" +
 	"\vROLE_ANYONE\x10\x01\x12\r\n" +
@@ -3534,11 +4706,13 @@ const file_ups_v1_ups_proto_rawDesc = "" +
 	"\x06Attach\x12\x15.ups.v1.AttachRequest\x1a\x16.ups.v1.AttachResponse\"\x05\xea\xd3\x18\x01\x02(\x010\x01\x12@\n" +
 	"\x05Watch\x12\x14.ups.v1.WatchRequest\x1a\x15.ups.v1.WatchResponse\"\b\xea\xd3\x18\x04\x02\x03\x04\x050\x01\x12;\n" +
 	"\x05Leave\x12\x14.ups.v1.LeaveRequest\x1a\x15.ups.v1.LeaveResponse\"\x05\xea\xd3\x18\x01\x02\x12J\n" +
-	"\tGetStatus\x12\x18.ups.v1.GetStatusRequest\x1a\x19.ups.v1.GetStatusResponse\"\b\xea\xd3\x18\x04\x02\x03\x04\x052\xf5\x01\n" +
+	"\tGetStatus\x12\x18.ups.v1.GetStatusRequest\x1a\x19.ups.v1.GetStatusResponse\"\b\xea\xd3\x18\x04\x02\x03\x04\x052\x9e\x03\n" +
 	"\vNodeService\x12W\n" +
-	"\rGetNodeStatus\x12\x1c.ups.v1.GetNodeStatusRequest\x1a\x1d.ups.v1.GetNodeStatusResponse\"\t\xea\xd3\x18\x05\x06\x02\x03\x04\x05\x12D\n" +
+	"\rGetNodeStatus\x12\x1c.ups.v1.GetNodeStatusRequest\x1a\x1d.ups.v1.GetNodeStatusResponse\"\t\xea\xd3\x18\x05\x06\x02\x03\x04\x05\x12O\n" +
+	"\vExamineNode\x12\x1a.ups.v1.ExamineNodeRequest\x1a\x1b.ups.v1.ExamineNodeResponse\"\a\xea\xd3\x18\x03\x06\x04\x05\x12V\n" +
+	"\x0eTestNodeAlarms\x12\x1d.ups.v1.TestNodeAlarmsRequest\x1a\x1e.ups.v1.TestNodeAlarmsResponse\"\x05\xea\xd3\x18\x01\x05\x12D\n" +
 	"\bJoinRack\x12\x17.ups.v1.JoinRackRequest\x1a\x18.ups.v1.JoinRackResponse\"\x05\xea\xd3\x18\x01\x05\x12G\n" +
-	"\tLeaveRack\x12\x18.ups.v1.LeaveRackRequest\x1a\x19.ups.v1.LeaveRackResponse\"\x05\xea\xd3\x18\x01\x052\xd1\x06\n" +
+	"\tLeaveRack\x12\x18.ups.v1.LeaveRackRequest\x1a\x19.ups.v1.LeaveRackResponse\"\x05\xea\xd3\x18\x01\x052\xb0\b\n" +
 	"\x0eControlService\x129\n" +
 	"\x04Hold\x12\x13.ups.v1.HoldRequest\x1a\x14.ups.v1.HoldResponse\"\x06\xea\xd3\x18\x02\x04\x05\x12B\n" +
 	"\aRelease\x12\x16.ups.v1.ReleaseRequest\x1a\x17.ups.v1.ReleaseResponse\"\x06\xea\xd3\x18\x02\x04\x05\x12E\n" +
@@ -3550,7 +4724,12 @@ const file_ups_v1_ups_proto_rawDesc = "" +
 	"\vRevokeToken\x12\x1a.ups.v1.RevokeTokenRequest\x1a\x1b.ups.v1.RevokeTokenResponse\"\x06\xea\xd3\x18\x02\x04\x05\x12Q\n" +
 	"\fRemoveMember\x12\x1b.ups.v1.RemoveMemberRequest\x1a\x1c.ups.v1.RemoveMemberResponse\"\x06\xea\xd3\x18\x02\x04\x05\x12M\n" +
 	"\vExportTrust\x12\x1a.ups.v1.ExportTrustRequest\x1a\x1b.ups.v1.ExportTrustResponse\"\x05\xea\xd3\x18\x01\x05\x12M\n" +
-	"\vImportTrust\x12\x1a.ups.v1.ImportTrustRequest\x1a\x1b.ups.v1.ImportTrustResponse\"\x05\xea\xd3\x18\x01\x05\x12T\n" +
+	"\vImportTrust\x12\x1a.ups.v1.ImportTrustRequest\x1a\x1b.ups.v1.ImportTrustResponse\"\x05\xea\xd3\x18\x01\x05\x12B\n" +
+	"\aExamine\x12\x16.ups.v1.ExamineRequest\x1a\x17.ups.v1.ExamineResponse\"\x06\xea\xd3\x18\x02\x04\x05\x12K\n" +
+	"\n" +
+	"TestAlarms\x12\x19.ups.v1.TestAlarmsRequest\x1a\x1a.ups.v1.TestAlarmsResponse\"\x06\xea\xd3\x18\x02\x04\x05\x12L\n" +
+	"\n" +
+	"GetHistory\x12\x19.ups.v1.GetHistoryRequest\x1a\x1a.ups.v1.GetHistoryResponse\"\a\xea\xd3\x18\x03\x03\x04\x05\x12T\n" +
 	"\fStreamEvents\x12\x1b.ups.v1.StreamEventsRequest\x1a\x1c.ups.v1.StreamEventsResponse\"\a\xea\xd3\x18\x03\x03\x04\x050\x012H\n" +
 	"\fTrustService\x128\n" +
 	"\x04Join\x12\x13.ups.v1.JoinRequest\x1a\x14.ups.v1.JoinResponse\"\x05\xea\xd3\x18\x01\x01:D\n" +
@@ -3569,7 +4748,7 @@ func file_ups_v1_ups_proto_rawDescGZIP() []byte {
 }
 
 var file_ups_v1_ups_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
-var file_ups_v1_ups_proto_msgTypes = make([]protoimpl.MessageInfo, 49)
+var file_ups_v1_ups_proto_msgTypes = make([]protoimpl.MessageInfo, 66)
 var file_ups_v1_ups_proto_goTypes = []any{
 	(Role)(0),                          // 0: ups.v1.Role
 	(Status)(0),                        // 1: ups.v1.Status
@@ -3591,132 +4770,181 @@ var file_ups_v1_ups_proto_goTypes = []any{
 	(*UnreachableMaster)(nil),          // 17: ups.v1.UnreachableMaster
 	(*MasterStatus)(nil),               // 18: ups.v1.MasterStatus
 	(*NodeStatus)(nil),                 // 19: ups.v1.NodeStatus
-	(*GetNodeStatusRequest)(nil),       // 20: ups.v1.GetNodeStatusRequest
-	(*GetNodeStatusResponse)(nil),      // 21: ups.v1.GetNodeStatusResponse
-	(*NodeMaster)(nil),                 // 22: ups.v1.NodeMaster
-	(*HoldRequest)(nil),                // 23: ups.v1.HoldRequest
-	(*HoldResponse)(nil),               // 24: ups.v1.HoldResponse
-	(*ReleaseRequest)(nil),             // 25: ups.v1.ReleaseRequest
-	(*ReleaseResponse)(nil),            // 26: ups.v1.ReleaseResponse
-	(*ShutdownRequest)(nil),            // 27: ups.v1.ShutdownRequest
-	(*ShutdownResponse)(nil),           // 28: ups.v1.ShutdownResponse
-	(*SimulateRequest)(nil),            // 29: ups.v1.SimulateRequest
-	(*SimulateResponse)(nil),           // 30: ups.v1.SimulateResponse
-	(*CreateTokenRequest)(nil),         // 31: ups.v1.CreateTokenRequest
-	(*CreateTokenResponse)(nil),        // 32: ups.v1.CreateTokenResponse
-	(*ListTokensRequest)(nil),          // 33: ups.v1.ListTokensRequest
-	(*ListTokensResponse)(nil),         // 34: ups.v1.ListTokensResponse
-	(*TokenInfo)(nil),                  // 35: ups.v1.TokenInfo
-	(*RevokeTokenRequest)(nil),         // 36: ups.v1.RevokeTokenRequest
-	(*RevokeTokenResponse)(nil),        // 37: ups.v1.RevokeTokenResponse
-	(*RemoveMemberRequest)(nil),        // 38: ups.v1.RemoveMemberRequest
-	(*RemoveMemberResponse)(nil),       // 39: ups.v1.RemoveMemberResponse
-	(*ExportTrustRequest)(nil),         // 40: ups.v1.ExportTrustRequest
-	(*ExportTrustResponse)(nil),        // 41: ups.v1.ExportTrustResponse
-	(*ImportTrustRequest)(nil),         // 42: ups.v1.ImportTrustRequest
-	(*ImportTrustResponse)(nil),        // 43: ups.v1.ImportTrustResponse
-	(*LeaveRequest)(nil),               // 44: ups.v1.LeaveRequest
-	(*LeaveResponse)(nil),              // 45: ups.v1.LeaveResponse
-	(*LeaveRackRequest)(nil),           // 46: ups.v1.LeaveRackRequest
-	(*LeaveRackResponse)(nil),          // 47: ups.v1.LeaveRackResponse
-	(*StreamEventsRequest)(nil),        // 48: ups.v1.StreamEventsRequest
-	(*StreamEventsResponse)(nil),       // 49: ups.v1.StreamEventsResponse
-	(*JoinRackRequest)(nil),            // 50: ups.v1.JoinRackRequest
-	(*JoinRackResponse)(nil),           // 51: ups.v1.JoinRackResponse
-	(*JoinRequest)(nil),                // 52: ups.v1.JoinRequest
-	(*JoinResponse)(nil),               // 53: ups.v1.JoinResponse
-	(*durationpb.Duration)(nil),        // 54: google.protobuf.Duration
-	(*descriptorpb.MethodOptions)(nil), // 55: google.protobuf.MethodOptions
+	(*NodeProof)(nil),                  // 20: ups.v1.NodeProof
+	(*UpsProof)(nil),                   // 21: ups.v1.UpsProof
+	(*GetNodeStatusRequest)(nil),       // 22: ups.v1.GetNodeStatusRequest
+	(*GetNodeStatusResponse)(nil),      // 23: ups.v1.GetNodeStatusResponse
+	(*NodeMaster)(nil),                 // 24: ups.v1.NodeMaster
+	(*HoldRequest)(nil),                // 25: ups.v1.HoldRequest
+	(*HoldResponse)(nil),               // 26: ups.v1.HoldResponse
+	(*ReleaseRequest)(nil),             // 27: ups.v1.ReleaseRequest
+	(*ReleaseResponse)(nil),            // 28: ups.v1.ReleaseResponse
+	(*ShutdownRequest)(nil),            // 29: ups.v1.ShutdownRequest
+	(*ShutdownResponse)(nil),           // 30: ups.v1.ShutdownResponse
+	(*SimulateRequest)(nil),            // 31: ups.v1.SimulateRequest
+	(*SimulateResponse)(nil),           // 32: ups.v1.SimulateResponse
+	(*CreateTokenRequest)(nil),         // 33: ups.v1.CreateTokenRequest
+	(*CreateTokenResponse)(nil),        // 34: ups.v1.CreateTokenResponse
+	(*ListTokensRequest)(nil),          // 35: ups.v1.ListTokensRequest
+	(*ListTokensResponse)(nil),         // 36: ups.v1.ListTokensResponse
+	(*TokenInfo)(nil),                  // 37: ups.v1.TokenInfo
+	(*RevokeTokenRequest)(nil),         // 38: ups.v1.RevokeTokenRequest
+	(*RevokeTokenResponse)(nil),        // 39: ups.v1.RevokeTokenResponse
+	(*RemoveMemberRequest)(nil),        // 40: ups.v1.RemoveMemberRequest
+	(*RemoveMemberResponse)(nil),       // 41: ups.v1.RemoveMemberResponse
+	(*ExportTrustRequest)(nil),         // 42: ups.v1.ExportTrustRequest
+	(*ExportTrustResponse)(nil),        // 43: ups.v1.ExportTrustResponse
+	(*ImportTrustRequest)(nil),         // 44: ups.v1.ImportTrustRequest
+	(*ImportTrustResponse)(nil),        // 45: ups.v1.ImportTrustResponse
+	(*LeaveRequest)(nil),               // 46: ups.v1.LeaveRequest
+	(*LeaveResponse)(nil),              // 47: ups.v1.LeaveResponse
+	(*LeaveRackRequest)(nil),           // 48: ups.v1.LeaveRackRequest
+	(*LeaveRackResponse)(nil),          // 49: ups.v1.LeaveRackResponse
+	(*StreamEventsRequest)(nil),        // 50: ups.v1.StreamEventsRequest
+	(*StreamEventsResponse)(nil),       // 51: ups.v1.StreamEventsResponse
+	(*JoinRackRequest)(nil),            // 52: ups.v1.JoinRackRequest
+	(*JoinRackResponse)(nil),           // 53: ups.v1.JoinRackResponse
+	(*JoinRequest)(nil),                // 54: ups.v1.JoinRequest
+	(*JoinResponse)(nil),               // 55: ups.v1.JoinResponse
+	(*ExamineNodeRequest)(nil),         // 56: ups.v1.ExamineNodeRequest
+	(*ExamineNodeResponse)(nil),        // 57: ups.v1.ExamineNodeResponse
+	(*HookResult)(nil),                 // 58: ups.v1.HookResult
+	(*ExamineRequest)(nil),             // 59: ups.v1.ExamineRequest
+	(*ExamineResponse)(nil),            // 60: ups.v1.ExamineResponse
+	(*NodeExam)(nil),                   // 61: ups.v1.NodeExam
+	(*TestNodeAlarmsRequest)(nil),      // 62: ups.v1.TestNodeAlarmsRequest
+	(*TestNodeAlarmsResponse)(nil),     // 63: ups.v1.TestNodeAlarmsResponse
+	(*TestAlarmsRequest)(nil),          // 64: ups.v1.TestAlarmsRequest
+	(*TestAlarmsResponse)(nil),         // 65: ups.v1.TestAlarmsResponse
+	(*AlarmResult)(nil),                // 66: ups.v1.AlarmResult
+	(*GetHistoryRequest)(nil),          // 67: ups.v1.GetHistoryRequest
+	(*GetHistoryResponse)(nil),         // 68: ups.v1.GetHistoryResponse
+	(*OutageReport)(nil),               // 69: ups.v1.OutageReport
+	(*NodeStory)(nil),                  // 70: ups.v1.NodeStory
+	(*durationpb.Duration)(nil),        // 71: google.protobuf.Duration
+	(*descriptorpb.MethodOptions)(nil), // 72: google.protobuf.MethodOptions
 }
 var file_ups_v1_ups_proto_depIdxs = []int32{
 	1,  // 0: ups.v1.UpsState.status:type_name -> ups.v1.Status
-	54, // 1: ups.v1.UpsState.age:type_name -> google.protobuf.Duration
+	71, // 1: ups.v1.UpsState.age:type_name -> google.protobuf.Duration
 	1,  // 2: ups.v1.UpsState.last:type_name -> ups.v1.Status
-	54, // 3: ups.v1.UpsState.outage_age:type_name -> google.protobuf.Duration
-	54, // 4: ups.v1.UpsState.debt:type_name -> google.protobuf.Duration
-	54, // 5: ups.v1.UpsState.runtime:type_name -> google.protobuf.Duration
-	4,  // 6: ups.v1.Order.kind:type_name -> ups.v1.OrderKind
-	54, // 7: ups.v1.Order.remaining:type_name -> google.protobuf.Duration
-	2,  // 8: ups.v1.NodeReport.phase:type_name -> ups.v1.Phase
-	1,  // 9: ups.v1.NodeReport.status:type_name -> ups.v1.Status
-	54, // 10: ups.v1.NodeReport.deadline:type_name -> google.protobuf.Duration
-	54, // 11: ups.v1.NodeReport.grace:type_name -> google.protobuf.Duration
-	6,  // 12: ups.v1.NodeReport.problems:type_name -> ups.v1.Problem
-	54, // 13: ups.v1.NodeReport.stop_time:type_name -> google.protobuf.Duration
-	8,  // 14: ups.v1.AttachRequest.hello:type_name -> ups.v1.Hello
-	9,  // 15: ups.v1.AttachRequest.report:type_name -> ups.v1.NodeReport
-	5,  // 16: ups.v1.AttachResponse.ups:type_name -> ups.v1.UpsState
-	7,  // 17: ups.v1.AttachResponse.order:type_name -> ups.v1.Order
-	54, // 18: ups.v1.AttachResponse.heartbeat:type_name -> google.protobuf.Duration
-	18, // 19: ups.v1.WatchResponse.status:type_name -> ups.v1.MasterStatus
-	18, // 20: ups.v1.GetStatusResponse.masters:type_name -> ups.v1.MasterStatus
-	17, // 21: ups.v1.GetStatusResponse.unreachable:type_name -> ups.v1.UnreachableMaster
-	19, // 22: ups.v1.GetStatusResponse.asked:type_name -> ups.v1.NodeStatus
-	16, // 23: ups.v1.GetStatusResponse.seen:type_name -> ups.v1.SeenNode
-	5,  // 24: ups.v1.MasterStatus.ups:type_name -> ups.v1.UpsState
-	19, // 25: ups.v1.MasterStatus.nodes:type_name -> ups.v1.NodeStatus
-	6,  // 26: ups.v1.MasterStatus.problems:type_name -> ups.v1.Problem
-	9,  // 27: ups.v1.NodeStatus.report:type_name -> ups.v1.NodeReport
-	3,  // 28: ups.v1.NodeStatus.link:type_name -> ups.v1.Link
-	54, // 29: ups.v1.NodeStatus.last_heard:type_name -> google.protobuf.Duration
-	19, // 30: ups.v1.GetNodeStatusResponse.node:type_name -> ups.v1.NodeStatus
-	22, // 31: ups.v1.GetNodeStatusResponse.masters:type_name -> ups.v1.NodeMaster
-	3,  // 32: ups.v1.NodeMaster.link:type_name -> ups.v1.Link
-	5,  // 33: ups.v1.NodeMaster.ups:type_name -> ups.v1.UpsState
-	54, // 34: ups.v1.HoldRequest.for:type_name -> google.protobuf.Duration
-	1,  // 35: ups.v1.SimulateRequest.status:type_name -> ups.v1.Status
-	0,  // 36: ups.v1.CreateTokenRequest.role:type_name -> ups.v1.Role
-	54, // 37: ups.v1.CreateTokenRequest.ttl:type_name -> google.protobuf.Duration
-	54, // 38: ups.v1.CreateTokenResponse.ttl:type_name -> google.protobuf.Duration
-	35, // 39: ups.v1.ListTokensResponse.tokens:type_name -> ups.v1.TokenInfo
-	0,  // 40: ups.v1.TokenInfo.role:type_name -> ups.v1.Role
-	54, // 41: ups.v1.TokenInfo.left:type_name -> google.protobuf.Duration
-	54, // 42: ups.v1.StreamEventsResponse.age:type_name -> google.protobuf.Duration
-	55, // 43: ups.v1.allow:extendee -> google.protobuf.MethodOptions
-	0,  // 44: ups.v1.allow:type_name -> ups.v1.Role
-	10, // 45: ups.v1.PowerService.Attach:input_type -> ups.v1.AttachRequest
-	12, // 46: ups.v1.PowerService.Watch:input_type -> ups.v1.WatchRequest
-	44, // 47: ups.v1.PowerService.Leave:input_type -> ups.v1.LeaveRequest
-	14, // 48: ups.v1.PowerService.GetStatus:input_type -> ups.v1.GetStatusRequest
-	20, // 49: ups.v1.NodeService.GetNodeStatus:input_type -> ups.v1.GetNodeStatusRequest
-	50, // 50: ups.v1.NodeService.JoinRack:input_type -> ups.v1.JoinRackRequest
-	46, // 51: ups.v1.NodeService.LeaveRack:input_type -> ups.v1.LeaveRackRequest
-	23, // 52: ups.v1.ControlService.Hold:input_type -> ups.v1.HoldRequest
-	25, // 53: ups.v1.ControlService.Release:input_type -> ups.v1.ReleaseRequest
-	27, // 54: ups.v1.ControlService.Shutdown:input_type -> ups.v1.ShutdownRequest
-	29, // 55: ups.v1.ControlService.Simulate:input_type -> ups.v1.SimulateRequest
-	31, // 56: ups.v1.ControlService.CreateToken:input_type -> ups.v1.CreateTokenRequest
-	33, // 57: ups.v1.ControlService.ListTokens:input_type -> ups.v1.ListTokensRequest
-	36, // 58: ups.v1.ControlService.RevokeToken:input_type -> ups.v1.RevokeTokenRequest
-	38, // 59: ups.v1.ControlService.RemoveMember:input_type -> ups.v1.RemoveMemberRequest
-	40, // 60: ups.v1.ControlService.ExportTrust:input_type -> ups.v1.ExportTrustRequest
-	42, // 61: ups.v1.ControlService.ImportTrust:input_type -> ups.v1.ImportTrustRequest
-	48, // 62: ups.v1.ControlService.StreamEvents:input_type -> ups.v1.StreamEventsRequest
-	52, // 63: ups.v1.TrustService.Join:input_type -> ups.v1.JoinRequest
-	11, // 64: ups.v1.PowerService.Attach:output_type -> ups.v1.AttachResponse
-	13, // 65: ups.v1.PowerService.Watch:output_type -> ups.v1.WatchResponse
-	45, // 66: ups.v1.PowerService.Leave:output_type -> ups.v1.LeaveResponse
-	15, // 67: ups.v1.PowerService.GetStatus:output_type -> ups.v1.GetStatusResponse
-	21, // 68: ups.v1.NodeService.GetNodeStatus:output_type -> ups.v1.GetNodeStatusResponse
-	51, // 69: ups.v1.NodeService.JoinRack:output_type -> ups.v1.JoinRackResponse
-	47, // 70: ups.v1.NodeService.LeaveRack:output_type -> ups.v1.LeaveRackResponse
-	24, // 71: ups.v1.ControlService.Hold:output_type -> ups.v1.HoldResponse
-	26, // 72: ups.v1.ControlService.Release:output_type -> ups.v1.ReleaseResponse
-	28, // 73: ups.v1.ControlService.Shutdown:output_type -> ups.v1.ShutdownResponse
-	30, // 74: ups.v1.ControlService.Simulate:output_type -> ups.v1.SimulateResponse
-	32, // 75: ups.v1.ControlService.CreateToken:output_type -> ups.v1.CreateTokenResponse
-	34, // 76: ups.v1.ControlService.ListTokens:output_type -> ups.v1.ListTokensResponse
-	37, // 77: ups.v1.ControlService.RevokeToken:output_type -> ups.v1.RevokeTokenResponse
-	39, // 78: ups.v1.ControlService.RemoveMember:output_type -> ups.v1.RemoveMemberResponse
-	41, // 79: ups.v1.ControlService.ExportTrust:output_type -> ups.v1.ExportTrustResponse
-	43, // 80: ups.v1.ControlService.ImportTrust:output_type -> ups.v1.ImportTrustResponse
-	49, // 81: ups.v1.ControlService.StreamEvents:output_type -> ups.v1.StreamEventsResponse
-	53, // 82: ups.v1.TrustService.Join:output_type -> ups.v1.JoinResponse
-	64, // [64:83] is the sub-list for method output_type
-	45, // [45:64] is the sub-list for method input_type
-	44, // [44:45] is the sub-list for extension type_name
-	43, // [43:44] is the sub-list for extension extendee
-	0,  // [0:43] is the sub-list for field type_name
+	71, // 3: ups.v1.UpsState.outage_age:type_name -> google.protobuf.Duration
+	71, // 4: ups.v1.UpsState.debt:type_name -> google.protobuf.Duration
+	71, // 5: ups.v1.UpsState.runtime:type_name -> google.protobuf.Duration
+	71, // 6: ups.v1.Problem.age:type_name -> google.protobuf.Duration
+	4,  // 7: ups.v1.Order.kind:type_name -> ups.v1.OrderKind
+	71, // 8: ups.v1.Order.remaining:type_name -> google.protobuf.Duration
+	2,  // 9: ups.v1.NodeReport.phase:type_name -> ups.v1.Phase
+	1,  // 10: ups.v1.NodeReport.status:type_name -> ups.v1.Status
+	71, // 11: ups.v1.NodeReport.deadline:type_name -> google.protobuf.Duration
+	71, // 12: ups.v1.NodeReport.grace:type_name -> google.protobuf.Duration
+	6,  // 13: ups.v1.NodeReport.problems:type_name -> ups.v1.Problem
+	71, // 14: ups.v1.NodeReport.stop_time:type_name -> google.protobuf.Duration
+	8,  // 15: ups.v1.AttachRequest.hello:type_name -> ups.v1.Hello
+	9,  // 16: ups.v1.AttachRequest.report:type_name -> ups.v1.NodeReport
+	5,  // 17: ups.v1.AttachResponse.ups:type_name -> ups.v1.UpsState
+	7,  // 18: ups.v1.AttachResponse.order:type_name -> ups.v1.Order
+	71, // 19: ups.v1.AttachResponse.heartbeat:type_name -> google.protobuf.Duration
+	18, // 20: ups.v1.WatchResponse.status:type_name -> ups.v1.MasterStatus
+	18, // 21: ups.v1.GetStatusResponse.masters:type_name -> ups.v1.MasterStatus
+	17, // 22: ups.v1.GetStatusResponse.unreachable:type_name -> ups.v1.UnreachableMaster
+	19, // 23: ups.v1.GetStatusResponse.asked:type_name -> ups.v1.NodeStatus
+	16, // 24: ups.v1.GetStatusResponse.seen:type_name -> ups.v1.SeenNode
+	5,  // 25: ups.v1.MasterStatus.ups:type_name -> ups.v1.UpsState
+	19, // 26: ups.v1.MasterStatus.nodes:type_name -> ups.v1.NodeStatus
+	6,  // 27: ups.v1.MasterStatus.problems:type_name -> ups.v1.Problem
+	21, // 28: ups.v1.MasterStatus.proofs:type_name -> ups.v1.UpsProof
+	9,  // 29: ups.v1.NodeStatus.report:type_name -> ups.v1.NodeReport
+	3,  // 30: ups.v1.NodeStatus.link:type_name -> ups.v1.Link
+	71, // 31: ups.v1.NodeStatus.last_heard:type_name -> google.protobuf.Duration
+	20, // 32: ups.v1.NodeStatus.proof:type_name -> ups.v1.NodeProof
+	71, // 33: ups.v1.NodeProof.stop_time:type_name -> google.protobuf.Duration
+	19, // 34: ups.v1.GetNodeStatusResponse.node:type_name -> ups.v1.NodeStatus
+	24, // 35: ups.v1.GetNodeStatusResponse.masters:type_name -> ups.v1.NodeMaster
+	3,  // 36: ups.v1.NodeMaster.link:type_name -> ups.v1.Link
+	5,  // 37: ups.v1.NodeMaster.ups:type_name -> ups.v1.UpsState
+	71, // 38: ups.v1.HoldRequest.for:type_name -> google.protobuf.Duration
+	1,  // 39: ups.v1.SimulateRequest.status:type_name -> ups.v1.Status
+	0,  // 40: ups.v1.CreateTokenRequest.role:type_name -> ups.v1.Role
+	71, // 41: ups.v1.CreateTokenRequest.ttl:type_name -> google.protobuf.Duration
+	71, // 42: ups.v1.CreateTokenResponse.ttl:type_name -> google.protobuf.Duration
+	37, // 43: ups.v1.ListTokensResponse.tokens:type_name -> ups.v1.TokenInfo
+	0,  // 44: ups.v1.TokenInfo.role:type_name -> ups.v1.Role
+	71, // 45: ups.v1.TokenInfo.left:type_name -> google.protobuf.Duration
+	71, // 46: ups.v1.StreamEventsResponse.age:type_name -> google.protobuf.Duration
+	58, // 47: ups.v1.ExamineNodeResponse.ran:type_name -> ups.v1.HookResult
+	19, // 48: ups.v1.ExamineNodeResponse.node:type_name -> ups.v1.NodeStatus
+	71, // 49: ups.v1.HookResult.took:type_name -> google.protobuf.Duration
+	18, // 50: ups.v1.ExamineResponse.status:type_name -> ups.v1.MasterStatus
+	61, // 51: ups.v1.ExamineResponse.nodes:type_name -> ups.v1.NodeExam
+	71, // 52: ups.v1.NodeExam.took:type_name -> google.protobuf.Duration
+	57, // 53: ups.v1.NodeExam.answer:type_name -> ups.v1.ExamineNodeResponse
+	66, // 54: ups.v1.TestNodeAlarmsResponse.results:type_name -> ups.v1.AlarmResult
+	66, // 55: ups.v1.TestAlarmsResponse.results:type_name -> ups.v1.AlarmResult
+	69, // 56: ups.v1.GetHistoryResponse.outages:type_name -> ups.v1.OutageReport
+	71, // 57: ups.v1.OutageReport.lasted:type_name -> google.protobuf.Duration
+	71, // 58: ups.v1.OutageReport.low_after:type_name -> google.protobuf.Duration
+	70, // 59: ups.v1.OutageReport.nodes:type_name -> ups.v1.NodeStory
+	71, // 60: ups.v1.NodeStory.committed:type_name -> google.protobuf.Duration
+	71, // 61: ups.v1.NodeStory.accepted:type_name -> google.protobuf.Duration
+	71, // 62: ups.v1.NodeStory.down:type_name -> google.protobuf.Duration
+	71, // 63: ups.v1.NodeStory.back:type_name -> google.protobuf.Duration
+	71, // 64: ups.v1.NodeStory.lost:type_name -> google.protobuf.Duration
+	72, // 65: ups.v1.allow:extendee -> google.protobuf.MethodOptions
+	0,  // 66: ups.v1.allow:type_name -> ups.v1.Role
+	10, // 67: ups.v1.PowerService.Attach:input_type -> ups.v1.AttachRequest
+	12, // 68: ups.v1.PowerService.Watch:input_type -> ups.v1.WatchRequest
+	46, // 69: ups.v1.PowerService.Leave:input_type -> ups.v1.LeaveRequest
+	14, // 70: ups.v1.PowerService.GetStatus:input_type -> ups.v1.GetStatusRequest
+	22, // 71: ups.v1.NodeService.GetNodeStatus:input_type -> ups.v1.GetNodeStatusRequest
+	56, // 72: ups.v1.NodeService.ExamineNode:input_type -> ups.v1.ExamineNodeRequest
+	62, // 73: ups.v1.NodeService.TestNodeAlarms:input_type -> ups.v1.TestNodeAlarmsRequest
+	52, // 74: ups.v1.NodeService.JoinRack:input_type -> ups.v1.JoinRackRequest
+	48, // 75: ups.v1.NodeService.LeaveRack:input_type -> ups.v1.LeaveRackRequest
+	25, // 76: ups.v1.ControlService.Hold:input_type -> ups.v1.HoldRequest
+	27, // 77: ups.v1.ControlService.Release:input_type -> ups.v1.ReleaseRequest
+	29, // 78: ups.v1.ControlService.Shutdown:input_type -> ups.v1.ShutdownRequest
+	31, // 79: ups.v1.ControlService.Simulate:input_type -> ups.v1.SimulateRequest
+	33, // 80: ups.v1.ControlService.CreateToken:input_type -> ups.v1.CreateTokenRequest
+	35, // 81: ups.v1.ControlService.ListTokens:input_type -> ups.v1.ListTokensRequest
+	38, // 82: ups.v1.ControlService.RevokeToken:input_type -> ups.v1.RevokeTokenRequest
+	40, // 83: ups.v1.ControlService.RemoveMember:input_type -> ups.v1.RemoveMemberRequest
+	42, // 84: ups.v1.ControlService.ExportTrust:input_type -> ups.v1.ExportTrustRequest
+	44, // 85: ups.v1.ControlService.ImportTrust:input_type -> ups.v1.ImportTrustRequest
+	59, // 86: ups.v1.ControlService.Examine:input_type -> ups.v1.ExamineRequest
+	64, // 87: ups.v1.ControlService.TestAlarms:input_type -> ups.v1.TestAlarmsRequest
+	67, // 88: ups.v1.ControlService.GetHistory:input_type -> ups.v1.GetHistoryRequest
+	50, // 89: ups.v1.ControlService.StreamEvents:input_type -> ups.v1.StreamEventsRequest
+	54, // 90: ups.v1.TrustService.Join:input_type -> ups.v1.JoinRequest
+	11, // 91: ups.v1.PowerService.Attach:output_type -> ups.v1.AttachResponse
+	13, // 92: ups.v1.PowerService.Watch:output_type -> ups.v1.WatchResponse
+	47, // 93: ups.v1.PowerService.Leave:output_type -> ups.v1.LeaveResponse
+	15, // 94: ups.v1.PowerService.GetStatus:output_type -> ups.v1.GetStatusResponse
+	23, // 95: ups.v1.NodeService.GetNodeStatus:output_type -> ups.v1.GetNodeStatusResponse
+	57, // 96: ups.v1.NodeService.ExamineNode:output_type -> ups.v1.ExamineNodeResponse
+	63, // 97: ups.v1.NodeService.TestNodeAlarms:output_type -> ups.v1.TestNodeAlarmsResponse
+	53, // 98: ups.v1.NodeService.JoinRack:output_type -> ups.v1.JoinRackResponse
+	49, // 99: ups.v1.NodeService.LeaveRack:output_type -> ups.v1.LeaveRackResponse
+	26, // 100: ups.v1.ControlService.Hold:output_type -> ups.v1.HoldResponse
+	28, // 101: ups.v1.ControlService.Release:output_type -> ups.v1.ReleaseResponse
+	30, // 102: ups.v1.ControlService.Shutdown:output_type -> ups.v1.ShutdownResponse
+	32, // 103: ups.v1.ControlService.Simulate:output_type -> ups.v1.SimulateResponse
+	34, // 104: ups.v1.ControlService.CreateToken:output_type -> ups.v1.CreateTokenResponse
+	36, // 105: ups.v1.ControlService.ListTokens:output_type -> ups.v1.ListTokensResponse
+	39, // 106: ups.v1.ControlService.RevokeToken:output_type -> ups.v1.RevokeTokenResponse
+	41, // 107: ups.v1.ControlService.RemoveMember:output_type -> ups.v1.RemoveMemberResponse
+	43, // 108: ups.v1.ControlService.ExportTrust:output_type -> ups.v1.ExportTrustResponse
+	45, // 109: ups.v1.ControlService.ImportTrust:output_type -> ups.v1.ImportTrustResponse
+	60, // 110: ups.v1.ControlService.Examine:output_type -> ups.v1.ExamineResponse
+	65, // 111: ups.v1.ControlService.TestAlarms:output_type -> ups.v1.TestAlarmsResponse
+	68, // 112: ups.v1.ControlService.GetHistory:output_type -> ups.v1.GetHistoryResponse
+	51, // 113: ups.v1.ControlService.StreamEvents:output_type -> ups.v1.StreamEventsResponse
+	55, // 114: ups.v1.TrustService.Join:output_type -> ups.v1.JoinResponse
+	91, // [91:115] is the sub-list for method output_type
+	67, // [67:91] is the sub-list for method input_type
+	66, // [66:67] is the sub-list for extension type_name
+	65, // [65:66] is the sub-list for extension extendee
+	0,  // [0:65] is the sub-list for field type_name
 }
 
 func init() { file_ups_v1_ups_proto_init() }
@@ -3730,7 +4958,7 @@ func file_ups_v1_ups_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_ups_v1_ups_proto_rawDesc), len(file_ups_v1_ups_proto_rawDesc)),
 			NumEnums:      5,
-			NumMessages:   49,
+			NumMessages:   66,
 			NumExtensions: 1,
 			NumServices:   4,
 		},

@@ -259,9 +259,11 @@ var PowerService_ServiceDesc = grpc.ServiceDesc{
 }
 
 const (
-	NodeService_GetNodeStatus_FullMethodName = "/ups.v1.NodeService/GetNodeStatus"
-	NodeService_JoinRack_FullMethodName      = "/ups.v1.NodeService/JoinRack"
-	NodeService_LeaveRack_FullMethodName     = "/ups.v1.NodeService/LeaveRack"
+	NodeService_GetNodeStatus_FullMethodName  = "/ups.v1.NodeService/GetNodeStatus"
+	NodeService_ExamineNode_FullMethodName    = "/ups.v1.NodeService/ExamineNode"
+	NodeService_TestNodeAlarms_FullMethodName = "/ups.v1.NodeService/TestNodeAlarms"
+	NodeService_JoinRack_FullMethodName       = "/ups.v1.NodeService/JoinRack"
+	NodeService_LeaveRack_FullMethodName      = "/ups.v1.NodeService/LeaveRack"
 )
 
 // NodeServiceClient is the client API for NodeService service.
@@ -273,6 +275,11 @@ const (
 type NodeServiceClient interface {
 	// GetNodeStatus answers with what this node does and believes now.
 	GetNodeStatus(ctx context.Context, in *GetNodeStatusRequest, opts ...grpc.CallOption) (*GetNodeStatusResponse, error)
+	// ExamineNode asks the node whether it could power off now, and runs its drill
+	// hooks if that is asked for.
+	ExamineNode(ctx context.Context, in *ExamineNodeRequest, opts ...grpc.CallOption) (*ExamineNodeResponse, error)
+	// TestNodeAlarms sends a test through each of this node's alarms. Local socket only.
+	TestNodeAlarms(ctx context.Context, in *TestNodeAlarmsRequest, opts ...grpc.CallOption) (*TestNodeAlarmsResponse, error)
 	// JoinRack makes this node join a rack by a token and waits until it is
 	// attached. Local socket only.
 	JoinRack(ctx context.Context, in *JoinRackRequest, opts ...grpc.CallOption) (*JoinRackResponse, error)
@@ -293,6 +300,26 @@ func (c *nodeServiceClient) GetNodeStatus(ctx context.Context, in *GetNodeStatus
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(GetNodeStatusResponse)
 	err := c.cc.Invoke(ctx, NodeService_GetNodeStatus_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *nodeServiceClient) ExamineNode(ctx context.Context, in *ExamineNodeRequest, opts ...grpc.CallOption) (*ExamineNodeResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ExamineNodeResponse)
+	err := c.cc.Invoke(ctx, NodeService_ExamineNode_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *nodeServiceClient) TestNodeAlarms(ctx context.Context, in *TestNodeAlarmsRequest, opts ...grpc.CallOption) (*TestNodeAlarmsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(TestNodeAlarmsResponse)
+	err := c.cc.Invoke(ctx, NodeService_TestNodeAlarms_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -328,6 +355,11 @@ func (c *nodeServiceClient) LeaveRack(ctx context.Context, in *LeaveRackRequest,
 type NodeServiceServer interface {
 	// GetNodeStatus answers with what this node does and believes now.
 	GetNodeStatus(context.Context, *GetNodeStatusRequest) (*GetNodeStatusResponse, error)
+	// ExamineNode asks the node whether it could power off now, and runs its drill
+	// hooks if that is asked for.
+	ExamineNode(context.Context, *ExamineNodeRequest) (*ExamineNodeResponse, error)
+	// TestNodeAlarms sends a test through each of this node's alarms. Local socket only.
+	TestNodeAlarms(context.Context, *TestNodeAlarmsRequest) (*TestNodeAlarmsResponse, error)
 	// JoinRack makes this node join a rack by a token and waits until it is
 	// attached. Local socket only.
 	JoinRack(context.Context, *JoinRackRequest) (*JoinRackResponse, error)
@@ -346,6 +378,12 @@ type UnimplementedNodeServiceServer struct{}
 
 func (UnimplementedNodeServiceServer) GetNodeStatus(context.Context, *GetNodeStatusRequest) (*GetNodeStatusResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetNodeStatus not implemented")
+}
+func (UnimplementedNodeServiceServer) ExamineNode(context.Context, *ExamineNodeRequest) (*ExamineNodeResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ExamineNode not implemented")
+}
+func (UnimplementedNodeServiceServer) TestNodeAlarms(context.Context, *TestNodeAlarmsRequest) (*TestNodeAlarmsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method TestNodeAlarms not implemented")
 }
 func (UnimplementedNodeServiceServer) JoinRack(context.Context, *JoinRackRequest) (*JoinRackResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method JoinRack not implemented")
@@ -388,6 +426,42 @@ func _NodeService_GetNodeStatus_Handler(srv interface{}, ctx context.Context, de
 	}
 	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
 		return srv.(NodeServiceServer).GetNodeStatus(ctx, req.(*GetNodeStatusRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _NodeService_ExamineNode_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ExamineNodeRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(NodeServiceServer).ExamineNode(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: NodeService_ExamineNode_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(NodeServiceServer).ExamineNode(ctx, req.(*ExamineNodeRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _NodeService_TestNodeAlarms_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(TestNodeAlarmsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(NodeServiceServer).TestNodeAlarms(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: NodeService_TestNodeAlarms_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(NodeServiceServer).TestNodeAlarms(ctx, req.(*TestNodeAlarmsRequest))
 	}
 	return interceptor(ctx, in, info, handler)
 }
@@ -440,6 +514,14 @@ var NodeService_ServiceDesc = grpc.ServiceDesc{
 			Handler:    _NodeService_GetNodeStatus_Handler,
 		},
 		{
+			MethodName: "ExamineNode",
+			Handler:    _NodeService_ExamineNode_Handler,
+		},
+		{
+			MethodName: "TestNodeAlarms",
+			Handler:    _NodeService_TestNodeAlarms_Handler,
+		},
+		{
 			MethodName: "JoinRack",
 			Handler:    _NodeService_JoinRack_Handler,
 		},
@@ -463,6 +545,9 @@ const (
 	ControlService_RemoveMember_FullMethodName = "/ups.v1.ControlService/RemoveMember"
 	ControlService_ExportTrust_FullMethodName  = "/ups.v1.ControlService/ExportTrust"
 	ControlService_ImportTrust_FullMethodName  = "/ups.v1.ControlService/ImportTrust"
+	ControlService_Examine_FullMethodName      = "/ups.v1.ControlService/Examine"
+	ControlService_TestAlarms_FullMethodName   = "/ups.v1.ControlService/TestAlarms"
+	ControlService_GetHistory_FullMethodName   = "/ups.v1.ControlService/GetHistory"
 	ControlService_StreamEvents_FullMethodName = "/ups.v1.ControlService/StreamEvents"
 )
 
@@ -495,6 +580,13 @@ type ControlServiceClient interface {
 	// ImportTrust makes this master take another's place: its CA and roster. Only
 	// while nobody has joined this one. Local socket only.
 	ImportTrust(ctx context.Context, in *ImportTrustRequest, opts ...grpc.CallOption) (*ImportTrustResponse, error)
+	// Examine asks every node whether it would go down and come back, side by side,
+	// and tells what was proved. It runs the drill hooks if that is asked for.
+	Examine(ctx context.Context, in *ExamineRequest, opts ...grpc.CallOption) (*ExamineResponse, error)
+	// TestAlarms sends a test through each of this master's alarms.
+	TestAlarms(ctx context.Context, in *TestAlarmsRequest, opts ...grpc.CallOption) (*TestAlarmsResponse, error)
+	// GetHistory tells of outages that are over, and of the one there is.
+	GetHistory(ctx context.Context, in *GetHistoryRequest, opts ...grpc.CallOption) (*GetHistoryResponse, error)
 	// StreamEvents sends the newest events and, if asked to follow, each new one.
 	StreamEvents(ctx context.Context, in *StreamEventsRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[StreamEventsResponse], error)
 }
@@ -607,6 +699,36 @@ func (c *controlServiceClient) ImportTrust(ctx context.Context, in *ImportTrustR
 	return out, nil
 }
 
+func (c *controlServiceClient) Examine(ctx context.Context, in *ExamineRequest, opts ...grpc.CallOption) (*ExamineResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ExamineResponse)
+	err := c.cc.Invoke(ctx, ControlService_Examine_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *controlServiceClient) TestAlarms(ctx context.Context, in *TestAlarmsRequest, opts ...grpc.CallOption) (*TestAlarmsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(TestAlarmsResponse)
+	err := c.cc.Invoke(ctx, ControlService_TestAlarms_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *controlServiceClient) GetHistory(ctx context.Context, in *GetHistoryRequest, opts ...grpc.CallOption) (*GetHistoryResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(GetHistoryResponse)
+	err := c.cc.Invoke(ctx, ControlService_GetHistory_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *controlServiceClient) StreamEvents(ctx context.Context, in *StreamEventsRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[StreamEventsResponse], error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	stream, err := c.cc.NewStream(ctx, &ControlService_ServiceDesc.Streams[0], ControlService_StreamEvents_FullMethodName, cOpts...)
@@ -655,6 +777,13 @@ type ControlServiceServer interface {
 	// ImportTrust makes this master take another's place: its CA and roster. Only
 	// while nobody has joined this one. Local socket only.
 	ImportTrust(context.Context, *ImportTrustRequest) (*ImportTrustResponse, error)
+	// Examine asks every node whether it would go down and come back, side by side,
+	// and tells what was proved. It runs the drill hooks if that is asked for.
+	Examine(context.Context, *ExamineRequest) (*ExamineResponse, error)
+	// TestAlarms sends a test through each of this master's alarms.
+	TestAlarms(context.Context, *TestAlarmsRequest) (*TestAlarmsResponse, error)
+	// GetHistory tells of outages that are over, and of the one there is.
+	GetHistory(context.Context, *GetHistoryRequest) (*GetHistoryResponse, error)
 	// StreamEvents sends the newest events and, if asked to follow, each new one.
 	StreamEvents(*StreamEventsRequest, grpc.ServerStreamingServer[StreamEventsResponse]) error
 	mustEmbedUnimplementedControlServiceServer()
@@ -696,6 +825,15 @@ func (UnimplementedControlServiceServer) ExportTrust(context.Context, *ExportTru
 }
 func (UnimplementedControlServiceServer) ImportTrust(context.Context, *ImportTrustRequest) (*ImportTrustResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ImportTrust not implemented")
+}
+func (UnimplementedControlServiceServer) Examine(context.Context, *ExamineRequest) (*ExamineResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Examine not implemented")
+}
+func (UnimplementedControlServiceServer) TestAlarms(context.Context, *TestAlarmsRequest) (*TestAlarmsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method TestAlarms not implemented")
+}
+func (UnimplementedControlServiceServer) GetHistory(context.Context, *GetHistoryRequest) (*GetHistoryResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetHistory not implemented")
 }
 func (UnimplementedControlServiceServer) StreamEvents(*StreamEventsRequest, grpc.ServerStreamingServer[StreamEventsResponse]) error {
 	return status.Error(codes.Unimplemented, "method StreamEvents not implemented")
@@ -901,6 +1039,60 @@ func _ControlService_ImportTrust_Handler(srv interface{}, ctx context.Context, d
 	return interceptor(ctx, in, info, handler)
 }
 
+func _ControlService_Examine_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ExamineRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ControlServiceServer).Examine(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ControlService_Examine_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ControlServiceServer).Examine(ctx, req.(*ExamineRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ControlService_TestAlarms_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(TestAlarmsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ControlServiceServer).TestAlarms(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ControlService_TestAlarms_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ControlServiceServer).TestAlarms(ctx, req.(*TestAlarmsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ControlService_GetHistory_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetHistoryRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ControlServiceServer).GetHistory(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ControlService_GetHistory_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ControlServiceServer).GetHistory(ctx, req.(*GetHistoryRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _ControlService_StreamEvents_Handler(srv interface{}, stream grpc.ServerStream) error {
 	m := new(StreamEventsRequest)
 	if err := stream.RecvMsg(m); err != nil {
@@ -958,6 +1150,18 @@ var ControlService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ImportTrust",
 			Handler:    _ControlService_ImportTrust_Handler,
+		},
+		{
+			MethodName: "Examine",
+			Handler:    _ControlService_Examine_Handler,
+		},
+		{
+			MethodName: "TestAlarms",
+			Handler:    _ControlService_TestAlarms_Handler,
+		},
+		{
+			MethodName: "GetHistory",
+			Handler:    _ControlService_GetHistory_Handler,
 		},
 	},
 	Streams: []grpc.StreamDesc{
