@@ -22,9 +22,9 @@ import (
 	"github.com/lastwatt/lastwatt/api"
 	upsv1 "github.com/lastwatt/lastwatt/api/ups/v1"
 	"github.com/lastwatt/lastwatt/pkg/daemon"
+	"github.com/lastwatt/lastwatt/pkg/health"
 	"github.com/lastwatt/lastwatt/pkg/journal"
 	"github.com/lastwatt/lastwatt/pkg/node"
-	"github.com/lastwatt/lastwatt/pkg/policy"
 	"github.com/lastwatt/lastwatt/pkg/power"
 	"github.com/lastwatt/lastwatt/pkg/shutdown"
 )
@@ -185,7 +185,7 @@ func (a *Agent) load() []*session {
 	a.good, a.loaded = good, true
 	if err != nil {
 		a.log.Error("cannot use a rack that this node joined", "err", err)
-		a.trouble["identity"] = err
+		a.trouble[health.Identity] = err
 	}
 	var all []*session
 	for _, r := range racks {
@@ -205,7 +205,7 @@ func (a *Agent) runSocket(ctx context.Context) error {
 		upsv1.RegisterNodeServiceServer(srv, nodeService{a: a})
 		upsv1.RegisterPowerServiceServer(srv, passOn{a: a})
 		return srv, l, nil
-	}, farewell, a.told("socket"))
+	}, farewell, a.told(health.Socket))
 }
 
 // runNodeService serves whoever of the rack asks this node itself.
@@ -219,7 +219,7 @@ func (a *Agent) runNodeService(ctx context.Context) error {
 		srv := api.NewServer(creds, a.identify)
 		upsv1.RegisterNodeServiceServer(srv, nodeService{a: a})
 		return srv, l, nil
-	}, farewell, a.told("network"))
+	}, farewell, a.told(health.Network))
 }
 
 // told returns what takes the trouble of that name; nil ends it.
@@ -257,14 +257,14 @@ func (a *Agent) report() *upsv1.NodeReport {
 	ps := snap.Problems
 	for _, name := range slices.Sorted(maps.Keys(a.trouble)) {
 		if err := a.trouble[name]; err != nil {
-			ps = append(ps, policy.Problem{Name: name, Text: err.Error()})
+			ps = append(ps, health.Problem{Name: name, Text: err.Error()})
 		}
 	}
 	if err := a.lan.trouble(); err != nil {
-		ps = append(ps, policy.Problem{Name: "mdns", Text: err.Error() + "; until then masters have to be named, or set mdns = false in [discovery]"})
+		ps = append(ps, health.Problem{Name: health.MDNS, Text: err.Error() + "; until then masters have to be named, or set mdns = false in [discovery]"})
 	}
 	if a.loaded && len(a.sessions) == 0 {
-		ps = append(ps, policy.Problem{Name: "not-joined", Text: "nobody tells this node of a power failure: run upsagent join TOKEN"})
+		ps = append(ps, health.Problem{Name: health.NotJoined, Text: "nobody tells this node of a power failure: run upsagent join TOKEN"})
 	}
 	r.Problems = api.FromProblems(on, ps)
 	return r

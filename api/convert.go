@@ -7,6 +7,7 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	upsv1 "github.com/lastwatt/lastwatt/api/ups/v1"
+	"github.com/lastwatt/lastwatt/pkg/health"
 	"github.com/lastwatt/lastwatt/pkg/policy"
 	"github.com/lastwatt/lastwatt/pkg/power"
 )
@@ -169,7 +170,7 @@ func FromView(v policy.View, on string, now power.Uptime) *upsv1.NodeReport {
 }
 
 // FromProblems returns ps for the wire, each on the thing named.
-func FromProblems(on string, ps []policy.Problem) []*upsv1.Problem {
+func FromProblems(on string, ps []health.Problem) []*upsv1.Problem {
 	var out []*upsv1.Problem
 	for _, p := range ps {
 		out = append(out, &upsv1.Problem{On: on, Name: p.Name, Text: p.Text})

@@ -9,6 +9,7 @@ import (
 
 	"github.com/lastwatt/lastwatt/api"
 	upsv1 "github.com/lastwatt/lastwatt/api/ups/v1"
+	"github.com/lastwatt/lastwatt/pkg/health"
 	"github.com/lastwatt/lastwatt/pkg/node"
 	"github.com/lastwatt/lastwatt/pkg/policy"
 	"github.com/lastwatt/lastwatt/pkg/power"
@@ -33,7 +34,7 @@ type upsRecord struct {
 	snapshot power.QualifierSnapshot
 	cable    string
 	lines    []string
-	problems []policy.Problem
+	problems []health.Problem
 }
 
 // nodeRecord is one node: on the roster, attached or not.

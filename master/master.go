@@ -19,10 +19,10 @@ import (
 	"github.com/lastwatt/lastwatt/api"
 	upsv1 "github.com/lastwatt/lastwatt/api/ups/v1"
 	"github.com/lastwatt/lastwatt/pkg/daemon"
+	"github.com/lastwatt/lastwatt/pkg/health"
 	"github.com/lastwatt/lastwatt/pkg/journal"
 	"github.com/lastwatt/lastwatt/pkg/line"
 	"github.com/lastwatt/lastwatt/pkg/node"
-	"github.com/lastwatt/lastwatt/pkg/policy"
 	"github.com/lastwatt/lastwatt/pkg/power"
 	"github.com/lastwatt/lastwatt/pkg/shutdown"
 	"github.com/lastwatt/lastwatt/pkg/trust"
@@ -211,24 +211,24 @@ func (m *Master) status() *upsv1.MasterStatus {
 }
 
 // problems returns what the master has to say of itself.
-func (m *Master) problems() []policy.Problem {
-	var ps []policy.Problem
+func (m *Master) problems() []health.Problem {
+	var ps []health.Problem
 	if m.host == nil {
-		ps = append(ps, policy.Problem{Name: "no-node", Text: "nobody shuts this host down: add [node] to master.toml"})
+		ps = append(ps, health.Problem{Name: health.NoNode, Text: "nobody shuts this host down: add [node] to master.toml"})
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, name := range slices.Sorted(maps.Keys(m.trouble)) {
 		if err := m.trouble[name]; err != nil {
-			ps = append(ps, policy.Problem{Name: name, Text: err.Error()})
+			ps = append(ps, health.Problem{Name: name, Text: err.Error()})
 		}
 	}
 	if err := m.lan.trouble(); err != nil {
-		ps = append(ps, policy.Problem{Name: "mdns", Text: err.Error() + "; until then agents need this master's address, or set mdns = false in [discovery]"})
+		ps = append(ps, health.Problem{Name: health.MDNS, Text: err.Error() + "; until then agents need this master's address, or set mdns = false in [discovery]"})
 	}
 	for _, err := range []error{m.journal.Err(), m.saver.Err()} {
 		if err != nil {
-			ps = append(ps, policy.Problem{Name: "disk", Text: err.Error()})
+			ps = append(ps, health.Problem{Name: health.Disk, Text: err.Error()})
 		}
 	}
 	return ps
@@ -268,7 +268,7 @@ func (m *Master) runNetwork(ctx context.Context) error {
 		upsv1.RegisterTrustServiceServer(srv, trustService{m: m})
 		m.log.Info("listening", "address", l.Addr().String())
 		return m.offer(ctx, srv), door, nil
-	}, goodbye, m.told("network"))
+	}, goodbye, m.told(health.Network))
 }
 
 // openTrust reads the rack's keys and roster, or makes them at the first start.
@@ -294,7 +294,7 @@ func (m *Master) runSocket(ctx context.Context) error {
 			return nil, nil, err
 		}
 		return m.offer(ctx, api.NewServer(api.LocalCredentials(), api.IdentifyLocal)), l, nil
-	}, goodbye, m.told("socket"))
+	}, goodbye, m.told(health.Socket))
 }
 
 // offer gives srv what both doors offer; when ctx ends the streams say goodbye.

@@ -12,7 +12,7 @@ import (
 
 	"github.com/lastwatt/lastwatt/api"
 	upsv1 "github.com/lastwatt/lastwatt/api/ups/v1"
-	"github.com/lastwatt/lastwatt/pkg/policy"
+	"github.com/lastwatt/lastwatt/pkg/health"
 	"github.com/lastwatt/lastwatt/pkg/power"
 )
 
@@ -89,19 +89,19 @@ func (h *hub) askable(seen *api.Seen) []api.Asked {
 const claimStays = 24 * time.Hour
 
 // nodeProblems returns what the master itself has to say of a node.
-func nodeProblems(n *nodeRecord, now power.Uptime) []policy.Problem {
-	var ps []policy.Problem
+func nodeProblems(n *nodeRecord, now power.Uptime) []health.Problem {
+	var ps []health.Problem
 	if n.claim != "" && now.Sub(n.claimed) < claimStays {
-		ps = append(ps, policy.Problem{Name: "second-claimant", Text: fmt.Sprintf(
+		ps = append(ps, health.Problem{Name: health.SecondClaimant, Text: fmt.Sprintf(
 			"%s ago somebody at %s asked to join under this name and was refused; if it is this machine set up anew: upsctl token create --replace %s",
 			now.Sub(n.claimed).Round(time.Second), n.claim, n.name)})
 	}
 	switch {
 	case n.host || n.link == power.LinkUp || n.link == power.LinkAway:
 	case !n.ever:
-		ps = append(ps, policy.Problem{Name: "node-lost", Text: "it has not attached since this master started; start upsagent there"})
+		ps = append(ps, health.Problem{Name: health.NodeLost, Text: "it has not attached since this master started; start upsagent there"})
 	default:
-		ps = append(ps, policy.Problem{Name: "node-lost", Text: fmt.Sprintf(
+		ps = append(ps, health.Problem{Name: health.NodeLost, Text: fmt.Sprintf(
 			"it was last heard %s ago; if it is running it hears of no power failure: look at upsagent and the network there",
 			now.Sub(n.heard).Round(time.Second))})
 	}

@@ -4,7 +4,7 @@ import (
 	"context"
 	"time"
 
-	"github.com/lastwatt/lastwatt/pkg/policy"
+	"github.com/lastwatt/lastwatt/pkg/health"
 	"github.com/lastwatt/lastwatt/pkg/power"
 )
 
@@ -60,19 +60,19 @@ func (u *upsRunner) unseen() string {
 }
 
 // problems returns what weakens the protection by this UPS.
-func (u *upsRunner) problems(st power.State) []policy.Problem {
-	var ps []policy.Problem
+func (u *upsRunner) problems(st power.State) []health.Problem {
+	var ps []health.Problem
 	switch {
 	case u.bare:
-		ps = append(ps, policy.Problem{Name: "no-port", Text: "nobody watches this UPS: " + u.unseen()})
+		ps = append(ps, health.Problem{Name: health.NoPort, Text: "nobody watches this UPS: " + u.unseen()})
 	case st.Status == power.Unknown:
-		ps = append(ps, policy.Problem{Name: "blind", Text: "nobody can say what this UPS does: " + st.Reason})
+		ps = append(ps, health.Problem{Name: health.Blind, Text: "nobody can say what this UPS does: " + st.Reason})
 	}
 	if st.WeakBattery {
-		ps = append(ps, policy.Problem{Name: "weak-battery", Text: "the UPS says that its battery is low or worn while on mains; replace the battery"})
+		ps = append(ps, health.Problem{Name: health.WeakBattery, Text: "the UPS says that its battery is low or worn while on mains; replace the battery"})
 	}
 	if u.q.Cable().Suspect {
-		ps = append(ps, policy.Problem{Name: "cable", Text: "on battery and low battery came or went together, as when the plug is pulled; look at both ends of the cable"})
+		ps = append(ps, health.Problem{Name: health.Cable, Text: "on battery and low battery came or went together, as when the plug is pulled; look at both ends of the cable"})
 	}
 	return ps
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/lastwatt/lastwatt/pkg/health"
 	"github.com/lastwatt/lastwatt/pkg/policy"
 	"github.com/lastwatt/lastwatt/pkg/power"
 )
@@ -72,7 +73,7 @@ func (d *Driver) act(a policy.Action) {
 	case policy.Raise:
 		d.cameUp(a.Problem)
 	case policy.Clear:
-		d.wentAway(policy.Problem{Name: a.Name})
+		d.wentAway(health.Problem{Name: a.Name})
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/lastwatt/lastwatt/pkg/health"
 	"github.com/lastwatt/lastwatt/pkg/policy"
 	"github.com/lastwatt/lastwatt/pkg/power"
 	"github.com/lastwatt/lastwatt/pkg/shutdown"
@@ -82,7 +83,7 @@ type Snapshot struct {
 	// StopTime is how long this machine takes to be off once asked.
 	StopTime time.Duration
 	// Problems are the machine's own and the driver's, sorted by name.
-	Problems []policy.Problem
+	Problems []health.Problem
 }
 
 // Driver drives one machine. Its zero value is not usable; see [NewDriver].

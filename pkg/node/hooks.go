@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/lastwatt/lastwatt/pkg/health"
 	"github.com/lastwatt/lastwatt/pkg/policy"
 	"github.com/lastwatt/lastwatt/pkg/shutdown"
 )
@@ -179,7 +180,7 @@ func (d *Driver) hookFault(f fault, text string) {
 		all = append(all, text)
 	}
 	slices.Sort(all)
-	d.problem(problemHook, strings.Join(slices.Compact(all), "; "))
+	d.problem(health.Hook, strings.Join(slices.Compact(all), "; "))
 }
 
 // hookEnv is the whole environment of a hook.

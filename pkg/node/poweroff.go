@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/lastwatt/lastwatt/pkg/health"
 	"github.com/lastwatt/lastwatt/pkg/policy"
 	"github.com/lastwatt/lastwatt/pkg/shutdown"
 )
@@ -23,14 +24,6 @@ const (
 	cancelLimit = 30 * time.Second
 	// checkLimit bounds the check of one method or hook.
 	checkLimit = 30 * time.Second
-)
-
-// The problems that the driver itself tells of.
-const (
-	problemPowerOff = "cannot-power-off"
-	problemDisk     = "disk"
-	problemHook     = "hook"
-	problemFeeds    = "feeds"
 )
 
 // errCancelled is why a power-off ends that was taken back.
@@ -157,7 +150,7 @@ func (d *Driver) check(ctx context.Context) {
 			if len(bad) > 0 && len(bad) < len(d.o.Chain) {
 				bad = append(bad, "the other methods of [shutdown] will be tried")
 			}
-			d.problem(problemPowerOff, strings.Join(bad, "; "))
+			d.problem(health.CannotPowerOff, strings.Join(bad, "; "))
 			for i, text := range faults {
 				d.hookFault(fault{i, true}, text)
 			}

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/lastwatt/lastwatt/pkg/health"
 	"github.com/lastwatt/lastwatt/pkg/policy"
 	"github.com/lastwatt/lastwatt/pkg/power"
 )
@@ -17,18 +18,18 @@ const remindEvery = 24 * time.Hour
 // problems are the driver's own, and when each problem, the machine's included,
 // was last told.
 type problems struct {
-	own    map[string]policy.Problem
+	own    map[string]health.Problem
 	toldAt map[string]power.Uptime
 }
 
 func newProblems() problems {
-	return problems{own: map[string]policy.Problem{}, toldAt: map[string]power.Uptime{}}
+	return problems{own: map[string]health.Problem{}, toldAt: map[string]power.Uptime{}}
 }
 
 // with returns the driver's problems and the machine's, sorted by name.
-func (p problems) with(machine []policy.Problem) []policy.Problem {
+func (p problems) with(machine []health.Problem) []health.Problem {
 	all := slices.Concat(slices.Collect(maps.Values(p.own)), machine)
-	slices.SortFunc(all, func(a, b policy.Problem) int {
+	slices.SortFunc(all, func(a, b health.Problem) int {
 		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Text, b.Text))
 	})
 	return all
@@ -42,13 +43,13 @@ func (d *Driver) problem(name, text string) {
 		delete(d.problems.own, name)
 		d.wentAway(old)
 	case text != "" && old.Text != text:
-		p := policy.Problem{Name: name, Text: text}
+		p := health.Problem{Name: name, Text: text}
 		d.problems.own[name] = p
 		d.cameUp(p)
 	}
 }
 
-func (d *Driver) cameUp(p policy.Problem) {
+func (d *Driver) cameUp(p health.Problem) {
 	_, was := d.problems.toldAt[p.Name]
 	d.problems.toldAt[p.Name] = d.o.Now()
 	d.o.Log.Warn("problem", "node", d.o.Name, "problem", p.Name, "text", p.Text)
@@ -58,7 +59,7 @@ func (d *Driver) cameUp(p policy.Problem) {
 	}
 }
 
-func (d *Driver) wentAway(p policy.Problem) {
+func (d *Driver) wentAway(p health.Problem) {
 	delete(d.problems.toldAt, p.Name)
 	d.o.Log.Info("problem over", "node", d.o.Name, "problem", p.Name)
 	d.record(recordClear, problemRecord{Node: d.o.Name, Name: p.Name})
@@ -78,7 +79,7 @@ func (d *Driver) health() {
 			disk = append(disk, err.Error())
 		}
 	}
-	d.problem(problemDisk, strings.Join(disk, "; "))
+	d.problem(health.Disk, strings.Join(disk, "; "))
 	now := d.o.Now()
 	for _, p := range d.problems.with(d.m.View().Problems) {
 		if at, ok := d.problems.toldAt[p.Name]; ok && now.Sub(at) >= remindEvery {
@@ -92,9 +93,9 @@ func (d *Driver) health() {
 // ambiguity: several feeds and none named.
 func (d *Driver) ambiguity() {
 	if !d.feeds.Ambiguous() {
-		d.problem(problemFeeds, "")
+		d.problem(health.Feeds, "")
 		return
 	}
-	d.problem(problemFeeds, "several UPSes are in sight ("+strings.Join(d.feeds.Names(), ", ")+
+	d.problem(health.Feeds, "several UPSes are in sight ("+strings.Join(d.feeds.Names(), ", ")+
 		") and none is named, so the first that fails counts; name this machine's in [power] feeds")
 }

@@ -3,6 +3,7 @@ package policy
 import (
 	"time"
 
+	"github.com/lastwatt/lastwatt/pkg/health"
 	"github.com/lastwatt/lastwatt/pkg/power"
 )
 
@@ -33,7 +34,7 @@ func (m *Machine) beginAttempts() {
 // endAttempts forgets what was asked; only that something was is kept.
 func (m *Machine) endAttempts() {
 	m.attempts = attempts{attempt: m.attempt, ever: m.ever}
-	m.set(problemRefused, false, "")
+	m.set(health.PowerOffRefused, false, "")
 }
 
 func (m *Machine) noteHooksDone() {
@@ -61,7 +62,7 @@ func (m *Machine) noteRefused(in Refused) {
 	if m.phase != Committed || !m.asked || in.Attempt != m.attempt {
 		return
 	}
-	m.set(problemRefused, true, in.Method+" did not accept the power-off ("+in.Why+
+	m.set(health.PowerOffRefused, true, in.Method+" did not accept the power-off ("+in.Why+
 		"): this machine keeps trying; shut it down by hand if the power is still out")
 	m.asked, m.answerBy = false, clock{}
 	m.attempt++

@@ -243,6 +243,14 @@ func (m *Machine) grace(s power.State) time.Duration {
 	return max(left, min(m.cfg.Grace, m.cfg.GraceMin))
 }
 
+// needs returns how long a battery must last for all of this node's grace.
+func (m *Machine) needs(s power.State) time.Duration {
+	if m.waitsForLow(s) {
+		return 0
+	}
+	return m.cfg.Grace + m.cfg.StopTime + m.cfg.Margin
+}
+
 // startWaiting sets the limits of WAITING and reports whether there is anybody to
 // wait for. Nobody is waited for who was not named as still up.
 func (m *Machine) startWaiting() bool {

@@ -3,6 +3,7 @@ package policy
 import (
 	"time"
 
+	"github.com/lastwatt/lastwatt/pkg/health"
 	"github.com/lastwatt/lastwatt/pkg/power"
 )
 
@@ -148,7 +149,7 @@ type (
 
 	// Raise says that something weakens the protection; Clear that it is over.
 	// Raising what is raised already, with the same text, is not done.
-	Raise struct{ Problem Problem }
+	Raise struct{ Problem health.Problem }
 
 	// Clear ends the problem of that name.
 	Clear struct{ Name string }
@@ -161,13 +162,6 @@ func (PowerOff) action() {}
 func (Cancel) action()   {}
 func (Raise) action()    {}
 func (Clear) action()    {}
-
-// Problem is something that weakens the protection: Name is one of a closed set
-// ("blind", "link-lost", …), Text says what it is and what to do.
-type Problem struct {
-	Name string
-	Text string
-}
 
 // Event is what a hook can be run on, as the configuration's "on" names it.
 type Event string

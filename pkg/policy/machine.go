@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/lastwatt/lastwatt/pkg/health"
 	"github.com/lastwatt/lastwatt/pkg/power"
 )
 
@@ -44,7 +45,7 @@ type Machine struct {
 
 	facts
 	attempts
-	problems map[string]Problem
+	problems map[string]health.Problem
 	said     clock         // the going that the people were last told
 	nextSay  time.Duration // the time left at which they are told again; 0: not
 	byOrder  bool          // the present commit is by an order, not by the power
@@ -71,7 +72,7 @@ func (c clock) earlier(d clock) clock {
 
 // NewMachine returns a machine in IDLE that knows nothing yet.
 func NewMachine(c Config) *Machine {
-	m := &Machine{phase: Idle, problems: map[string]Problem{}}
+	m := &Machine{phase: Idle, problems: map[string]health.Problem{}}
 	m.cfg = c.normal()
 	return m
 }
@@ -193,7 +194,7 @@ type View struct {
 	HeldUntil power.Uptime
 	WaitingOn []string
 	// Problems are sorted by name.
-	Problems []Problem
+	Problems []health.Problem
 }
 
 // View returns what the machine shows, as of the last step.
@@ -215,7 +216,7 @@ func (m *Machine) View() View {
 	for _, p := range m.problems {
 		v.Problems = append(v.Problems, p)
 	}
-	slices.SortFunc(v.Problems, func(a, b Problem) int { return strings.Compare(a.Name, b.Name) })
+	slices.SortFunc(v.Problems, func(a, b health.Problem) int { return strings.Compare(a.Name, b.Name) })
 	return v
 }
 

@@ -4,43 +4,35 @@ import (
 	"strings"
 	"time"
 
+	"github.com/lastwatt/lastwatt/pkg/health"
 	"github.com/lastwatt/lastwatt/pkg/power"
-)
-
-// The names of the problems that a machine raises.
-const (
-	problemBlind    = "blind"
-	problemLinkLost = "link-lost"
-	problemWeak     = "weak-battery"
-	problemNoLow    = "no-low-line"
-	problemSim      = "sim-ignored"
-	problemRefused  = "poweroff-refused"
-	problemInternal = "internal"
 )
 
 // noteProblems finds what weakens the protection now.
 func (m *Machine) noteProblems() {
 	s := m.power.State
-	m.set(problemLinkLost, !m.inContact(), "no contact with the master: look at the network and at the master's host")
+	m.set(health.LinkLost, !m.inContact(), "no contact with the master: look at the network and at the master's host")
 	reason := s.Reason
 	if reason == "" {
 		reason = "no reason given"
 	}
 	blind := m.inContact() && m.power.Link != power.LinkNone && s.Status == power.Unknown && !m.ignored
-	m.set(problemBlind, blind, "nobody can see the UPS ("+reason+"): look at its cable and port")
-	m.set(problemSim, m.shown.State.Sim && !m.cfg.ObeySim,
+	m.set(health.Blind, blind, "nobody can see the UPS ("+reason+"): look at its cable and port")
+	m.set(health.SimIgnored, m.shown.State.Sim && !m.cfg.ObeySim,
 		"this node's feed is a sim port, which it does not obey: connect a UPS, or set obey_sim")
 	if m.sees() {
-		m.set(problemWeak, s.WeakBattery, "the UPS says on mains that its battery is low or worn: replace it")
-		m.set(problemNoLow, m.cfg.GraceBatLow && !s.HasLow, "grace is \"batlow\", but this UPS's cable can't say "+
+		m.set(health.WeakBattery, s.WeakBattery, "the UPS says on mains that its battery is low or worn: replace it")
+		m.set(health.NoLowLine, m.cfg.GraceBatLow && !s.HasLow, "grace is \"batlow\", but this UPS's cable can't say "+
 			"that the battery is low: set a time; "+words(m.cfg.Grace)+" is used")
+		m.set(health.GraceOutlivesBat, s.Runtime > 0 && m.needs(s) > s.Runtime, "grace and stop time need "+words(m.needs(s))+
+			" with a margin, and the battery lasts "+words(s.Runtime)+" when full: this machine goes sooner than its grace says; set a shorter one")
 	}
 }
 
 // set raises or clears a problem, if that is news.
 func (m *Machine) set(name string, on bool, text string) {
 	old, was := m.problems[name]
-	p := Problem{Name: name, Text: text}
+	p := health.Problem{Name: name, Text: text}
 	switch {
 	case on && old != p:
 		m.problems[name] = p
@@ -53,7 +45,7 @@ func (m *Machine) set(name string, on bool, text string) {
 
 // impossible tells that something happened that can't: a fault of this program.
 func (m *Machine) impossible(what string) {
-	m.set(problemInternal, true, "a fault in lastwatt, please report it: "+what)
+	m.set(health.Internal, true, "a fault in lastwatt, please report it: "+what)
 }
 
 func (m *Machine) do(a Action) { m.out = append(m.out, a) }
