@@ -3559,7 +3559,10 @@ type ExamineNodeResponse struct {
 	// The hooks that were run.
 	Ran []*HookResult `protobuf:"bytes,2,rep,name=ran,proto3" json:"ran,omitempty"`
 	// Its full present state.
-	Node          *NodeStatus `protobuf:"bytes,3,opt,name=node,proto3" json:"node,omitempty"`
+	Node *NodeStatus `protobuf:"bytes,3,opt,name=node,proto3" json:"node,omitempty"`
+	// Why hooks that were asked for were not run, or not all of them, for people;
+	// empty: all were.
+	NotRun        string `protobuf:"bytes,4,opt,name=not_run,json=notRun,proto3" json:"not_run,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3613,6 +3616,13 @@ func (x *ExamineNodeResponse) GetNode() *NodeStatus {
 		return x.Node
 	}
 	return nil
+}
+
+func (x *ExamineNodeResponse) GetNotRun() string {
+	if x != nil {
+		return x.NotRun
+	}
+	return ""
 }
 
 // HookResult is how one hook ended.
@@ -4616,11 +4626,12 @@ const file_ups_v1_ups_proto_rawDesc = "" +
 	"\x02ca\x18\x02 \x01(\fR\x02ca\x12\x16\n" +
 	"\x06master\x18\x03 \x01(\tR\x06master\"*\n" +
 	"\x12ExamineNodeRequest\x12\x14\n" +
-	"\x05drill\x18\x01 \x01(\bR\x05drill\"\x8d\x01\n" +
+	"\x05drill\x18\x01 \x01(\bR\x05drill\"\xa6\x01\n" +
 	"\x13ExamineNodeResponse\x12(\n" +
 	"\x10cannot_power_off\x18\x01 \x01(\tR\x0ecannotPowerOff\x12$\n" +
 	"\x03ran\x18\x02 \x03(\v2\x12.ups.v1.HookResultR\x03ran\x12&\n" +
-	"\x04node\x18\x03 \x01(\v2\x12.ups.v1.NodeStatusR\x04node\"e\n" +
+	"\x04node\x18\x03 \x01(\v2\x12.ups.v1.NodeStatusR\x04node\x12\x17\n" +
+	"\anot_run\x18\x04 \x01(\tR\x06notRun\"e\n" +
 	"\n" +
 	"HookResult\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
