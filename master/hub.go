@@ -19,7 +19,7 @@ import (
 // across I/O, a wait, or a call out.
 type hub struct {
 	now   func() power.Uptime
-	event func(on, kind, text string) // told outside the mutex; never blocks
+	event func(event) // told outside the mutex; never blocks
 
 	mu       sync.Mutex // guards everything that follows
 	ups      []upsRecord
@@ -65,7 +65,7 @@ type session struct {
 	removed  chan struct{} // closed when the node was struck off
 }
 
-func newHub(now func() power.Uptime, event func(on, kind, text string)) *hub {
+func newHub(now func() power.Uptime, event func(event)) *hub {
 	return &hub{now: now, event: event, nodes: map[string]*nodeRecord{}, watchers: map[chan struct{}]bool{}}
 }
 
@@ -90,6 +90,7 @@ func (h *hub) expect(name string) {
 // where nothing did, nobody is woken.
 func (h *hub) setUPS(rec upsRecord) (changed bool) {
 	var was power.State
+	var nodes []nodeThen
 	h.mu.Lock()
 	for i := range h.ups {
 		if h.ups[i].name != rec.name {
@@ -98,6 +99,9 @@ func (h *hub) setUPS(rec upsRecord) (changed bool) {
 		was, rec.cable = h.ups[i].state, h.ups[i].cable
 		same := slices.Equal(h.ups[i].lines, rec.lines) && slices.Equal(h.ups[i].problems, rec.problems)
 		h.ups[i] = rec
+		if rec.state.Outage != "" && rec.state.Outage != was.Outage {
+			nodes = h.nodesNow()
+		}
 		if changed = differs(was, rec.state); changed {
 			h.wakeSessions()
 		}
@@ -107,11 +111,7 @@ func (h *hub) setUPS(rec upsRecord) (changed bool) {
 	}
 	h.mu.Unlock()
 	if was.Status != rec.state.Status {
-		text := fmt.Sprintf("%s, was %s", rec.state.Status, was.Status)
-		if rec.state.Reason != "" {
-			text += ": " + rec.state.Reason
-		}
-		h.event("ups/"+rec.name, "state", text)
+		h.event(stateEvent(rec.name, was, rec.state, nodes))
 	}
 	return changed
 }
@@ -143,7 +143,7 @@ func (h *hub) attach(name, address string, hello *upsv1.Hello, report *upsv1.Nod
 	n.session, n.link, n.address = s, power.LinkUp, address
 	n.role, n.version, n.boot = hello.GetRole(), hello.GetVersion(), hello.GetBootId()
 	h.mu.Unlock()
-	h.event("node/"+name, "link", "attached")
+	h.event(linkEvent(name, linkUp, "attached", hello.GetBootId(), report))
 	h.report(s, report)
 	return s
 }
@@ -206,9 +206,9 @@ func (h *hub) detach(s *session, why string) {
 	h.mu.Unlock()
 	switch {
 	case leaving:
-		h.event("node/"+s.node, "link", "said that it goes")
+		h.event(linkEvent(s.node, linkOff, "said that it goes", "", nil))
 	case mine:
-		h.event("node/"+s.node, "link", "lost: "+why)
+		h.event(linkEvent(s.node, linkLost, "lost: "+why, "", nil))
 	}
 }
 
@@ -222,51 +222,45 @@ func (h *hub) report(s *session, r *upsv1.NodeReport) {
 		return
 	}
 	api.BoundReport(r, s.node)
-	texts := h.take(n, r)
+	events := h.take(n, r)
 	h.mu.Unlock()
-	for _, t := range texts {
-		h.event("node/"+s.node, t.kind, t.text)
+	for _, e := range events {
+		h.event(e)
 	}
 }
 
 // hostReport is report for the master's own host.
 func (h *hub) hostReport(name string, r *upsv1.NodeReport) {
 	h.mu.Lock()
-	texts := h.take(h.nodes[name], r)
+	events := h.take(h.nodes[name], r)
 	h.mu.Unlock()
-	for _, t := range texts {
-		h.event("node/"+name, t.kind, t.text)
+	for _, e := range events {
+		h.event(e)
 	}
 }
 
-type eventText struct{ kind, text string }
-
 // take stores r and says what people want to know of the change. h.mu is held.
-func (h *hub) take(n *nodeRecord, r *upsv1.NodeReport) (texts []eventText) {
-	was := n.report
+func (h *hub) take(n *nodeRecord, r *upsv1.NodeReport) (events []event) {
+	was, on := n.report, "node/"+n.name
 	n.report, n.heard, n.ever = r, h.now(), true
 	if r.GetPhase() == upsv1.Phase_PHASE_DONE && n.order.Kind == policy.OrderShutdown {
 		n.order = policy.Order{} // obeyed
 	}
 	if was.GetPhase() != r.GetPhase() {
-		text := phaseName(r.GetPhase())
-		if was != nil {
-			text += ", was " + phaseName(was.GetPhase())
-		}
-		texts = append(texts, eventText{"phase", text})
+		events = append(events, phaseEvent(n.name, was, r))
 	}
 	for _, p := range r.GetProblems() {
 		if !slices.ContainsFunc(was.GetProblems(), func(q *upsv1.Problem) bool { return q.GetName() == p.GetName() }) {
-			texts = append(texts, eventText{"problem", p.GetName() + ": " + p.GetText()})
+			events = append(events, event{On: on, Kind: "problem", Text: p.GetName() + ": " + p.GetText()})
 		}
 	}
 	for _, p := range was.GetProblems() {
 		if !slices.ContainsFunc(r.GetProblems(), func(q *upsv1.Problem) bool { return q.GetName() == p.GetName() }) {
-			texts = append(texts, eventText{"clear", p.GetName()})
+			events = append(events, event{On: on, Kind: "clear", Text: p.GetName()})
 		}
 	}
 	h.wakeWatchers()
-	return texts
+	return events
 }
 
 // setOrders changes the order of each node by change, which returns an error to

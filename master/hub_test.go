@@ -15,7 +15,7 @@ import (
 func testHub() (h *hub, now *power.Uptime, events *[]string) {
 	now, events = new(power.Uptime), new([]string)
 	*now = power.Uptime(time.Hour)
-	h = newHub(func() power.Uptime { return *now }, func(on, kind, text string) { *events = append(*events, on+" "+kind+" "+text) })
+	h = newHub(func() power.Uptime { return *now }, func(e event) { *events = append(*events, e.On+" "+e.Kind+" "+e.Text) })
 	h.addUPS("main", "nut-7")
 	return h, now, events
 }

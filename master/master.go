@@ -93,7 +93,7 @@ func New(o Options) (*Master, error) {
 		Now: func() time.Duration { return time.Duration(o.Now()) },
 	})
 	m.events = &events{journal: m.journal, now: o.Now, boot: o.Boot, log: o.Log}
-	m.hub = newHub(o.Now, m.event)
+	m.hub = newHub(o.Now, m.events.add)
 	m.saver = journal.NewSaver(filepath.Join(cfg.Run, "master.json"), "a restart of the master forgets the outage's age and people's orders", o.Log)
 	m.state = loadRunState(m.saver, o.Boot, o.Log)
 	for _, u := range cfg.UPS {
@@ -188,7 +188,9 @@ func (m *Master) Resumed(asleep time.Duration) {
 }
 
 // event records what happened, for people. It never blocks.
-func (m *Master) event(on, kind, text string) { m.events.add(on, kind, text) }
+func (m *Master) event(on, kind, text string) {
+	m.events.add(event{On: on, Kind: kind, Text: text})
+}
 
 // save puts what a restart must know on its way to disk. It never blocks.
 func (m *Master) save() { m.saver.Put(m.hub.runState(m.boot)) }

@@ -43,6 +43,7 @@ func (s powerService) Attach(stream grpc.BidiStreamingServer[upsv1.AttachRequest
 		remote = p.Addr
 	}
 	name, address := api.PeerFrom(stream.Context()).Name, api.NodeAddress(first.GetHello().GetListen(), remote)
+	api.BoundReport(first.GetReport(), name)
 	sess := s.m.hub.attach(name, address, first.GetHello(), first.GetReport())
 	ended := make(chan error, 1)
 	go func() {
