@@ -4143,7 +4143,9 @@ func (x *GetHistoryRequest) GetLast() uint32 {
 type GetHistoryResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The outages.
-	Outages       []*OutageReport `protobuf:"bytes,1,rep,name=outages,proto3" json:"outages,omitempty"`
+	Outages []*OutageReport `protobuf:"bytes,1,rep,name=outages,proto3" json:"outages,omitempty"`
+	// What of the journal could not be read or is left out, for people; empty: nothing.
+	Warning       string `protobuf:"bytes,2,opt,name=warning,proto3" json:"warning,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4185,6 +4187,13 @@ func (x *GetHistoryResponse) GetOutages() []*OutageReport {
 	return nil
 }
 
+func (x *GetHistoryResponse) GetWarning() string {
+	if x != nil {
+		return x.Warning
+	}
+	return ""
+}
+
 // OutageReport is the story of one outage, as the journal tells it.
 type OutageReport struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -4203,7 +4212,13 @@ type OutageReport struct {
 	// What became of each node.
 	Nodes []*NodeStory `protobuf:"bytes,7,rep,name=nodes,proto3" json:"nodes,omitempty"`
 	// All in one line, for people.
-	Summary       string `protobuf:"bytes,8,opt,name=summary,proto3" json:"summary,omitempty"`
+	Summary string `protobuf:"bytes,8,opt,name=summary,proto3" json:"summary,omitempty"`
+	// From the first FAIL to the last that the master wrote before its own machine
+	// went off. Every later time is by its wall clock, and rough. Absent: it was not
+	// off.
+	MasterOff *durationpb.Duration `protobuf:"bytes,9,opt,name=master_off,json=masterOff,proto3" json:"master_off,omitempty"`
+	// It is not over.
+	GoingOn       bool `protobuf:"varint,10,opt,name=going_on,json=goingOn,proto3" json:"going_on,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4294,6 +4309,20 @@ func (x *OutageReport) GetSummary() string {
 	return ""
 }
 
+func (x *OutageReport) GetMasterOff() *durationpb.Duration {
+	if x != nil {
+		return x.MasterOff
+	}
+	return nil
+}
+
+func (x *OutageReport) GetGoingOn() bool {
+	if x != nil {
+		return x.GoingOn
+	}
+	return false
+}
+
 // NodeStory is one node's part in an outage. Times count from the first FAIL;
 // absent: it did not happen, or nobody saw it.
 type NodeStory struct {
@@ -4311,7 +4340,9 @@ type NodeStory struct {
 	// It was not attached when the outage began.
 	Absent bool `protobuf:"varint,6,opt,name=absent,proto3" json:"absent,omitempty"`
 	// Its link was lost without a commit, and when.
-	Lost          *durationpb.Duration `protobuf:"bytes,7,opt,name=lost,proto3" json:"lost,omitempty"`
+	Lost *durationpb.Duration `protobuf:"bytes,7,opt,name=lost,proto3" json:"lost,omitempty"`
+	// What else is to be said of it, for people.
+	Note          string `protobuf:"bytes,8,opt,name=note,proto3" json:"note,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4393,6 +4424,13 @@ func (x *NodeStory) GetLost() *durationpb.Duration {
 		return x.Lost
 	}
 	return nil
+}
+
+func (x *NodeStory) GetNote() string {
+	if x != nil {
+		return x.Note
+	}
+	return ""
 }
 
 var file_ups_v1_ups_proto_extTypes = []protoimpl.ExtensionInfo{
@@ -4658,9 +4696,10 @@ const file_ups_v1_ups_proto_rawDesc = "" +
 	"\x05error\x18\x02 \x01(\tR\x05error\"?\n" +
 	"\x11GetHistoryRequest\x12\x16\n" +
 	"\x06outage\x18\x01 \x01(\tR\x06outage\x12\x12\n" +
-	"\x04last\x18\x02 \x01(\rR\x04last\"D\n" +
+	"\x04last\x18\x02 \x01(\rR\x04last\"^\n" +
 	"\x12GetHistoryResponse\x12.\n" +
-	"\aoutages\x18\x01 \x03(\v2\x14.ups.v1.OutageReportR\aoutages\"\x8e\x02\n" +
+	"\aoutages\x18\x01 \x03(\v2\x14.ups.v1.OutageReportR\aoutages\x12\x18\n" +
+	"\awarning\x18\x02 \x01(\tR\awarning\"\xe3\x02\n" +
 	"\fOutageReport\x12\x16\n" +
 	"\x06outage\x18\x01 \x01(\tR\x06outage\x12\x10\n" +
 	"\x03ups\x18\x02 \x01(\tR\x03ups\x12\x14\n" +
@@ -4669,7 +4708,11 @@ const file_ups_v1_ups_proto_rawDesc = "" +
 	"\tlow_after\x18\x05 \x01(\v2\x19.google.protobuf.DurationR\blowAfter\x12\x10\n" +
 	"\x03sim\x18\x06 \x01(\bR\x03sim\x12'\n" +
 	"\x05nodes\x18\a \x03(\v2\x11.ups.v1.NodeStoryR\x05nodes\x12\x18\n" +
-	"\asummary\x18\b \x01(\tR\asummary\"\xb4\x02\n" +
+	"\asummary\x18\b \x01(\tR\asummary\x128\n" +
+	"\n" +
+	"master_off\x18\t \x01(\v2\x19.google.protobuf.DurationR\tmasterOff\x12\x19\n" +
+	"\bgoing_on\x18\n" +
+	" \x01(\bR\agoingOn\"\xc8\x02\n" +
 	"\tNodeStory\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x127\n" +
 	"\tcommitted\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\tcommitted\x125\n" +
@@ -4677,7 +4720,8 @@ const file_ups_v1_ups_proto_rawDesc = "" +
 	"\x04down\x18\x04 \x01(\v2\x19.google.protobuf.DurationR\x04down\x12-\n" +
 	"\x04back\x18\x05 \x01(\v2\x19.google.protobuf.DurationR\x04back\x12\x16\n" +
 	"\x06absent\x18\x06 \x01(\bR\x06absent\x12-\n" +
-	"\x04lost\x18\a \x01(\v2\x19.google.protobuf.DurationR\x04lost*\x81\x01\n" +
+	"\x04lost\x18\a \x01(\v2\x19.google.protobuf.DurationR\x04lost\x12\x12\n" +
+	"\x04note\x18\b \x01(\tR\x04note*\x81\x01\n" +
 	"\x04Role\x12\x14\n" +
 	"\x10ROLE_UNSPECIFIED\x10\x00\x12\x0f\n" +
 	"\vROLE_ANYONE\x10\x01\x12\r\n" +
@@ -4896,66 +4940,67 @@ var file_ups_v1_ups_proto_depIdxs = []int32{
 	71, // 57: ups.v1.OutageReport.lasted:type_name -> google.protobuf.Duration
 	71, // 58: ups.v1.OutageReport.low_after:type_name -> google.protobuf.Duration
 	70, // 59: ups.v1.OutageReport.nodes:type_name -> ups.v1.NodeStory
-	71, // 60: ups.v1.NodeStory.committed:type_name -> google.protobuf.Duration
-	71, // 61: ups.v1.NodeStory.accepted:type_name -> google.protobuf.Duration
-	71, // 62: ups.v1.NodeStory.down:type_name -> google.protobuf.Duration
-	71, // 63: ups.v1.NodeStory.back:type_name -> google.protobuf.Duration
-	71, // 64: ups.v1.NodeStory.lost:type_name -> google.protobuf.Duration
-	72, // 65: ups.v1.allow:extendee -> google.protobuf.MethodOptions
-	0,  // 66: ups.v1.allow:type_name -> ups.v1.Role
-	10, // 67: ups.v1.PowerService.Attach:input_type -> ups.v1.AttachRequest
-	12, // 68: ups.v1.PowerService.Watch:input_type -> ups.v1.WatchRequest
-	46, // 69: ups.v1.PowerService.Leave:input_type -> ups.v1.LeaveRequest
-	14, // 70: ups.v1.PowerService.GetStatus:input_type -> ups.v1.GetStatusRequest
-	22, // 71: ups.v1.NodeService.GetNodeStatus:input_type -> ups.v1.GetNodeStatusRequest
-	56, // 72: ups.v1.NodeService.ExamineNode:input_type -> ups.v1.ExamineNodeRequest
-	62, // 73: ups.v1.NodeService.TestNodeAlarms:input_type -> ups.v1.TestNodeAlarmsRequest
-	52, // 74: ups.v1.NodeService.JoinRack:input_type -> ups.v1.JoinRackRequest
-	48, // 75: ups.v1.NodeService.LeaveRack:input_type -> ups.v1.LeaveRackRequest
-	25, // 76: ups.v1.ControlService.Hold:input_type -> ups.v1.HoldRequest
-	27, // 77: ups.v1.ControlService.Release:input_type -> ups.v1.ReleaseRequest
-	29, // 78: ups.v1.ControlService.Shutdown:input_type -> ups.v1.ShutdownRequest
-	31, // 79: ups.v1.ControlService.Simulate:input_type -> ups.v1.SimulateRequest
-	33, // 80: ups.v1.ControlService.CreateToken:input_type -> ups.v1.CreateTokenRequest
-	35, // 81: ups.v1.ControlService.ListTokens:input_type -> ups.v1.ListTokensRequest
-	38, // 82: ups.v1.ControlService.RevokeToken:input_type -> ups.v1.RevokeTokenRequest
-	40, // 83: ups.v1.ControlService.RemoveMember:input_type -> ups.v1.RemoveMemberRequest
-	42, // 84: ups.v1.ControlService.ExportTrust:input_type -> ups.v1.ExportTrustRequest
-	44, // 85: ups.v1.ControlService.ImportTrust:input_type -> ups.v1.ImportTrustRequest
-	59, // 86: ups.v1.ControlService.Examine:input_type -> ups.v1.ExamineRequest
-	64, // 87: ups.v1.ControlService.TestAlarms:input_type -> ups.v1.TestAlarmsRequest
-	67, // 88: ups.v1.ControlService.GetHistory:input_type -> ups.v1.GetHistoryRequest
-	50, // 89: ups.v1.ControlService.StreamEvents:input_type -> ups.v1.StreamEventsRequest
-	54, // 90: ups.v1.TrustService.Join:input_type -> ups.v1.JoinRequest
-	11, // 91: ups.v1.PowerService.Attach:output_type -> ups.v1.AttachResponse
-	13, // 92: ups.v1.PowerService.Watch:output_type -> ups.v1.WatchResponse
-	47, // 93: ups.v1.PowerService.Leave:output_type -> ups.v1.LeaveResponse
-	15, // 94: ups.v1.PowerService.GetStatus:output_type -> ups.v1.GetStatusResponse
-	23, // 95: ups.v1.NodeService.GetNodeStatus:output_type -> ups.v1.GetNodeStatusResponse
-	57, // 96: ups.v1.NodeService.ExamineNode:output_type -> ups.v1.ExamineNodeResponse
-	63, // 97: ups.v1.NodeService.TestNodeAlarms:output_type -> ups.v1.TestNodeAlarmsResponse
-	53, // 98: ups.v1.NodeService.JoinRack:output_type -> ups.v1.JoinRackResponse
-	49, // 99: ups.v1.NodeService.LeaveRack:output_type -> ups.v1.LeaveRackResponse
-	26, // 100: ups.v1.ControlService.Hold:output_type -> ups.v1.HoldResponse
-	28, // 101: ups.v1.ControlService.Release:output_type -> ups.v1.ReleaseResponse
-	30, // 102: ups.v1.ControlService.Shutdown:output_type -> ups.v1.ShutdownResponse
-	32, // 103: ups.v1.ControlService.Simulate:output_type -> ups.v1.SimulateResponse
-	34, // 104: ups.v1.ControlService.CreateToken:output_type -> ups.v1.CreateTokenResponse
-	36, // 105: ups.v1.ControlService.ListTokens:output_type -> ups.v1.ListTokensResponse
-	39, // 106: ups.v1.ControlService.RevokeToken:output_type -> ups.v1.RevokeTokenResponse
-	41, // 107: ups.v1.ControlService.RemoveMember:output_type -> ups.v1.RemoveMemberResponse
-	43, // 108: ups.v1.ControlService.ExportTrust:output_type -> ups.v1.ExportTrustResponse
-	45, // 109: ups.v1.ControlService.ImportTrust:output_type -> ups.v1.ImportTrustResponse
-	60, // 110: ups.v1.ControlService.Examine:output_type -> ups.v1.ExamineResponse
-	65, // 111: ups.v1.ControlService.TestAlarms:output_type -> ups.v1.TestAlarmsResponse
-	68, // 112: ups.v1.ControlService.GetHistory:output_type -> ups.v1.GetHistoryResponse
-	51, // 113: ups.v1.ControlService.StreamEvents:output_type -> ups.v1.StreamEventsResponse
-	55, // 114: ups.v1.TrustService.Join:output_type -> ups.v1.JoinResponse
-	91, // [91:115] is the sub-list for method output_type
-	67, // [67:91] is the sub-list for method input_type
-	66, // [66:67] is the sub-list for extension type_name
-	65, // [65:66] is the sub-list for extension extendee
-	0,  // [0:65] is the sub-list for field type_name
+	71, // 60: ups.v1.OutageReport.master_off:type_name -> google.protobuf.Duration
+	71, // 61: ups.v1.NodeStory.committed:type_name -> google.protobuf.Duration
+	71, // 62: ups.v1.NodeStory.accepted:type_name -> google.protobuf.Duration
+	71, // 63: ups.v1.NodeStory.down:type_name -> google.protobuf.Duration
+	71, // 64: ups.v1.NodeStory.back:type_name -> google.protobuf.Duration
+	71, // 65: ups.v1.NodeStory.lost:type_name -> google.protobuf.Duration
+	72, // 66: ups.v1.allow:extendee -> google.protobuf.MethodOptions
+	0,  // 67: ups.v1.allow:type_name -> ups.v1.Role
+	10, // 68: ups.v1.PowerService.Attach:input_type -> ups.v1.AttachRequest
+	12, // 69: ups.v1.PowerService.Watch:input_type -> ups.v1.WatchRequest
+	46, // 70: ups.v1.PowerService.Leave:input_type -> ups.v1.LeaveRequest
+	14, // 71: ups.v1.PowerService.GetStatus:input_type -> ups.v1.GetStatusRequest
+	22, // 72: ups.v1.NodeService.GetNodeStatus:input_type -> ups.v1.GetNodeStatusRequest
+	56, // 73: ups.v1.NodeService.ExamineNode:input_type -> ups.v1.ExamineNodeRequest
+	62, // 74: ups.v1.NodeService.TestNodeAlarms:input_type -> ups.v1.TestNodeAlarmsRequest
+	52, // 75: ups.v1.NodeService.JoinRack:input_type -> ups.v1.JoinRackRequest
+	48, // 76: ups.v1.NodeService.LeaveRack:input_type -> ups.v1.LeaveRackRequest
+	25, // 77: ups.v1.ControlService.Hold:input_type -> ups.v1.HoldRequest
+	27, // 78: ups.v1.ControlService.Release:input_type -> ups.v1.ReleaseRequest
+	29, // 79: ups.v1.ControlService.Shutdown:input_type -> ups.v1.ShutdownRequest
+	31, // 80: ups.v1.ControlService.Simulate:input_type -> ups.v1.SimulateRequest
+	33, // 81: ups.v1.ControlService.CreateToken:input_type -> ups.v1.CreateTokenRequest
+	35, // 82: ups.v1.ControlService.ListTokens:input_type -> ups.v1.ListTokensRequest
+	38, // 83: ups.v1.ControlService.RevokeToken:input_type -> ups.v1.RevokeTokenRequest
+	40, // 84: ups.v1.ControlService.RemoveMember:input_type -> ups.v1.RemoveMemberRequest
+	42, // 85: ups.v1.ControlService.ExportTrust:input_type -> ups.v1.ExportTrustRequest
+	44, // 86: ups.v1.ControlService.ImportTrust:input_type -> ups.v1.ImportTrustRequest
+	59, // 87: ups.v1.ControlService.Examine:input_type -> ups.v1.ExamineRequest
+	64, // 88: ups.v1.ControlService.TestAlarms:input_type -> ups.v1.TestAlarmsRequest
+	67, // 89: ups.v1.ControlService.GetHistory:input_type -> ups.v1.GetHistoryRequest
+	50, // 90: ups.v1.ControlService.StreamEvents:input_type -> ups.v1.StreamEventsRequest
+	54, // 91: ups.v1.TrustService.Join:input_type -> ups.v1.JoinRequest
+	11, // 92: ups.v1.PowerService.Attach:output_type -> ups.v1.AttachResponse
+	13, // 93: ups.v1.PowerService.Watch:output_type -> ups.v1.WatchResponse
+	47, // 94: ups.v1.PowerService.Leave:output_type -> ups.v1.LeaveResponse
+	15, // 95: ups.v1.PowerService.GetStatus:output_type -> ups.v1.GetStatusResponse
+	23, // 96: ups.v1.NodeService.GetNodeStatus:output_type -> ups.v1.GetNodeStatusResponse
+	57, // 97: ups.v1.NodeService.ExamineNode:output_type -> ups.v1.ExamineNodeResponse
+	63, // 98: ups.v1.NodeService.TestNodeAlarms:output_type -> ups.v1.TestNodeAlarmsResponse
+	53, // 99: ups.v1.NodeService.JoinRack:output_type -> ups.v1.JoinRackResponse
+	49, // 100: ups.v1.NodeService.LeaveRack:output_type -> ups.v1.LeaveRackResponse
+	26, // 101: ups.v1.ControlService.Hold:output_type -> ups.v1.HoldResponse
+	28, // 102: ups.v1.ControlService.Release:output_type -> ups.v1.ReleaseResponse
+	30, // 103: ups.v1.ControlService.Shutdown:output_type -> ups.v1.ShutdownResponse
+	32, // 104: ups.v1.ControlService.Simulate:output_type -> ups.v1.SimulateResponse
+	34, // 105: ups.v1.ControlService.CreateToken:output_type -> ups.v1.CreateTokenResponse
+	36, // 106: ups.v1.ControlService.ListTokens:output_type -> ups.v1.ListTokensResponse
+	39, // 107: ups.v1.ControlService.RevokeToken:output_type -> ups.v1.RevokeTokenResponse
+	41, // 108: ups.v1.ControlService.RemoveMember:output_type -> ups.v1.RemoveMemberResponse
+	43, // 109: ups.v1.ControlService.ExportTrust:output_type -> ups.v1.ExportTrustResponse
+	45, // 110: ups.v1.ControlService.ImportTrust:output_type -> ups.v1.ImportTrustResponse
+	60, // 111: ups.v1.ControlService.Examine:output_type -> ups.v1.ExamineResponse
+	65, // 112: ups.v1.ControlService.TestAlarms:output_type -> ups.v1.TestAlarmsResponse
+	68, // 113: ups.v1.ControlService.GetHistory:output_type -> ups.v1.GetHistoryResponse
+	51, // 114: ups.v1.ControlService.StreamEvents:output_type -> ups.v1.StreamEventsResponse
+	55, // 115: ups.v1.TrustService.Join:output_type -> ups.v1.JoinResponse
+	92, // [92:116] is the sub-list for method output_type
+	68, // [68:92] is the sub-list for method input_type
+	67, // [67:68] is the sub-list for extension type_name
+	66, // [66:67] is the sub-list for extension extendee
+	0,  // [0:66] is the sub-list for field type_name
 }
 
 func init() { file_ups_v1_ups_proto_init() }
