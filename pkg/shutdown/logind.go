@@ -63,22 +63,33 @@ func (l logind) PowerOff(ctx context.Context) error {
 // for; a queued PowerOff is accepted, and nothing takes it back.
 func (logind) Cancel(context.Context) error { return ErrNoCancel }
 
-// call calls a method of the manager on a connection of its own, so that nobody
+// call calls a method of the manager.
+func (l logind) call(ctx context.Context, method string, result any, args ...any) error {
+	return l.ask(ctx, method, func(ctx context.Context, manager dbus.BusObject) error {
+		call := manager.CallWithContext(ctx, loginManager+"."+method, 0, args...)
+		if call.Err != nil || result == nil {
+			return call.Err
+		}
+		return call.Store(result)
+	})
+}
+
+// ask lets question speak to the manager on a connection of its own, so that nobody
 // else's trouble with the bus is ours. The bus may hang in any step, connecting
 // included, hence the goroutine; it ends when the connection is closed under it.
-func (l logind) call(ctx context.Context, method string, result any, args ...any) error {
+func (l logind) ask(ctx context.Context, what string, question func(context.Context, dbus.BusObject) error) error {
 	ctx, cancel := context.WithTimeout(ctx, l.limit)
 	defer cancel() // closes the connection too
 	done := make(chan error, 1)
-	go func() { done <- l.callNow(ctx, method, result, args) }()
+	go func() { done <- l.askNow(ctx, question) }()
 	select {
 	case err := <-done:
 		if err != nil && ctx.Err() != nil {
-			return l.late(ctx, method)
+			return l.late(ctx, what)
 		}
 		return err
 	case <-ctx.Done():
-		return l.late(ctx, method)
+		return l.late(ctx, what)
 	}
 }
 
@@ -89,7 +100,7 @@ func (l logind) late(ctx context.Context, method string) error {
 	return fmt.Errorf("%s: %w", method, context.Cause(ctx))
 }
 
-func (l logind) callNow(ctx context.Context, method string, result any, args []any) error {
+func (l logind) askNow(ctx context.Context, question func(context.Context, dbus.BusObject) error) error {
 	conn, err := l.dial(dbus.WithContext(ctx))
 	if err != nil {
 		return fmt.Errorf("cannot connect to the system bus: %w", err)
@@ -101,16 +112,10 @@ func (l logind) callNow(ctx context.Context, method string, result any, args []a
 	if err := conn.Hello(); err != nil {
 		return fmt.Errorf("cannot sign in at the system bus: %w", err)
 	}
-	call := conn.Object(loginService, loginPath).CallWithContext(ctx, loginManager+"."+method, 0, args...)
-	if call.Err != nil {
-		var typed dbus.Error
-		if errors.As(call.Err, &typed) {
-			return fmt.Errorf("%s: %w", typed.Name, typed)
-		}
-		return call.Err
+	err = question(ctx, conn.Object(loginService, loginPath))
+	var typed dbus.Error
+	if errors.As(err, &typed) {
+		return fmt.Errorf("%s: %w", typed.Name, typed)
 	}
-	if result == nil {
-		return nil
-	}
-	return call.Store(result)
+	return err
 }

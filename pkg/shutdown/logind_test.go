@@ -58,6 +58,15 @@ type manager struct {
 	refuse *dbus.Error
 	hang   chan struct{}
 	calls  []string
+	delay  uint64 // InhibitDelayMaxUSec
+	locks  []inhibitor
+}
+
+// set changes what it answers.
+func (m *manager) set(change func()) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	change()
 }
 
 func (m *manager) call(name string) (string, *dbus.Error) {
@@ -70,11 +79,7 @@ func (m *manager) call(name string) (string, *dbus.Error) {
 	return m.can, m.refuse
 }
 
-func (m *manager) answer(can string) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.can = can
-}
+func (m *manager) answer(can string) { m.set(func() { m.can = can }) }
 
 func (m *manager) CanPowerOff() (string, *dbus.Error) {
 	return m.call("CanPowerOff")
@@ -95,6 +100,9 @@ func logindOn(t *testing.T, m *manager) logind {
 	}
 	t.Cleanup(func() { _ = conn.Close() })
 	if err := conn.Export(m, loginPath, loginManager); err != nil {
+		t.Fatal(err)
+	}
+	if err := conn.Export(properties{m}, loginPath, "org.freedesktop.DBus.Properties"); err != nil {
 		t.Fatal(err)
 	}
 	if r, err := conn.RequestName(loginService, dbus.NameFlagDoNotQueue); err != nil || r != dbus.RequestNameReplyPrimaryOwner {
