@@ -89,7 +89,7 @@ func New(o Options) (*Agent, error) {
 	var err error
 	a.driver, err = node.NewDriver(node.Options{
 		Name: cfg.Name, Settings: cfg.Settings, Chain: o.Chain, Wall: o.Wall,
-		State: a.state, BootID: o.Boot, Journal: a.journal, Now: o.Now, Log: o.Log,
+		State: a.state, BootID: o.Boot, Journal: a.journal, Problems: a.problems, Now: o.Now, Log: o.Log,
 	})
 	return a, err
 }
@@ -143,6 +143,7 @@ func (a *Agent) runSessions(ctx context.Context) error {
 			for _, s := range all {
 				a.begin(ctx, g, s)
 			}
+			a.driver.LookAgain()
 		case s := <-a.joined:
 			a.begin(ctx, g, s)
 		case <-ctx.Done():
@@ -166,6 +167,7 @@ func (a *Agent) begin(ctx context.Context, g *errgroup.Group, s *session) {
 	a.mu.Lock()
 	a.sessions = append(a.sessions, s)
 	a.mu.Unlock()
+	a.driver.LookAgain()
 	a.announce()
 	g.Go(func() error {
 		defer close(s.ended)
@@ -229,8 +231,9 @@ func (a *Agent) told(name string) func(error) {
 			a.log.Error(err.Error(), "problem", name)
 		}
 		a.mu.Lock()
-		defer a.mu.Unlock()
 		a.trouble[name] = err
+		a.mu.Unlock()
+		a.driver.LookAgain()
 	}
 }
 
@@ -249,12 +252,17 @@ func (a *Agent) hello() *upsv1.Hello {
 // report returns the node's full present state for the wire.
 func (a *Agent) report() *upsv1.NodeReport {
 	snap := a.driver.Snapshot()
-	on := "node/" + a.cfg.Name
-	r := api.FromView(snap.View, on, a.now())
+	r := api.FromView(snap.View, snap.Problems, a.now())
 	r.Feeds, r.StopTime = snap.Feeds, durationpb.New(snap.StopTime)
+	r.Methods, r.Wake = a.cfg.Settings.Methods, a.cfg.Settings.Wake
+	return r
+}
+
+// problems returns what is wrong with this node that its driver can't know.
+func (a *Agent) problems() []health.Problem {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	ps := snap.Problems
+	var ps []health.Problem
 	for _, name := range slices.Sorted(maps.Keys(a.trouble)) {
 		if err := a.trouble[name]; err != nil {
 			ps = append(ps, health.Problem{Name: name, Text: err.Error()})
@@ -266,8 +274,7 @@ func (a *Agent) report() *upsv1.NodeReport {
 	if a.loaded && len(a.sessions) == 0 {
 		ps = append(ps, health.Problem{Name: health.NotJoined, Text: "nobody tells this node of a power failure: run upsagent join TOKEN"})
 	}
-	r.Problems = api.FromProblems(on, ps)
-	return r
+	return ps
 }
 
 // Resumed tells the node that this machine was asleep.

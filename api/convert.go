@@ -151,9 +151,9 @@ func ToOrder(p *upsv1.Order, now power.Uptime) policy.Order {
 // maxWaitingOn is how many names a report carries; the rest is a count.
 const maxWaitingOn = 8
 
-// FromView returns what a node does, as of now, for the wire. on is the prefix of
-// its problems ("node/web1").
-func FromView(v policy.View, on string, now power.Uptime) *upsv1.NodeReport {
+// FromView returns what a node does, and what is wrong with it, as of now, for the
+// wire.
+func FromView(v policy.View, problems []health.Entry, now power.Uptime) *upsv1.NodeReport {
 	r := &upsv1.NodeReport{
 		Phase:        FromPhase(v.Phase),
 		Status:       FromStatus(v.Power.State.Status),
@@ -161,7 +161,7 @@ func FromView(v policy.View, on string, now power.Uptime) *upsv1.NodeReport {
 		WaitingOn:    v.WaitingOn[:min(len(v.WaitingOn), maxWaitingOn)],
 		WaitingCount: uint32(len(v.WaitingOn)),
 		HeldBy:       v.HeldBy,
-		Problems:     FromProblems(on, v.Problems),
+		Problems:     FromEntries(problems, now),
 	}
 	if v.Timed {
 		r.Deadline = durationpb.New(age(v.Deadline, now))
@@ -169,11 +169,13 @@ func FromView(v policy.View, on string, now power.Uptime) *upsv1.NodeReport {
 	return r
 }
 
-// FromProblems returns ps for the wire, each on the thing named.
-func FromProblems(on string, ps []health.Problem) []*upsv1.Problem {
+// FromEntries returns what is wrong for the wire, with its ages as of now.
+func FromEntries(all []health.Entry, now power.Uptime) []*upsv1.Problem {
 	var out []*upsv1.Problem
-	for _, p := range ps {
-		out = append(out, &upsv1.Problem{On: on, Name: p.Name, Text: p.Text})
+	for _, e := range all {
+		out = append(out, &upsv1.Problem{
+			On: e.On, Name: e.Name, Text: e.Text, Age: durationpb.New(age(now, e.Since)), Weakness: health.Weakness(e.Name),
+		})
 	}
 	return out
 }
@@ -193,13 +195,15 @@ func BoundReport(r *upsv1.NodeReport, name string) {
 	r.WaitingOn = r.WaitingOn[:min(len(r.WaitingOn), maxWaitingOn)]
 	r.Feeds = r.Feeds[:min(len(r.Feeds), maxFeeds)]
 	r.Problems = r.Problems[:min(len(r.Problems), maxProblems)]
-	for _, list := range [][]string{r.WaitingOn, r.Feeds} {
+	r.Methods, r.Wake = r.Methods[:min(len(r.Methods), maxFeeds)], r.Wake[:min(len(r.Wake), maxFeeds)]
+	for _, list := range [][]string{r.WaitingOn, r.Feeds, r.Methods, r.Wake} {
 		for i := range list {
 			list[i] = Cut(list[i], 2*maxName+1) // MASTER/UPS
 		}
 	}
 	for _, p := range r.Problems {
 		p.On, p.Name, p.Text = "node/"+name, Cut(p.GetName(), maxName), Cut(p.GetText(), maxText)
+		p.Age, p.Weakness = durationpb.New(positive(p.GetAge())), health.Weakness(p.Name)
 	}
 	r.HeldBy = Cut(r.GetHeldBy(), maxName)
 	if r.Phase < 0 || r.Phase > upsv1.Phase_PHASE_DONE {
@@ -231,6 +235,9 @@ func Cut(s string, limit int) string {
 func AgeReport(r *upsv1.NodeReport, d time.Duration) {
 	if r.GetDeadline() != nil {
 		r.Deadline = durationpb.New(max(0, r.GetDeadline().AsDuration()-d))
+	}
+	for _, p := range r.GetProblems() {
+		p.Age = durationpb.New(positive(p.GetAge()) + d)
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"pgregory.net/rapid"
 
 	upsv1 "github.com/lastwatt/lastwatt/api/ups/v1"
+	"github.com/lastwatt/lastwatt/pkg/health"
 	"github.com/lastwatt/lastwatt/pkg/policy"
 	"github.com/lastwatt/lastwatt/pkg/power"
 )
@@ -122,11 +123,14 @@ func TestOrderAcrossTheWire(t *testing.T) {
 func TestReportNamesEightAndCounts(t *testing.T) {
 	now := power.Uptime(time.Hour)
 	v := policy.View{Phase: policy.Waiting, Timed: true, Deadline: now.Add(minute), WaitingOn: []string{"a", "b", "c", "d", "e", "f", "g", "h", "i", "j"}}
-	r := FromView(v, "node/nas", now)
+	r := FromView(v, []health.Entry{{Found: health.Found{On: "node/nas", Problem: health.Problem{Name: health.Hook, Text: "t"}}, Since: now.Add(-minute)}}, now)
 	if len(r.GetWaitingOn()) != 8 || r.GetWaitingCount() != 10 {
 		t.Errorf("%d names and a count of %d, want 8 and 10", len(r.GetWaitingOn()), r.GetWaitingCount())
 	}
 	AgeReport(r, 20*time.Second)
+	if p := r.GetProblems(); len(p) != 1 || p[0].GetOn() != "node/nas" || p[0].GetAge().AsDuration() != 80*time.Second || p[0].GetWeakness() {
+		t.Errorf("a problem of a minute received 20s ago is %v", p)
+	}
 	if got := r.GetDeadline().AsDuration(); got != 40*time.Second {
 		t.Errorf("a countdown of 1m received 20s ago is %s, want 40s", got)
 	}

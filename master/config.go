@@ -133,7 +133,7 @@ func read(doc *config.Doc, host string) (Config, error) {
 	self := Host{Name: c.Name, Role: readRole(own), Settings: node.ParseSettings(own)}
 	if t.Has("node") {
 		c.Node = &self
-		c.Node.Settings.Hooks = slices.Concat(c.Hooks, c.Node.Settings.Hooks)
+		c.Node.Settings.Hooks = slices.Concat(ofThisHost(c.Hooks), c.Node.Settings.Hooks)
 		c.Node.Settings.Alarms = slices.Concat(c.Alarms, c.Node.Settings.Alarms)
 	}
 	if err := doc.Err(); err != nil {

@@ -17,15 +17,17 @@ type host struct {
 	master string
 	hub    *hub
 	driver *node.Driver
+	goes   []string // its power-off methods
+	comes  []string // how it comes back
 	now    func() power.Uptime
 }
 
 // newHost makes the own host known to the hub.
-func newHost(name, role, master string, h *hub, d *node.Driver, now func() power.Uptime) *host {
+func newHost(own Host, master string, h *hub, d *node.Driver, now func() power.Uptime) *host {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.nodes[name] = &nodeRecord{name: name, role: role, host: true, link: power.LinkUp, wake: make(chan struct{}, 1)}
-	return &host{name: name, master: master, hub: h, driver: d, now: now}
+	h.nodes[own.Name] = &nodeRecord{name: own.Name, role: own.Role, host: true, link: power.LinkUp, wake: make(chan struct{}, 1)}
+	return &host{name: own.Name, master: master, hub: h, driver: d, goes: own.Settings.Methods, comes: own.Settings.Wake, now: now}
 }
 
 // String names the task.
@@ -40,10 +42,9 @@ func (h *host) Run(ctx context.Context) error {
 		states, order := h.hub.feedFor(h.name)
 		h.driver.Update(node.Update{Master: h.master, Link: power.LinkUp, UPS: states, Order: order})
 		snap := h.driver.Snapshot()
-		r := api.FromView(snap.View, "node/"+h.name, h.now())
-		r.Problems = api.FromProblems("node/"+h.name, snap.Problems)
+		r := api.FromView(snap.View, snap.Problems, h.now())
 		r.Feeds = snap.Feeds
-		r.StopTime = durationpb.New(snap.StopTime)
+		r.StopTime, r.Methods, r.Wake = durationpb.New(snap.StopTime), h.goes, h.comes
 		h.hub.hostReport(h.name, r)
 		select {
 		case <-wake:

@@ -241,23 +241,13 @@ func (h *hub) hostReport(name string, r *upsv1.NodeReport) {
 
 // take stores r and says what people want to know of the change. h.mu is held.
 func (h *hub) take(n *nodeRecord, r *upsv1.NodeReport) (events []event) {
-	was, on := n.report, "node/"+n.name
+	was := n.report
 	n.report, n.heard, n.ever = r, h.now(), true
 	if r.GetPhase() == upsv1.Phase_PHASE_DONE && n.order.Kind == policy.OrderShutdown {
 		n.order = policy.Order{} // obeyed
 	}
 	if was.GetPhase() != r.GetPhase() {
 		events = append(events, phaseEvent(n.name, was, r))
-	}
-	for _, p := range r.GetProblems() {
-		if !slices.ContainsFunc(was.GetProblems(), func(q *upsv1.Problem) bool { return q.GetName() == p.GetName() }) {
-			events = append(events, event{On: on, Kind: "problem", Text: p.GetName() + ": " + p.GetText()})
-		}
-	}
-	for _, p := range was.GetProblems() {
-		if !slices.ContainsFunc(r.GetProblems(), func(q *upsv1.Problem) bool { return q.GetName() == p.GetName() }) {
-			events = append(events, event{On: on, Kind: "clear", Text: p.GetName()})
-		}
 	}
 	h.wakeWatchers()
 	return events
@@ -360,6 +350,13 @@ func (h *hub) wakeSessions() {
 			poke(n.wake)
 		}
 	}
+}
+
+// look wakes the lookers-on: something that they ask for elsewhere has changed.
+func (h *hub) look() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.wakeWatchers()
 }
 
 // wakeWatchers wakes the lookers-on. h.mu is held.

@@ -56,6 +56,8 @@ type Master struct {
 	listen    api.Listener
 	dial      api.Dialer
 	hub       *hub
+	teller    *teller
+	hooks     *rackHooks
 	events    *events
 	journal   *journal.Writer
 	saver     *journal.Saver
@@ -94,6 +96,8 @@ func New(o Options) (*Master, error) {
 	})
 	m.events = &events{journal: m.journal, now: o.Now, boot: o.Boot, log: o.Log}
 	m.hub = newHub(o.Now, m.events.add)
+	m.hooks = newRackHooks(m)
+	m.teller = m.newTeller(m.hooks.put)
 	m.saver = journal.NewSaver(filepath.Join(cfg.Run, "master.json"), "a restart of the master forgets the outage's age and people's orders", o.Log)
 	m.state = loadRunState(m.saver, o.Boot, o.Log)
 	for _, u := range cfg.UPS {
@@ -158,7 +162,7 @@ func (m *Master) addHost(o Options) error {
 	if err != nil {
 		return err
 	}
-	m.host = newHost(m.cfg.Node.Name, m.cfg.Node.Role, m.cfg.Name, m.hub, d, m.now)
+	m.host = newHost(*m.cfg.Node, m.cfg.Name, m.hub, d, m.now)
 	m.hub.nodes[m.cfg.Node.Name].boot = m.boot
 	return nil
 }
@@ -169,6 +173,7 @@ func (m *Master) Tasks() []daemon.Task {
 		m.journal, m.saver,
 		daemon.Func("network", m.runNetwork),
 		daemon.Func("socket", m.runSocket),
+		m.teller, m.hooks,
 	}
 	for _, r := range m.runners {
 		tasks = append(tasks, r, r.src)
@@ -208,8 +213,15 @@ func (m *Master) expectMembers() {
 func (m *Master) status() *upsv1.MasterStatus {
 	st := &upsv1.MasterStatus{Name: m.cfg.Name, Address: m.cfg.Listen, Version: m.version}
 	m.hub.status(st)
-	st.Problems = append(st.Problems, api.FromProblems("master/"+m.cfg.Name, m.problems())...)
+	now := m.now()
+	st.Problems = append(st.Problems, api.FromEntries(m.teller.entries(m.found(), now), now)...)
 	return st
+}
+
+// found returns everything that this master finds wrong; what the nodes say of
+// themselves is in their reports.
+func (m *Master) found() []health.Found {
+	return append(m.hub.found(), health.On("master/"+m.cfg.Name, m.problems())...)
 }
 
 // problems returns what the master has to say of itself.
@@ -313,7 +325,8 @@ func (m *Master) told(name string) func(error) {
 			m.log.Error(err.Error(), "problem", name)
 		}
 		m.mu.Lock()
-		defer m.mu.Unlock()
 		m.trouble[name] = err
+		m.mu.Unlock()
+		m.hub.look()
 	}
 }

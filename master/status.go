@@ -13,6 +13,7 @@ import (
 	"github.com/lastwatt/lastwatt/api"
 	upsv1 "github.com/lastwatt/lastwatt/api/ups/v1"
 	"github.com/lastwatt/lastwatt/pkg/health"
+	"github.com/lastwatt/lastwatt/pkg/node"
 	"github.com/lastwatt/lastwatt/pkg/power"
 )
 
@@ -45,9 +46,6 @@ func (h *hub) status(st *upsv1.MasterStatus) {
 	defer h.mu.Unlock()
 	now := h.now()
 	st.Ups = h.upsStates(now)
-	for _, u := range h.ups {
-		st.Problems = append(st.Problems, api.FromProblems("ups/"+u.name, u.problems)...)
-	}
 	for _, name := range slices.Sorted(maps.Keys(h.nodes)) {
 		n := h.nodes[name]
 		ns := &upsv1.NodeStatus{Name: n.name, Role: n.role, Link: api.FromLink(n.link), IsMasterHost: n.host, Report: &upsv1.NodeReport{}}
@@ -63,8 +61,60 @@ func (h *hub) status(st *upsv1.MasterStatus) {
 		}
 		st.Nodes = append(st.Nodes, ns)
 		st.Problems = append(st.Problems, ns.Report.GetProblems()...)
-		st.Problems = append(st.Problems, api.FromProblems("node/"+name, nodeProblems(n, now))...)
 	}
+}
+
+// found returns everything that is wrong with the UPSes and with what this master
+// knows of its nodes.
+func (h *hub) found() []health.Found {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	now := h.now()
+	var out []health.Found
+	for _, u := range h.ups {
+		out = append(out, health.On("ups/"+u.name, u.problems)...)
+	}
+	for _, name := range slices.Sorted(maps.Keys(h.nodes)) {
+		out = append(out, health.On("node/"+name, h.nodeProblems(h.nodes[name], now))...)
+	}
+	return out
+}
+
+// reported returns what the nodes themselves say is wrong with them.
+func (h *hub) reported() []health.Found {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	var out []health.Found
+	for _, name := range slices.Sorted(maps.Keys(h.nodes)) {
+		for _, p := range h.nodes[name].report.GetProblems() {
+			out = append(out, health.Found{On: "node/" + name, Problem: health.Problem{Name: p.GetName(), Text: p.GetText()}})
+		}
+	}
+	return out
+}
+
+// states returns what each UPS says now.
+func (h *hub) states() []node.NamedState {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	var out []node.NamedState
+	for _, u := range h.ups {
+		out = append(out, node.NamedState{Name: u.name, State: u.state})
+	}
+	return out
+}
+
+// phases returns where each node stands that has said so.
+func (h *hub) phases() map[string]upsv1.Phase {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	out := map[string]upsv1.Phase{}
+	for name, n := range h.nodes {
+		if n.report != nil {
+			out[name] = n.report.GetPhase()
+		}
+	}
+	return out
 }
 
 // askable returns the nodes that can be asked themselves: where they attached from,
@@ -88,16 +138,26 @@ func (h *hub) askable(seen *api.Seen) []api.Asked {
 // claimStays is for how long a second claimant for a name is a problem.
 const claimStays = 24 * time.Hour
 
-// nodeProblems returns what the master itself has to say of a node.
-func nodeProblems(n *nodeRecord, now power.Uptime) []health.Problem {
+// onBattery reports whether any UPS was last known to be. h.mu is held.
+func (h *hub) onBattery() bool {
+	return slices.ContainsFunc(h.ups, func(u upsRecord) bool { return u.state.Known().OnBattery() })
+}
+
+// nodeProblems returns what the master itself has to say of a node. h.mu is held.
+func (h *hub) nodeProblems(n *nodeRecord, now power.Uptime) []health.Problem {
 	var ps []health.Problem
 	if n.claim != "" && now.Sub(n.claimed) < claimStays {
 		ps = append(ps, health.Problem{Name: health.SecondClaimant, Text: fmt.Sprintf(
 			"%s ago somebody at %s asked to join under this name and was refused; if it is this machine set up anew: upsctl token create --replace %s",
 			now.Sub(n.claimed).Round(time.Second), n.claim, n.name)})
 	}
+	went := n.report.GetPhase() >= upsv1.Phase_PHASE_COMMITTED
 	switch {
 	case n.host || n.link == power.LinkUp || n.link == power.LinkAway:
+	case went && h.onBattery(): // as it should
+	case went:
+		ps = append(ps, health.Problem{Name: health.NodeLost, Text: fmt.Sprintf(
+			"it went down and was last heard %s ago; it has not come back: switch it on", now.Sub(n.heard).Round(time.Second))})
 	case !n.ever:
 		ps = append(ps, health.Problem{Name: health.NodeLost, Text: "it has not attached since this master started; start upsagent there"})
 	default:

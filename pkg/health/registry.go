@@ -164,3 +164,12 @@ func On(on string, ps []Problem) []Found {
 	}
 	return out
 }
+
+// Entries returns everything that is wrong, by what it is on and then by name.
+func (r *Registry) Entries() []Entry {
+	var out []Entry
+	for _, k := range slices.SortedFunc(maps.Keys(r.all), key.compare) {
+		out = append(out, r.all[k].Entry)
+	}
+	return out
+}

@@ -65,7 +65,7 @@ func (d *Driver) act(a policy.Action) {
 	case policy.Say:
 		d.say(a)
 	case policy.Hooks:
-		d.runHooks(a.Event, "")
+		d.happened(a.Event)
 	case policy.PowerOff:
 		d.powerOff(a)
 	case policy.Cancel:

@@ -47,6 +47,12 @@ type Options struct {
 	BootID string
 	// Journal keeps records; nil: nobody does.
 	Journal Recorder
+	// Problems returns what else is wrong with this node, in full, each time it is
+	// asked; nil: nothing. It must not block.
+	Problems func() []health.Problem
+	// Tell takes what people elsewhere should hear; nil: nobody does. It must not
+	// block.
+	Tell func(Notice)
 	// Now tells the time since boot. It must not block.
 	Now func() power.Uptime
 	// Log must not block either.
@@ -82,8 +88,9 @@ type Snapshot struct {
 	UPS string
 	// StopTime is how long this machine takes to be off once asked.
 	StopTime time.Duration
-	// Problems are the machine's own and the driver's, sorted by name.
-	Problems []health.Problem
+	// Problems are the machine's own, the driver's and those of Options.Problems,
+	// sorted by name.
+	Problems []health.Entry
 }
 
 // Driver drives one machine. Its zero value is not usable; see [NewDriver].
@@ -115,6 +122,7 @@ type Driver struct {
 	ordered  bool                   // what is ordered was heard in this run
 	records  []<-chan struct{}      // not yet known to be on disk
 	problems problems
+	outage   outage // for its report
 	hooks    hookRuns
 	asked    *asked // the power-off under way
 	saved    []byte // what the state file holds

@@ -1,7 +1,6 @@
 package node
 
 import (
-	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -9,18 +8,11 @@ import (
 
 	"github.com/lastwatt/lastwatt/pkg/health"
 	"github.com/lastwatt/lastwatt/pkg/policy"
-	"github.com/lastwatt/lastwatt/pkg/shutdown"
 )
 
 const (
 	// hooksMax bounds the events whose hooks wait for earlier ones.
 	hooksMax = 64
-	// killGrace is how long a killed hook may take to be gone before it is left
-	// behind, stuck in the kernel.
-	killGrace = 2 * time.Second
-	// hookPath is where hooks find programs: the same under systemd, cron and a
-	// shell.
-	hookPath = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 )
 
 // hookRuns keeps hooks in order: those of a commit begin at once, all others one
@@ -44,7 +36,8 @@ type fault struct {
 // hooks of a commit wait for nobody but an earlier commit's; those of a cancel
 // wait until the commit's have ended, and are left out if by then there is a new
 // commit.
-func (d *Driver) runHooks(event policy.Event, problem string) {
+func (d *Driver) runHooks(of Notice) {
+	event := of.Event
 	var hooks []int
 	for i, h := range d.o.Settings.Hooks {
 		if slices.Contains(h.On, event) {
@@ -69,7 +62,7 @@ func (d *Driver) runHooks(event policy.Event, problem string) {
 		d.o.Log.Error("hooks left out: too many wait", "node", d.o.Name, "event", event)
 		return
 	}
-	env, records := d.hookEnv(event, problem), pending(d.records)
+	env, records := d.hookEnv(of), pending(d.records)
 	before := []<-chan struct{}{d.hooks.commit}
 	ended := make(chan struct{})
 	if commit {
@@ -143,29 +136,7 @@ func (d *Driver) runHook(event policy.Event, i int, env []string) {
 
 // tryHook runs a hook; whatever hangs is left behind when its time is over.
 func (d *Driver) tryHook(h Hook, env []string) (string, error) {
-	type result struct {
-		out string
-		err error
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), h.Timeout)
-	defer cancel()
-	done := make(chan result, 1)
-	go func() {
-		if err := d.vetted(h); err != nil { // looks at the file, so it may hang
-			done <- result{err: err}
-			return
-		}
-		out, err := d.runs(ctx, shutdown.Cmd{Argv: h.argv(), Env: env})
-		done <- result{out, err}
-	}()
-	late := time.NewTimer(h.Timeout + killGrace)
-	defer late.Stop()
-	select {
-	case r := <-done:
-		return r.out, r.err
-	case <-late.C:
-		return "", fmt.Errorf("it was killed after %s and does not end", h.Timeout)
-	}
+	return tryHook(h, env, d.vetted, d.runs)
 }
 
 // hookFault notes what is wrong with a hook in one way; an empty text: nothing.
@@ -184,16 +155,9 @@ func (d *Driver) hookFault(f fault, text string) {
 }
 
 // hookEnv is the whole environment of a hook.
-func (d *Driver) hookEnv(event policy.Event, problem string) []string {
-	return []string{
-		hookPath,
-		"LASTWATT_EVENT=" + string(event),
-		"LASTWATT_STATE=" + d.real().Status.String(),
-		"LASTWATT_PHASE=" + d.m.View().Phase.String(),
-		"LASTWATT_NODE=" + d.o.Name,
-		"LASTWATT_UPS=" + d.deciding(),
-		"LASTWATT_OUTAGE=" + d.real().Outage,
-		"LASTWATT_DRILL=0", // the machine asks for no hooks by a pretended state
-		"LASTWATT_PROBLEM=" + problem,
-	}
+func (d *Driver) hookEnv(of Notice) []string {
+	return HookEnv{
+		Event: of.Event, State: d.real().Status.String(), Phase: d.m.View().Phase.String(), Node: d.o.Name,
+		UPS: d.deciding(), Outage: d.real().Outage, Problem: of.Problem.Name, Text: of.Text,
+	}.Environ() // never a drill's: the machine asks for no hooks by a pretended state
 }

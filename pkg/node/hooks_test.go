@@ -126,6 +126,7 @@ LASTWATT_OUTAGE=b1-7
 LASTWATT_PHASE=COMMITTED
 LASTWATT_PROBLEM=
 LASTWATT_STATE=FAIL
+LASTWATT_TEXT=going down now: on battery
 LASTWATT_UPS=rack1/main
 <` + out + `>
 <$(reboot); a b>

@@ -5,34 +5,33 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/lastwatt/lastwatt/pkg/health"
 	"github.com/lastwatt/lastwatt/pkg/policy"
 	"github.com/lastwatt/lastwatt/pkg/power"
 )
 
-// remindEvery is how often a problem that stays is told again.
-const remindEvery = 24 * time.Hour
+// Notice is what the driver has to tell beyond this machine: of an event of the
+// power, or of a problem that came, stays or went.
+type Notice struct {
+	Event policy.Event
+	// Problem is what EventProblem and EventClear are about.
+	Problem health.Entry
+	// UPS is the feed that decides, "MASTER/UPS"; Outage is the present one's id.
+	UPS, Outage string
+	// Text says it in words.
+	Text string
+}
 
-// problems are the driver's own, and when each problem, the machine's included,
-// was last told.
+// problems are the driver's own, and what was told of all of this node's.
 type problems struct {
-	own    map[string]health.Problem
-	toldAt map[string]power.Uptime
+	own      map[string]health.Problem
+	registry health.Registry
+	entries  []health.Entry // as of the last look
 }
 
 func newProblems() problems {
-	return problems{own: map[string]health.Problem{}, toldAt: map[string]power.Uptime{}}
-}
-
-// with returns the driver's problems and the machine's, sorted by name.
-func (p problems) with(machine []health.Problem) []health.Problem {
-	all := slices.Concat(slices.Collect(maps.Values(p.own)), machine)
-	slices.SortFunc(all, func(a, b health.Problem) int {
-		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Text, b.Text))
-	})
-	return all
+	return problems{own: map[string]health.Problem{}}
 }
 
 // problem notes one of the driver's own; an empty text ends it.
@@ -50,23 +49,44 @@ func (d *Driver) problem(name, text string) {
 }
 
 func (d *Driver) cameUp(p health.Problem) {
-	_, was := d.problems.toldAt[p.Name]
-	d.problems.toldAt[p.Name] = d.o.Now()
 	d.o.Log.Warn("problem", "node", d.o.Name, "problem", p.Name, "text", p.Text)
 	d.record(recordProblem, problemRecord{d.o.Name, p.Name, p.Text})
-	if !was { // a new text is for the log, not for the hooks
-		d.runHooks(policy.EventProblem, p.Name)
-	}
 }
 
 func (d *Driver) wentAway(p health.Problem) {
-	delete(d.problems.toldAt, p.Name)
 	d.o.Log.Info("problem over", "node", d.o.Name, "problem", p.Name)
 	d.record(recordClear, problemRecord{Node: d.o.Name, Name: p.Name})
-	d.runHooks(policy.EventClear, p.Name)
 }
 
-// health hears what the disks say and tells again of what stays wrong.
+// tellProblems looks at everything that is wrong here and runs the hooks of what
+// is to be told now.
+func (d *Driver) tellProblems() {
+	on, now := "node/"+d.o.Name, d.o.Now()
+	all := slices.Concat(slices.Collect(maps.Values(d.problems.own)), d.m.View().Problems)
+	if d.o.Problems != nil {
+		all = append(all, d.o.Problems()...)
+	}
+	slices.SortFunc(all, func(a, b health.Problem) int {
+		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Text, b.Text))
+	})
+	notices := d.problems.registry.Step(now, health.On(on, all))
+	d.problems.entries = d.problems.registry.Entries()
+	for _, n := range notices {
+		event := policy.EventProblem
+		switch n.What {
+		case health.Stays:
+			d.o.Log.Warn("problem stays", "node", d.o.Name, "problem", n.Name, "text", n.Text)
+		case health.Cleared:
+			event = policy.EventClear
+		}
+		d.announce(Notice{Event: event, Problem: n.Entry, Text: n.Text})
+	}
+}
+
+// LookAgain says that what Options.Problems returns has changed. It never blocks.
+func (d *Driver) LookAgain() { d.poke() }
+
+// health hears what the disks say.
 func (d *Driver) health() {
 	var disk []string
 	if d.o.Journal != nil {
@@ -80,14 +100,6 @@ func (d *Driver) health() {
 		}
 	}
 	d.problem(health.Disk, strings.Join(disk, "; "))
-	now := d.o.Now()
-	for _, p := range d.problems.with(d.m.View().Problems) {
-		if at, ok := d.problems.toldAt[p.Name]; ok && now.Sub(at) >= remindEvery {
-			d.problems.toldAt[p.Name] = now
-			d.o.Log.Warn("problem stays", "node", d.o.Name, "problem", p.Name, "text", p.Text)
-			d.runHooks(policy.EventProblem, p.Name)
-		}
-	}
 }
 
 // ambiguity: several feeds and none named.
@@ -98,4 +110,14 @@ func (d *Driver) ambiguity() {
 	}
 	d.problem(health.Feeds, "several UPSes are in sight ("+strings.Join(d.feeds.Names(), ", ")+
 		") and none is named, so the first that fails counts; name this machine's in [power] feeds")
+}
+
+// due returns when the driver has to look again by itself.
+func (d *Driver) due() (power.Uptime, bool) {
+	at, ok := d.m.Deadline()
+	told, also := d.problems.registry.Deadline()
+	if also && (!ok || told.Before(at)) {
+		return told, true
+	}
+	return at, ok
 }

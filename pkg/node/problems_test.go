@@ -24,7 +24,7 @@ func TestProblemsAreToldOnceAndAgainEachDay(t *testing.T) {
 		time.Sleep(60 * time.Hour)
 		r.journal.set(0, errors.New("cannot write /data/events: the disk does not answer")) // is for the log alone
 		time.Sleep(healthEvery)
-		r.want("begins", "5s hook alarm begins", "86405s hook alarm begins", "172805s hook alarm begins")
+		r.want("begins", "15s hook alarm begins", "86415s hook alarm begins", "172815s hook alarm begins")
 		r.journal.set(0, nil)
 		time.Sleep(healthEvery)
 		if p := r.problem("disk"); p != "" {
@@ -55,7 +55,7 @@ func TestAMethodThatWouldFailIsAProblemBeforeItIsNeeded(t *testing.T) {
 
 func TestLaw10ACheckThatHangsIsAProblemAndTriedAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, "[shutdown]\nmethod = [\"logind\"]\n[[hook]]\non = [\"report\"]\nrun = [\"/on/a/dead/disk\"]\n")
+		r := newRig(t, "[shutdown]\nmethod = [\"logind\"]\n[[hook]]\non = [\"batlow\"]\nrun = [\"/on/a/dead/disk\"]\n")
 		r.chain[0].hang = make(chan struct{})
 		dead := make(chan struct{})
 		r.vetted = func(Hook) error { <-dead; return nil }

@@ -82,6 +82,7 @@ func (d *Driver) turn() {
 			break
 		}
 	}
+	d.tellProblems()
 	d.publish()
 	d.save()
 }
@@ -99,9 +100,9 @@ func (d *Driver) take() ([]Update, []func()) {
 	return updates, posts
 }
 
-// arm sets the timer to the machine's deadline.
+// arm sets the timer to the next moment at which something is due.
 func (d *Driver) arm(t *time.Timer) {
-	at, ok := d.m.Deadline()
+	at, ok := d.due()
 	if !ok {
 		t.Stop()
 		return
@@ -216,7 +217,7 @@ func (d *Driver) publish() {
 		Feeds:    d.feeds.Names(),
 		UPS:      d.deciding(),
 		StopTime: d.o.Settings.StopTime,
-		Problems: d.problems.with(view.Problems),
+		Problems: d.problems.entries,
 	}
 	d.mu.Lock()
 	old := d.snapshot
