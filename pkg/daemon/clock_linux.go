@@ -3,6 +3,7 @@ package daemon
 import (
 	"fmt"
 	"os"
+	"strconv"
 	"strings"
 	"time"
 
@@ -50,4 +51,10 @@ func readClock(id int32) (time.Duration, error) {
 		return 0, err
 	}
 	return time.Duration(ts.Nano()), nil
+}
+
+// monotonic is the present moment as sd_notify(3) wants it beside RELOADING=1.
+func monotonic() string {
+	d, _ := readClock(unix.CLOCK_MONOTONIC) // 0 is refused there, and nothing else is lost
+	return strconv.FormatInt(d.Microseconds(), 10)
 }

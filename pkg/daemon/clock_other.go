@@ -16,3 +16,5 @@ func BootID() (string, error) { return "process-" + rand.Text(), nil }
 func bootUptime() power.Uptime { return 0 }
 
 func readAsleep() (time.Duration, bool) { return 0, false }
+
+func monotonic() string { return "0" } // no service manager reads it

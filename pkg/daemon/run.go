@@ -8,10 +8,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
-	"syscall"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 )
 
 // ErrSignal is the cause of a cancellation by SIGINT or SIGTERM.
@@ -54,40 +51,6 @@ func OneProcessor(setting string) {
 	}
 }
 
-// Run runs the tasks until all have ended. The first SIGINT or SIGTERM cancels
-// them with [ErrSignal] as the cause, and a second one kills the process as if
-// nobody listened. The first task that fails cancels the others, and Run returns
-// its error with the task's name. The service manager, if there is one, is told
-// of readiness and the stop, and its watchdog is fed.
-func Run(ctx context.Context, log *slog.Logger, tasks ...Task) error {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
-	g, gctx := errgroup.WithContext(ctx)
-	for _, t := range tasks {
-		g.Go(func() error {
-			if err := t.Run(gctx); err != nil {
-				return fmt.Errorf("%s: %w", t, err)
-			}
-			return nil
-		})
-	}
-	ended := make(chan struct{})
-	helpers := new(errgroup.Group)
-	helpers.Go(func() error { listen(gctx, log, signals, cancel, ended); return nil })
-	helpers.Go(func() error { tellReady(gctx, log, tasks, ended); return nil })
-	helpers.Go(func() error { feedWatchdog(log, ended); return nil })
-
-	err := g.Wait()
-	close(ended)
-	_ = helpers.Wait()
-	if err != nil && ctx.Err() != nil && errors.Is(err, ctx.Err()) {
-		return nil // the task only says that it was cancelled
-	}
-	return err
-}
-
 // listen turns the first signal into a cancellation, and the cancellation,
 // whatever its reason, into STOPPING=1.
 func listen(ctx context.Context, log *slog.Logger, signals chan os.Signal, cancel context.CancelCauseFunc, ended <-chan struct{}) {
@@ -102,24 +65,6 @@ func listen(ctx context.Context, log *slog.Logger, signals chan os.Signal, cance
 	case <-ended:
 	}
 	say(log, "STOPPING=1")
-}
-
-// tellReady tells the service manager when every Readier is ready.
-func tellReady(ctx context.Context, log *slog.Logger, tasks []Task, ended <-chan struct{}) {
-	for _, t := range tasks {
-		r, ok := t.(Readier)
-		if !ok {
-			continue
-		}
-		select {
-		case <-r.Ready():
-		case <-ctx.Done():
-			return
-		case <-ended:
-			return
-		}
-	}
-	say(log, "READY=1")
 }
 
 // feedWatchdog goes on until the tasks have ended: a stop takes its time too.
