@@ -86,25 +86,10 @@ func holder(path string) *HeldError {
 	if err != nil {
 		return nil
 	}
-	dirs, err := filepath.Glob("/proc/[0-9]*/fd")
-	if err != nil {
-		return nil
-	}
-	for _, dir := range dirs {
-		pid, err := strconv.Atoi(filepath.Base(filepath.Dir(dir)))
-		if err != nil || pid == 1 || pid == os.Getpid() {
-			continue
-		}
-		fds, err := os.ReadDir(dir)
-		if err != nil {
-			continue
-		}
-		if slices.ContainsFunc(fds, func(fd os.DirEntry) bool {
-			target, err := os.Readlink(filepath.Join(dir, fd.Name()))
-			return err == nil && target == real
-		}) {
-			comm, _ := os.ReadFile(filepath.Join(filepath.Dir(dir), "comm"))
-			return &HeldError{PID: pid, Name: strings.TrimSpace(string(comm))}
+	found, _ := holders(Roots{}.orDefault(), real)
+	for i := range found {
+		if found[i].PID != 1 {
+			return &found[i]
 		}
 	}
 	return nil

@@ -43,8 +43,8 @@ type port interface {
 	get() (Lines, error)
 	// counters returns how often each input has changed; false: nobody counts.
 	counters() (counters, bool)
-	// idle sets the outputs to the cable's idle levels.
-	idle() error
+	// idle sets the outputs to these levels, the cable's idle ones.
+	idle(levels Lines) error
 	// close ends the use of the port and everything that waits on it. The
 	// outputs stay as they are.
 	close()

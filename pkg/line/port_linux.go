@@ -51,8 +51,7 @@ func outputBits(ls Lines) int { return toBits(ls&Outputs) | out2 }
 // linuxPort is a tty by ioctl. Everything but the waiter belongs to its user.
 type linuxPort struct {
 	fd     int
-	null   int // /dev/null, kept for close, which may not fail for want of a descriptor
-	levels Lines
+	null   int  // /dev/null, kept for close, which may not fail for want of a descriptor
 	counts bool // the driver counts
 
 	hints  chan struct{}
@@ -128,7 +127,7 @@ func adopt(o WatcherOptions, file *os.File) (*linuxPort, error) {
 // it from here on. The first call on it sets the idle levels: the kernel raised
 // DTR and RTS when it was opened, and one of them may cut the load.
 func setup(fd int, cable Cable, park bool) (_ *linuxPort, err error) {
-	p := &linuxPort{fd: fd, null: -1, levels: cable.Idle(),
+	p := &linuxPort{fd: fd, null: -1,
 		hints: make(chan struct{}), closed: make(chan struct{}), tid: make(chan int, 1), ended: make(chan struct{})}
 	defer func() {
 		if err != nil {
@@ -136,7 +135,7 @@ func setup(fd int, cable Cable, park bool) (_ *linuxPort, err error) {
 			_ = unix.Close(p.null)
 		}
 	}()
-	if err := p.idle(); err != nil {
+	if err := p.idle(cable.Idle()); err != nil {
 		return nil, notLines(fd, err)
 	}
 	t, err := unix.IoctlGetTermios(fd, unix.TCGETS)
@@ -148,7 +147,7 @@ func setup(fd int, cable Cable, park bool) (_ *linuxPort, err error) {
 			return nil, fmt.Errorf("TCSETS: %w", err)
 		}
 		// Going to B0 lowers both lines and coming from it raises them.
-		if err := p.idle(); err != nil {
+		if err := p.idle(cable.Idle()); err != nil {
 			return nil, err
 		}
 	}
@@ -260,8 +259,8 @@ func (p *linuxPort) readCounters() (counters, bool) {
 	return counters{uint32(c[0]), uint32(c[1]), uint32(c[2]), uint32(c[3])}, true
 }
 
-func (p *linuxPort) idle() error {
-	return unix.IoctlSetPointerInt(p.fd, unix.TIOCMSET, outputBits(p.levels))
+func (p *linuxPort) idle(levels Lines) error {
+	return unix.IoctlSetPointerInt(p.fd, unix.TIOCMSET, outputBits(levels))
 }
 
 // close ends the waiter before the descriptor's number can be used again. A close

@@ -14,7 +14,7 @@ import (
 // that can be set but not read.
 type otherPort struct {
 	port   serial.Port
-	levels Lines
+	levels Lines // what the outputs were set to
 }
 
 // openPort opens the path. The library sets the outputs as early as the system
@@ -78,8 +78,9 @@ func (p *otherPort) get() (Lines, error) {
 
 func (p *otherPort) counters() (counters, bool) { return counters{}, false }
 
-func (p *otherPort) idle() error {
-	return errors.Join(p.port.SetDTR(p.levels&DTR != 0), p.port.SetRTS(p.levels&RTS != 0))
+func (p *otherPort) idle(levels Lines) error {
+	p.levels = levels & Outputs
+	return errors.Join(p.port.SetDTR(levels&DTR != 0), p.port.SetRTS(levels&RTS != 0))
 }
 
 func (p *otherPort) close() { _ = p.port.Close() }

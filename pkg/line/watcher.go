@@ -68,6 +68,16 @@ type Watcher struct {
 	open    func(*os.File) (opened, error)
 	last    Sample // what was published, blind or not
 	pulses  uint32
+
+	// For a [Probe]; nil: nobody wants it.
+	trace  func(Sample)    // is given each sample, none left out
+	orders chan driveOrder // other levels for the outputs
+}
+
+// driveOrder wants the outputs at other levels from now on.
+type driveOrder struct {
+	levels Lines
+	done   chan<- error // has room for one
 }
 
 // NewWatcher returns a Watcher that does nothing until Run.
@@ -149,6 +159,9 @@ func (w *Watcher) blind(err error) {
 // the only sender, so the last send can't block.
 func (w *Watcher) publish(s Sample) {
 	w.last = s
+	if w.trace != nil {
+		w.trace(s)
+	}
 	select {
 	case <-w.samples:
 	default:
@@ -180,6 +193,9 @@ func (w *Watcher) watch(ctx context.Context, o opened) error {
 		select {
 		case <-ctx.Done():
 			return nil
+		case d := <-w.orders:
+			w.options.Cable.Drive = holding(d.levels)
+			d.done <- o.port.idle(d.levels)
 		case <-timer.C:
 		case _, hinted = <-hints:
 			if !hinted {
@@ -252,7 +268,7 @@ func (w *Watcher) keepIdle(p port, lines Lines, tries int) int {
 		w.options.Log.Warn("another program changed the outputs of the port; setting them back",
 			"port", w.options.Path, "were", (lines & Outputs).String(), "idle", idle.String())
 	}
-	if err := p.idle(); err != nil {
+	if err := p.idle(idle); err != nil {
 		w.options.Log.Warn("cannot set the outputs", "port", w.options.Path, "err", err)
 	}
 	return tries + 1

@@ -26,7 +26,6 @@ type fakePort struct {
 	idles   int
 	gets    int
 	closed  bool
-	levels  Lines
 	inRead  func() // happens between the two halves of the next reading
 }
 
@@ -56,12 +55,12 @@ func (p *fakePort) between() {
 	}
 }
 
-func (p *fakePort) idle() error {
+func (p *fakePort) idle(levels Lines) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.idles++
 	if !p.stuck {
-		p.lines = p.lines&^Outputs | p.levels
+		p.lines = p.lines&^Outputs | levels
 	}
 	return nil
 }
@@ -138,8 +137,7 @@ func watched(t *testing.T, cable string, p *fakePort, test func(r *rig)) {
 			}
 			p := r.port
 			p.change(func() {
-				p.levels = c.Idle()
-				p.lines |= p.levels
+				p.lines |= c.Idle()
 				if p.hints == nil {
 					p.hints = make(chan struct{})
 				}
