@@ -100,8 +100,9 @@ func (a *Agent) joinedTo(master string) (*session, error) {
 // drop takes a session that has ended off the list.
 func (a *Agent) drop(s *session) {
 	a.mu.Lock()
-	defer a.mu.Unlock()
 	a.sessions = slices.DeleteFunc(a.sessions, func(o *session) bool { return o == s })
+	a.mu.Unlock()
+	a.driver.LookAgain()
 }
 
 // strikeOff asks the master to take this node off its roster.

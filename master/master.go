@@ -115,7 +115,7 @@ func New(o Options) (*Master, error) {
 // addUPS puts one UPS together.
 func (m *Master) addUPS(u UPS, o Options) {
 	m.hub.addUPS(u.Name, u.Cable.Name)
-	r := &upsRunner{name: u.Name, now: m.now, sim: u.Port == SimPort, bare: u.Port == "", q: power.NewQualifier(u.Qualifier(m.boot))}
+	r := &upsRunner{name: u.Name, now: m.now, sim: u.Port == SimPort, bare: u.Port == "", mute: wired(u.Port) && u.Cable.PulledAtComputer().Silent(), q: power.NewQualifier(u.Qualifier(m.boot))}
 	var saved power.Uptime
 	r.tell = func(rec upsRecord) {
 		now := m.now()

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	upsv1 "github.com/lastwatt/lastwatt/api/ups/v1"
+	"github.com/lastwatt/lastwatt/pkg/config"
 	"github.com/lastwatt/lastwatt/pkg/health"
 	"github.com/lastwatt/lastwatt/pkg/policy"
 	"github.com/lastwatt/lastwatt/pkg/power"
@@ -98,7 +99,7 @@ func (t *teller) look() time.Duration {
 		to := notice{event: policy.EventProblem, on: n.On, problem: n.Name, text: n.Name + ": " + n.Text}
 		switch n.What {
 		case health.Stays:
-			to.text = n.Name + ", since " + now.Sub(n.Since).Round(time.Hour).String() + ": " + n.Text
+			to.text = n.Name + ", since " + config.FormatDuration(now.Sub(n.Since).Round(time.Hour)) + ": " + n.Text
 		case health.Cleared:
 			to.event, to.text = policy.EventClear, n.Name
 		}

@@ -2,6 +2,7 @@ package master
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/lastwatt/lastwatt/pkg/health"
@@ -14,6 +15,8 @@ type upsRunner struct {
 	src  source
 	sim  bool
 	bare bool // no port configured
+	mute bool // its cable can't tell a pulled plug
+	flap flapping
 	q    *power.Qualifier
 	now  func() power.Uptime
 	tell func(upsRecord) // never blocks
@@ -43,9 +46,14 @@ func (u *upsRunner) Run(ctx context.Context) error {
 			st.Reason = u.unseen()
 		}
 		st.Sim = u.sim
+		u.flap.note(u.now(), st)
 		u.tell(upsRecord{name: u.name, state: st, snapshot: u.q.Snapshot(), lines: last.lines, problems: u.problems(st)})
 		timer.Stop()
-		if at, ok := u.q.Deadline(); ok {
+		at, timed := u.q.Deadline()
+		if over, flaps := u.flap.until(); flaps && (!timed || over.Before(at)) {
+			at, timed = over, true
+		}
+		if timed {
 			timer.Reset(max(0, at.Sub(u.now())))
 		}
 	}
@@ -74,5 +82,48 @@ func (u *upsRunner) problems(st power.State) []health.Problem {
 	if u.q.Cable().Suspect {
 		ps = append(ps, health.Problem{Name: health.Cable, Text: "on battery and low battery came or went together, as when the plug is pulled; look at both ends of the cable"})
 	}
+	if u.flap.many(u.now()) {
+		ps = append(ps, health.Problem{Name: health.Flapping, Text: fmt.Sprintf(
+			"the mains failed %d times within %s; look at the plug, the fuse and the sensitivity of the UPS: each time costs battery", flapMany, flapWithin)})
+	}
+	if u.mute {
+		ps = append(ps, health.Problem{Name: health.CableMute, Text: "with the plug pulled out this cable reads as a UPS on mains, so nobody would notice; fasten it"})
+	}
 	return ps
+}
+
+// Mains that fail so often within so long are flapping: a loose plug, a generator,
+// a UPS that is too sensitive. One storm is less.
+const (
+	flapMany   = 5
+	flapWithin = time.Hour
+)
+
+// flapping remembers when the last outages began.
+type flapping struct {
+	outage string // the present one's id
+	began  []power.Uptime
+}
+
+// note takes a state; only a new outage is news.
+func (f *flapping) note(now power.Uptime, st power.State) {
+	if st.Outage != "" && st.Outage != f.outage {
+		f.began = append(f.began, now)
+		f.began = f.began[max(0, len(f.began)-flapMany):]
+	}
+	f.outage = st.Outage
+}
+
+// until returns when it will have been long enough; false: it is.
+func (f *flapping) until() (power.Uptime, bool) {
+	if len(f.began) < flapMany {
+		return 0, false
+	}
+	return f.began[0].Add(flapWithin), true
+}
+
+// many reports whether there were too many outages within the time.
+func (f *flapping) many(now power.Uptime) bool {
+	at, ok := f.until()
+	return ok && now.Before(at)
 }
