@@ -1,6 +1,8 @@
 package guard
 
 import (
+	"go/ast"
+	"go/token"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -223,5 +225,51 @@ func TestExamplesAreValid(t *testing.T) {
 	}
 	if shown < 2 {
 		t.Errorf("%d examples were found: this guard guards nothing", shown)
+	}
+}
+
+// TestEveryKindOfProblemIsFound keeps the set closed on the other side too: a kind
+// that nobody finds is a promise that nobody keeps.
+func TestEveryKindOfProblemIsFound(t *testing.T) {
+	tr := theTree(t)
+	names := map[string]bool{} // the constants of pkg/health, and whether anybody uses them
+	for _, src := range tr.go_ {
+		if src.path != "pkg/health/kinds.go" {
+			continue
+		}
+		for _, decl := range src.file.Decls {
+			gen, ok := decl.(*ast.GenDecl)
+			if !ok || gen.Tok != token.CONST {
+				continue
+			}
+			for _, spec := range gen.Specs {
+				for _, id := range spec.(*ast.ValueSpec).Names {
+					names[id.Name] = false
+				}
+			}
+		}
+	}
+	if len(names) < 20 {
+		t.Fatalf("pkg/health/kinds.go names %d kinds", len(names))
+	}
+	for _, src := range tr.go_ {
+		if src.test || src.dir == "pkg/health" {
+			continue
+		}
+		ast.Inspect(src.file, func(n ast.Node) bool {
+			if sel, ok := n.(*ast.SelectorExpr); ok {
+				if x, ok := sel.X.(*ast.Ident); ok && x.Name == "health" {
+					if _, is := names[sel.Sel.Name]; is {
+						names[sel.Sel.Name] = true
+					}
+				}
+			}
+			return true
+		})
+	}
+	for name, used := range names {
+		if !used {
+			t.Errorf("health.%s: nobody finds it; find it or strike it from the set", name)
+		}
 	}
 }
