@@ -6,7 +6,11 @@
 // Strictness is structural: a key that nobody asked for is an error, so there is
 // no second list of keys that could be forgotten. The package itself knows no key.
 //
+// Once all is asked for, a Doc can also say what it understood: [Doc.Effective].
+// [Files] is such a file in the life of a daemon, and the copy of its last version
+// that ran well.
+//
 // A Doc and its Tables have one owner and are not safe for concurrent use.
-// The package reads one file; it never writes, follows includes, expands
-// variables, or guesses what a wrong value may have meant.
+// The package follows no includes, expands no variables, and does not guess what a
+// wrong value may have meant.
 package config

@@ -12,6 +12,7 @@ import (
 func (t *Table) Duration(key string, def, lo, hi time.Duration) time.Duration {
 	d, _, ok := t.duration(key, lo, hi)
 	if !ok {
+		t.defaults(key, FormatDuration(def))
 		return def
 	}
 	return d
@@ -24,6 +25,7 @@ func (t *Table) DurationOr(key, def string, lo, hi time.Duration, words ...strin
 	if d, word, ok := t.duration(key, lo, hi, words...); ok {
 		return d, word
 	}
+	t.defaults(key, def)
 	if slices.Contains(words, def) {
 		return 0, def
 	}

@@ -27,11 +27,20 @@ type Doc struct {
 	root     *Table
 	tables   []*Table // every table that was asked for, for "it belongs in"
 	problems []Problem
+	warnings []Problem
 }
 
 // Load reads and parses the file at path. A file that is not a regular one, or
 // that anybody may write, is refused: it names programs that run as root.
 func Load(path string) (*Doc, error) {
+	data, err := readFile(path)
+	if err != nil {
+		return nil, err
+	}
+	return Parse(path, data)
+}
+
+func readFile(path string) ([]byte, error) {
 	// O_NONBLOCK: opening a FIFO must not hang the daemon (open(2)).
 	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
@@ -54,7 +63,7 @@ func Load(path string) (*Doc, error) {
 	if len(data) > maxSize {
 		return nil, fmt.Errorf("cannot read the configuration: %s is larger than 1 MiB; is it the right file?", path)
 	}
-	return Parse(path, data)
+	return data, nil
 }
 
 func kindOf(m os.FileMode) string {
@@ -145,11 +154,19 @@ func (d *Doc) Err() error {
 	if len(all) == 0 {
 		return nil
 	}
+	return &Error{Problems: byPlace(all)}
+}
+
+// Warnings returns what [Table.Warn] noted.
+func (d *Doc) Warnings() []Problem { return byPlace(slices.Clone(d.warnings)) }
+
+// byPlace sorts problems by their place. Two readers of one key say the same about
+// it: that counts once.
+func byPlace(all []Problem) []Problem {
 	slices.SortStableFunc(all, func(a, b Problem) int {
 		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Col, b.Col), cmp.Compare(a.Key, b.Key))
 	})
-	// Two readers of one key say the same about it.
-	return &Error{Problems: slices.Compact(all)}
+	return slices.Compact(all)
 }
 
 // place turns an offset into line and column, both from 1.

@@ -14,13 +14,15 @@ import (
 // all problems are found at once. A Table that the file doesn't have is empty
 // and otherwise like any other.
 type Table struct {
-	doc    *Doc
-	node   *node
-	path   string
-	known  []string          // every key that was asked for
-	absent map[string]*Table // tables that were asked for and are not there
-	opened map[string][]*Table
-	view   bool // made by Pick: what it doesn't have, doesn't belong here either
+	doc     *Doc
+	node    *node
+	path    string
+	known   []string          // every key that was asked for
+	left    []leftOut         // those that are not there, with what that means
+	absent  map[string]*Table // tables that were asked for and are not there
+	opened  map[string][]*Table
+	matters map[string]bool // keys whose absence says something: no default can be written
+	view    bool            // made by Pick: what it doesn't have, doesn't belong here either
 }
 
 // table makes the Table for a node.
@@ -31,7 +33,7 @@ func (d *Doc) table(n *node, path string) *Table {
 }
 
 func newTable(d *Doc, n *node, path string) *Table {
-	return &Table{doc: d, node: n, path: path, absent: map[string]*Table{}, opened: map[string][]*Table{}}
+	return &Table{doc: d, node: n, path: path, absent: map[string]*Table{}, opened: map[string][]*Table{}, matters: map[string]bool{}}
 }
 
 // Path returns the table's full dotted path; "" for the root.
@@ -57,8 +59,14 @@ func (t *Table) ask(key string) *node {
 	return n
 }
 
-// Has reports whether key is in the file, and makes it known.
-func (t *Table) Has(key string) bool { return t.ask(key) != nil }
+// Has reports whether key is in the file, and makes it known. Who asks for that
+// makes a difference between a key that is left out and any value of it, so
+// [Doc.Effective] leaves it out as well.
+func (t *Table) Has(key string) bool {
+	there := t.ask(key) != nil
+	t.matters[key] = t.matters[key] || !there
+	return there
+}
 
 // Pick returns a view of t in which there is nothing but keys, and makes these
 // known in t. For a reader that knows more keys than belong into t.
@@ -111,6 +119,20 @@ func (t *Table) note(at int, key, format string, args ...any) {
 	t.doc.problems = append(t.doc.problems, p)
 }
 
+// Warn notes what is no mistake in the file and still worth telling, for
+// [Doc.Warnings]. It is placed as by Errorf; with i from 0 at that element of the
+// list that key holds.
+func (t *Table) Warn(key string, i int, format string, args ...any) {
+	at, n := t.node.at, t.ask(key)
+	switch {
+	case n != nil && i >= 0 && i < len(n.items):
+		at = n.items[i].at
+	case n != nil:
+		at = n.at
+	}
+	t.doc.warnings = append(t.doc.warnings, t.doc.problem(at, t.join(key), fmt.Sprintf(format, args...)))
+}
+
 // Wrong reports whether a problem with key has been noted already, so that a
 // second look at its default doesn't add one that isn't in the file.
 func (t *Table) Wrong(key string) bool {
@@ -135,6 +157,7 @@ func hush(n *node) {
 func (t *Table) String(key, def string) string {
 	n := t.ask(key)
 	if n == nil {
+		t.defaults(key, def)
 		return def
 	}
 	s, ok := n.val.(string)
@@ -160,6 +183,7 @@ func (t *Table) Choice(key, def string, allowed ...string) string {
 func (t *Table) Strings(key string, def ...string) []string {
 	n := t.ask(key)
 	if n == nil {
+		t.defaults(key, def)
 		return def
 	}
 	const want = `a list of texts: ["…", "…"]`
@@ -200,6 +224,7 @@ func (t *Table) Choices(key string, def []string, allowed ...string) []string {
 func (t *Table) Bool(key string, def bool) bool {
 	n := t.ask(key)
 	if n == nil {
+		t.defaults(key, def)
 		return def
 	}
 	b, ok := n.val.(bool)
@@ -214,6 +239,7 @@ func (t *Table) Bool(key string, def bool) bool {
 func (t *Table) Int(key string, def, lo, hi int) int {
 	n := t.ask(key)
 	if n == nil {
+		t.defaults(key, int64(def))
 		return def
 	}
 	v, ok := n.val.(int64)

@@ -55,6 +55,24 @@ func child(role string) error {
 			<-ctx.Done()
 			return nil
 		}))
+	case "reloads":
+		return RunGenerations(context.Background(), quiet, Reload[string]{
+			Start: func() (string, error, error) { return "a", nil, nil },
+			Load: func() (string, error) {
+				if _, err := os.Stat(os.Args[1]); err != nil {
+					return "", err
+				}
+				return "b", nil
+			},
+			Same: func(a, b string) bool { return a == b },
+			Build: func(c string) (Generation, error) {
+				return Generation{Tasks: []Task{ready{}, Func("worker", func(ctx context.Context) error {
+					fmt.Println("up by", c)
+					<-ctx.Done()
+					return nil
+				})}}, nil
+			},
+		})
 	case "store":
 		f, err := os.Open(os.Args[1])
 		if err != nil {

@@ -372,3 +372,40 @@ func TestTheLockMovesWithTheFolder(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestTheServiceManagerIsToldOfAReload sends SIGHUP to a process: first what is to
+// be loaded is broken, then good.
+func TestTheServiceManagerIsToldOfAReload(t *testing.T) {
+	m := newManager(t)
+	file := filepath.Join(t.TempDir(), "file")
+	p := spawn(t, "reloads", []string{"NOTIFY_SOCKET=" + m.path}, file)
+	said := func(want string) {
+		t.Helper()
+		if got, _ := m.next(); got != want && (!strings.HasSuffix(want, "…") || !strings.HasPrefix(got, strings.TrimSuffix(want, "…"))) {
+			t.Errorf("the service manager heard %q, want %q", got, want)
+		}
+	}
+	hup := func() {
+		t.Helper()
+		if err := p.cmd.Process.Signal(syscall.SIGHUP); err != nil {
+			t.Fatal(err)
+		}
+		said("RELOADING=1\nMONOTONIC_USEC=…")
+	}
+	said("READY=1")
+	hup()
+	said("READY=1\nSTATUS=the new configuration is broken")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	hup()
+	said("READY=1\nSTATUS=")
+	if a, b := p.line(), p.line(); a != "up by a" || b != "up by b" {
+		t.Errorf("%s, then %s", a, b)
+	}
+	_ = p.cmd.Process.Signal(syscall.SIGTERM)
+	said("STOPPING=1")
+	if out, err := p.rest(); err != nil {
+		t.Errorf("%s %v", out, err)
+	}
+}
