@@ -53,6 +53,7 @@ type hookRecord struct {
 	Node  string `json:"node"`
 	Event string `json:"event"`
 	Hook  string `json:"hook"`
+	Drill bool   `json:"drill,omitempty"`
 	Error string `json:"error,omitempty"`
 }
 

@@ -56,18 +56,20 @@ func (e HookEnv) Environ() []string {
 // of what it wrote. It blocks for as long as that takes; whatever hangs is left
 // behind when its time is over.
 func (h Hook) Execute(env HookEnv) (string, error) {
-	return tryHook(h, env.Environ(), vet, shutdown.Exec)
+	return tryHook(context.Background(), h, env.Environ(), vet, shutdown.Exec)
 }
 
 // String is how people know the hook.
 func (h Hook) String() string { return h.name() }
 
-func tryHook(h Hook, env []string, vetted func(Hook) error, runs func(context.Context, shutdown.Cmd) (string, error)) (string, error) {
+// tryHook runs h until it ends, its time is over or ctx ends.
+func tryHook(ctx context.Context, h Hook, env []string, vetted func(Hook) error, runs func(context.Context, shutdown.Cmd) (string, error)) (string, error) {
 	type result struct {
 		out string
 		err error
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), h.Timeout)
+	start := time.Now()
+	ctx, cancel := context.WithTimeout(ctx, h.Timeout)
 	defer cancel()
 	done := make(chan result, 1)
 	go func() {
@@ -78,12 +80,18 @@ func tryHook(h Hook, env []string, vetted func(Hook) error, runs func(context.Co
 		out, err := runs(ctx, shutdown.Cmd{Argv: h.argv(), Env: env})
 		done <- result{out, err}
 	}()
-	late := time.NewTimer(h.Timeout + killGrace)
+	select {
+	case r := <-done:
+		return r.out, r.err
+	case <-ctx.Done():
+	}
+	killed := time.Since(start)
+	late := time.NewTimer(killGrace)
 	defer late.Stop()
 	select {
 	case r := <-done:
 		return r.out, r.err
 	case <-late.C:
-		return "", fmt.Errorf("it was killed after %s and does not end", h.Timeout)
+		return "", fmt.Errorf("it was killed after %s and does not end", killed.Round(time.Millisecond))
 	}
 }

@@ -4,10 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
-	"github.com/lastwatt/lastwatt/pkg/health"
 	"github.com/lastwatt/lastwatt/pkg/policy"
 	"github.com/lastwatt/lastwatt/pkg/shutdown"
 )
@@ -22,8 +20,6 @@ const (
 	stopGrace = 10 * time.Second
 	// cancelLimit bounds the taking back.
 	cancelLimit = 30 * time.Second
-	// checkLimit bounds the check of one method or hook.
-	checkLimit = 30 * time.Second
 )
 
 // errCancelled is why a power-off ends that was taken back.
@@ -122,52 +118,20 @@ func (d *Driver) cancelPowerOff() {
 	}()
 }
 
-// check asks every power-off method whether it would work, and looks at the
-// hooks' files. Both may hang, and then that is the answer.
+// check asks every power-off method whether it would work, and looks at the hooks'
+// files.
 func (d *Driver) check(ctx context.Context) {
 	if d.checking {
 		return
 	}
 	d.checking = true
 	go func() {
-		var bad []string
-		for _, x := range d.o.Chain {
-			if err := within(ctx, x.Check); err != nil {
-				bad = append(bad, err.Error())
-			}
-		}
-		faults := make([]string, len(d.o.Settings.Hooks))
-		for i, h := range d.o.Settings.Hooks {
-			if err := within(ctx, func(context.Context) error { return d.vetted(h) }); err != nil {
-				faults[i] = "the hook " + h.name() + ": " + err.Error()
-			}
-		}
+		found := d.inspect(ctx)
 		d.post(func() {
 			d.checking = false
-			if ctx.Err() != nil {
-				return
-			}
-			if len(bad) > 0 && len(bad) < len(d.o.Chain) {
-				bad = append(bad, "the other methods of [shutdown] will be tried")
-			}
-			d.problem(health.CannotPowerOff, strings.Join(bad, "; "))
-			for i, text := range faults {
-				d.hookFault(fault{i, true}, text)
+			if ctx.Err() == nil {
+				d.conclude(found)
 			}
 		})
 	}()
-}
-
-// within is f with a limit that holds whatever f does.
-func within(ctx context.Context, f func(context.Context) error) error {
-	limited, cancel := context.WithTimeout(ctx, checkLimit)
-	defer cancel()
-	done := make(chan error, 1)
-	go func() { done <- f(limited) }()
-	select {
-	case err := <-done:
-		return err
-	case <-limited.Done():
-		return fmt.Errorf("the check has not ended for %s", checkLimit)
-	}
 }

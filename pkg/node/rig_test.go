@@ -268,8 +268,11 @@ type fakeMethod struct {
 	tell  func(string)
 	mu    sync.Mutex
 	check error
-	hang  chan struct{}                   // not nil: Check waits for it, whatever its context says
-	off   func(ctx context.Context) error // nil: accepted
+	// advice is what it has to say beside; empty: nothing.
+	advice string
+	stuck  chan struct{}                   // not nil: Advise waits for it
+	hang   chan struct{}                   // not nil: Check waits for it, whatever its context says
+	off    func(ctx context.Context) error // nil: accepted
 }
 
 func (m *fakeMethod) String() string { return m.name }

@@ -219,9 +219,11 @@ func (d *Driver) publish() {
 		StopTime: d.o.Settings.StopTime,
 		Problems: d.problems.entries,
 	}
+	earnest := d.inEarnest()
 	d.mu.Lock()
 	old := d.snapshot
 	d.snapshot = s
+	d.drills.note(earnest)
 	d.mu.Unlock()
 	if old.At = s.At; reflect.DeepEqual(old, s) {
 		return

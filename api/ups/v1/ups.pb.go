@@ -3562,7 +3562,7 @@ type ExamineNodeResponse struct {
 	Node *NodeStatus `protobuf:"bytes,3,opt,name=node,proto3" json:"node,omitempty"`
 	// Why hooks that were asked for were not run, or not all of them, for people;
 	// empty: all were.
-	NotRun        string `protobuf:"bytes,4,opt,name=not_run,json=notRun,proto3" json:"not_run,omitempty"`
+	LeftOut       string `protobuf:"bytes,4,opt,name=left_out,json=leftOut,proto3" json:"left_out,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3618,9 +3618,9 @@ func (x *ExamineNodeResponse) GetNode() *NodeStatus {
 	return nil
 }
 
-func (x *ExamineNodeResponse) GetNotRun() string {
+func (x *ExamineNodeResponse) GetLeftOut() string {
 	if x != nil {
-		return x.NotRun
+		return x.LeftOut
 	}
 	return ""
 }
@@ -4664,12 +4664,12 @@ const file_ups_v1_ups_proto_rawDesc = "" +
 	"\x02ca\x18\x02 \x01(\fR\x02ca\x12\x16\n" +
 	"\x06master\x18\x03 \x01(\tR\x06master\"*\n" +
 	"\x12ExamineNodeRequest\x12\x14\n" +
-	"\x05drill\x18\x01 \x01(\bR\x05drill\"\xa6\x01\n" +
+	"\x05drill\x18\x01 \x01(\bR\x05drill\"\xa8\x01\n" +
 	"\x13ExamineNodeResponse\x12(\n" +
 	"\x10cannot_power_off\x18\x01 \x01(\tR\x0ecannotPowerOff\x12$\n" +
 	"\x03ran\x18\x02 \x03(\v2\x12.ups.v1.HookResultR\x03ran\x12&\n" +
-	"\x04node\x18\x03 \x01(\v2\x12.ups.v1.NodeStatusR\x04node\x12\x17\n" +
-	"\anot_run\x18\x04 \x01(\tR\x06notRun\"e\n" +
+	"\x04node\x18\x03 \x01(\v2\x12.ups.v1.NodeStatusR\x04node\x12\x19\n" +
+	"\bleft_out\x18\x04 \x01(\tR\aleftOut\"e\n" +
 	"\n" +
 	"HookResult\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
