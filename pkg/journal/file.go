@@ -32,6 +32,9 @@ func Save(path string, v any) error {
 	return nil
 }
 
+// Replace writes content to path as [Save] does: whole, or not at all.
+func Replace(path string, content []byte) error { return replace(path, content) }
+
 func replace(path string, content []byte) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err

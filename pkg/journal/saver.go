@@ -16,6 +16,7 @@ type Saver struct {
 
 	mu    sync.Mutex
 	value json.RawMessage // newest not yet saved; nil: none
+	last  json.RawMessage // newest of all; nil: none was Put
 }
 
 // NewSaver returns a Saver for the file at path; cost says what is lost while it
@@ -43,14 +44,33 @@ func (s *Saver) Put(v any) {
 		return
 	}
 	s.mu.Lock()
-	s.value = data
+	s.value, s.last = data, data
 	s.mu.Unlock()
 	s.disk.poke()
 }
 
+// Inherit makes s go on where old was, whose Run has returned: Load gives what old
+// was given last, whether or not a disk took it, and s saves it again.
+func (s *Saver) Inherit(old *Saver) {
+	old.mu.Lock()
+	last := old.last
+	old.mu.Unlock()
+	if last != nil {
+		s.Put(last)
+	}
+}
+
 // Load reads the file into v, in the caller's goroutine and for as long as the
-// disk takes: see the function [Load].
-func (s *Saver) Load(v any) error { return Load(s.disk.path, v) }
+// disk takes: see the function [Load]. What was Put is newer, and needs no disk.
+func (s *Saver) Load(v any) error {
+	s.mu.Lock()
+	last := s.last
+	s.mu.Unlock()
+	if last != nil {
+		return json.Unmarshal(last, v)
+	}
+	return Load(s.disk.path, v)
+}
 
 // Err says what is wrong with the disk now, and what that costs; nil: nothing.
 func (s *Saver) Err() error { return s.disk.trouble() }

@@ -196,13 +196,19 @@ func (p *linuxPort) lend(store func(*os.File), path string) {
 	if store == nil {
 		return
 	}
+	if f := p.duplicate(path); f != nil {
+		defer f.Close()
+		store(f)
+	}
+}
+
+// duplicate returns another descriptor of the open port, nil if none is to be had.
+func (p *linuxPort) duplicate(path string) *os.File {
 	fd, err := unix.FcntlInt(uintptr(p.fd), unix.F_DUPFD_CLOEXEC, 0)
 	if err != nil {
-		return
+		return nil
 	}
-	f := os.NewFile(uintptr(fd), path)
-	defer f.Close()
-	store(f)
+	return os.NewFile(uintptr(fd), path)
 }
 
 // wait turns TIOCMIWAIT into hints until the port is closed or the driver can't.

@@ -58,6 +58,10 @@ type WatcherOptions struct {
 	// OnOpen is given each newly opened port so that it can be stored; the file is
 	// valid until OnOpen returns. Nil: nobody stores it.
 	OnOpen func(*os.File)
+	// OnEnd is given the port when Run ends because its context did, still open, so
+	// that the next Watcher needs to open nothing. The file is its receiver's. Nil:
+	// the port is closed.
+	OnEnd func(*os.File)
 }
 
 // Watcher keeps one port open, its outputs at the cable's idle levels, and tells
@@ -117,6 +121,9 @@ func (w *Watcher) Run(ctx context.Context) error {
 		pause(ctx, retryAfter(failures))
 		failures++
 	}
+	if file != nil && w.options.OnEnd != nil {
+		w.options.OnEnd(file) // it ended before it had begun
+	}
 	return nil
 }
 
@@ -144,7 +151,13 @@ func (w *Watcher) session(ctx context.Context, file *os.File) error {
 	}
 	defer o.port.close()
 	w.options.Log.Info("port open", "port", w.options.Path, "cable", w.options.Cable.Name)
-	return w.watch(ctx, o)
+	err = w.watch(ctx, o)
+	if p, ok := o.port.(interface{ duplicate(string) *os.File }); ok && err == nil && w.options.OnEnd != nil {
+		if f := p.duplicate(w.options.Path); f != nil {
+			w.options.OnEnd(f)
+		}
+	}
+	return err
 }
 
 // blind publishes why nothing can be read, and logs it when the reason is new.
