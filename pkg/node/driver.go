@@ -112,6 +112,7 @@ type Driver struct {
 	masters  []string          // whose update is new, in order of arrival
 	posts    []func()          // answers, to be run by Run's goroutine
 	snapshot Snapshot
+	hooking  bool // hooks run or wait
 	drills   drills
 
 	// Everything below belongs to Run's goroutine.

@@ -57,9 +57,6 @@ func (d *Driver) Run(ctx context.Context) error {
 
 // hello says what the owner should know from the start.
 func (d *Driver) hello() {
-	if n := len(d.o.Settings.Alarms); n > 0 {
-		d.o.Log.Warn("alarms are configured, and this version does not send them", "alarms", n)
-	}
 	if d.o.Settings.dryRun() {
 		d.o.Log.Warn("dry run: this machine will not be powered off", "method", "none")
 	}
@@ -222,7 +219,7 @@ func (d *Driver) publish() {
 	earnest := d.inEarnest()
 	d.mu.Lock()
 	old := d.snapshot
-	d.snapshot = s
+	d.snapshot, d.hooking = s, d.hooks.busy()
 	d.drills.note(earnest)
 	d.mu.Unlock()
 	if old.At = s.At; reflect.DeepEqual(old, s) {
