@@ -4,9 +4,12 @@
 // from what was written. It knows no type of anybody's: names and JSON in, names
 // and JSON out.
 //
+// A journal is one open file and some closed ones, 32 MiB in all unless [Options]
+// say otherwise; [Read] reads them as one. What is too old is removed, marked
+// entries last.
+//
 // [Open], [Read], [Save] and [Load] touch the disk in the caller's goroutine, and
 // wait as long as the disk lets them. [Writer] and [Saver] never do: each owns its
 // file in one goroutine, takes work from any number of callers without blocking
-// them, and costs them at most 1 s when the disk is full, read-only or hangs. It
-// rotates nothing and removes nothing.
+// them, and costs them at most 1 s when the disk is full, read-only or hangs.
 package journal

@@ -1,7 +1,6 @@
 package journal
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
 	"io"
@@ -18,33 +17,42 @@ type file interface {
 
 // Journal is an open journal. It has one owner.
 type Journal struct {
-	path   string
-	f      file
-	seq    uint64
-	broken bool
+	path string
+	o    Options
+	dir  dirOps
+
+	f       file
+	at      string // where f lies: path, unless a rotation got stuck half way
+	size    int64  // of f
+	full    int64  // the size at which rotating is tried
+	seq     uint64 // the newest given out
+	marked  bool   // f has an entry that Mark named
+	broken  bool
+	trouble error // of the last rotation
 }
 
 // Open opens the journal at path for appending and makes it, and its folder, if it
 // is not there.
 // A last line that a power cut tore is cut off; damage further up stays where it
 // is and [Read] tells of it.
-func Open(path string) (*Journal, error) { return open(path, func(Entry) {}) }
+func Open(path string, o Options) (*Journal, error) { return open(path, o, func(Entry) {}) }
 
-// open is Open; each is given every good entry already there.
-func open(path string, each func(Entry)) (*Journal, error) {
+// open is Open; each is given every good entry of the open file and of the newest
+// closed one. The others are not read: on a small board that takes seconds.
+func open(path string, o Options, each func(Entry)) (*Journal, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, fmt.Errorf("cannot open the journal: %w", err)
 	}
 	_, statErr := os.Lstat(path)
-	// Not blocking: a pipe in the file's place must be an error, not a wait.
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_APPEND|syscall.O_NONBLOCK, 0o640)
+	f, err := create(path)
 	if err != nil {
 		return nil, fmt.Errorf("cannot open the journal: %w", err)
 	}
-	j := &Journal{path: path, f: f}
-	end, torn, err := j.load(f, each)
-	if err == nil && torn {
-		err = f.Truncate(end)
+	o = o.withDefaults()
+	j := &Journal{path: path, at: path, o: o, full: o.Size, dir: realDir, f: f}
+	if err = regular(f); err == nil {
+		j.loadNewest(f, each)
+		err = j.load(f, each)
 	}
 	if err == nil && errors.Is(statErr, os.ErrNotExist) {
 		err = syncDir(path)
@@ -56,25 +64,38 @@ func open(path string, each func(Entry)) (*Journal, error) {
 	return j, nil
 }
 
-// load finds the newest sequence number, the end of all lines but a torn last
-// one, and whether there is a torn one.
-func (j *Journal) load(f *os.File, each func(Entry)) (end int64, torn bool, err error) {
-	if err := regular(f); err != nil {
-		return 0, false, err
+// create opens the file at path for reading and appending.
+func create(path string) (*os.File, error) {
+	// Not blocking: a pipe in the file's place must be an error, not a wait.
+	return os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_APPEND|syscall.O_NONBLOCK, 0o640)
+}
+
+// load takes over what the open file holds and cuts off a torn last line.
+func (j *Journal) load(f *os.File, each func(Entry)) error {
+	end, torn, err := scanEnd(f, func(e Entry) {
+		j.seq = max(j.seq, e.Seq)
+		j.marked = j.marked || j.o.Mark(e)
+		each(e)
+	})
+	if err == nil && torn {
+		err = f.Truncate(end)
 	}
-	last := int64(0) // where the last line begins
-	err = scan(f, func(line []byte, e Entry, bad bool) error {
-		last, torn = end, bad
-		end += int64(len(line))
-		if !bad {
-			j.seq = max(j.seq, e.Seq)
+	j.size = end
+	return err
+}
+
+// scanEnd gives each every good entry of f and finds the end of all lines but a
+// torn last one, and whether there is a torn one.
+func scanEnd(f io.Reader, each func(Entry)) (end int64, torn bool, err error) {
+	err = scan(f, func(length int, e Entry, is condition) error {
+		if is == whole {
 			each(e)
+		}
+		if torn = is == cutOff; !torn {
+			end += int64(length)
 		}
 		return nil
 	})
-	if torn {
-		end = last
-	}
 	return end, torn, err
 }
 
@@ -83,7 +104,10 @@ func (j *Journal) load(f *os.File, each func(Entry)) (end int64, torn bool, err 
 // the line is there.
 func (j *Journal) Append(e Entry) (Entry, error) {
 	if j.broken {
-		return e, fmt.Errorf("cannot write %s: an earlier write failed; open it anew", j.path)
+		return e, fmt.Errorf("cannot write %s: an earlier write failed; open it anew", j.at)
+	}
+	if j.size >= j.full {
+		j.rotate()
 	}
 	e.Seq = j.seq + 1
 	line, err := seal(e)
@@ -95,67 +119,19 @@ func (j *Journal) Append(e Entry) (Entry, error) {
 	}
 	if err != nil {
 		j.broken = true
-		return e, fmt.Errorf("cannot write %s: %w", j.path, cause(err))
+		return e, fmt.Errorf("cannot write %s: %w", j.at, cause(err))
 	}
-	j.seq = e.Seq
+	j.seq, j.size = e.Seq, j.size+int64(len(line))
+	j.marked = j.marked || j.o.Mark(e)
 	return e, nil
 }
 
+// Trouble says why the open file could not be closed for a new one, or an old one
+// not be removed; nil: nothing. Records are written all the same.
+func (j *Journal) Trouble() error { return j.trouble }
+
 // Close closes the file.
 func (j *Journal) Close() error { return j.f.Close() }
-
-// Read calls fn with each entry of the journal at path, oldest first, until fn
-// returns an error. It may be called while the journal is being written. Damaged
-// lines are left out, and if there were any but a torn last one, Read returns
-// [ErrCorrupt] at the end. A journal that is not there is empty.
-func Read(path string, fn func(Entry) error) error {
-	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
-	if errors.Is(err, os.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("cannot read the journal: %w", err)
-	}
-	defer f.Close()
-	if err := regular(f); err != nil {
-		return fmt.Errorf("cannot read the journal %s: %w", path, err)
-	}
-	bad, last := 0, false
-	err = scan(f, func(_ []byte, e Entry, damaged bool) error {
-		if last {
-			bad++ // what looked torn has lines below it
-		}
-		if last = damaged; damaged {
-			return nil
-		}
-		return fn(e)
-	})
-	if err == nil && bad > 0 {
-		err = fmt.Errorf("cannot read %d lines of the journal %s: %w", bad, path, ErrCorrupt)
-	}
-	return err
-}
-
-// scan calls fn with each line, its entry, and whether it is damaged.
-func scan(r io.Reader, fn func(line []byte, e Entry, bad bool) error) error {
-	br := bufio.NewReader(r)
-	for {
-		line, err := br.ReadBytes('\n')
-		if len(line) > 0 {
-			var e Entry
-			bad := err != nil || unseal(line, &e) != nil // no newline: torn
-			if err := fn(line, e, bad); err != nil {
-				return err
-			}
-		}
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-	}
-}
 
 // regular refuses what may never answer: pipes, devices, sockets.
 func regular(f *os.File) error {
@@ -179,11 +155,15 @@ func syncDir(path string) error {
 	return d.Sync()
 }
 
-// cause strips the path that [os.PathError] repeats.
+// cause strips the paths that [os.PathError] and [os.LinkError] repeat.
 func cause(err error) error {
 	var p *os.PathError
 	if errors.As(err, &p) {
 		return p.Err
+	}
+	var l *os.LinkError
+	if errors.As(err, &l) {
+		return l.Err
 	}
 	return err
 }

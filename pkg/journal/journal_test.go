@@ -25,7 +25,7 @@ func entry(n int) Entry {
 // write appends the entries first to last to the journal at path.
 func write(t *testing.T, path string, first, last int) []Entry {
 	t.Helper()
-	j, err := Open(path)
+	j, err := Open(path, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -146,7 +146,7 @@ func TestAPipeInTheJournalsPlaceIsAnError(t *testing.T) {
 	if err := syscall.Mkfifo(path, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if j, err := Open(path); err == nil {
+	if j, err := Open(path, Options{}); err == nil {
 		_ = j.Close()
 		t.Error("a pipe was opened as a journal")
 	}
@@ -182,7 +182,7 @@ func TestAfterAFailedWriteTheJournalIsOpenedAnew(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "events")
 			write(t, path, 1, 1)
-			j, err := Open(path)
+			j, err := Open(path, Options{})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -25,6 +25,8 @@ type WriterOptions struct {
 	Boot string
 	// Now returns the time since boot; nil: since the Writer was made.
 	Now func() time.Duration
+	// Mark names the entries that are kept when there is too much: see [Options].
+	Mark func(Entry) bool
 	// Log takes trouble and its end.
 	Log *slog.Logger
 }
@@ -43,11 +45,13 @@ type Writer struct {
 	mu      sync.Mutex
 	queue   []*pending
 	dropped int
+	growing error // why there is no new file in place of a full one
 	ended   bool
 }
 
 type appender interface {
 	Append(Entry) (Entry, error)
+	Trouble() error
 	Close() error
 }
 
@@ -71,7 +75,7 @@ func NewWriter(o WriterOptions) *Writer {
 	return &Writer{
 		opts: o,
 		disk: newDisk(o.Path, "outages are not recorded", o.Log),
-		open: func(path string, each func(Entry)) (appender, error) { return open(path, each) },
+		open: func(path string, each func(Entry)) (appender, error) { return open(path, Options{Mark: o.Mark}, each) },
 		ring: newRing(),
 	}
 }
@@ -104,10 +108,10 @@ func (w *Writer) Record(name string, v any) <-chan struct{} {
 		p.release()
 		return p.done
 	}
-	p.entry = Entry{Boot: w.opts.Boot, At: w.opts.Now(), Wall: time.Now(), Name: name, Data: data}
-
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	// Under the lock: the order of At is the order on disk.
+	p.entry = Entry{Boot: w.opts.Boot, At: w.opts.Now(), Wall: time.Now(), Name: name, Data: data}
 	p.slot = w.ring.add(p.entry)
 	switch {
 	case w.ended:
@@ -136,6 +140,9 @@ func (w *Writer) Err() error {
 	if err != nil && w.dropped > 0 {
 		// No count: a text that changes with each record would be told each time.
 		return fmt.Errorf("%w, and too many wait by now, so the newest are lost", err)
+	}
+	if err == nil {
+		err = w.growing
 	}
 	return err
 }
@@ -207,8 +214,13 @@ func (w *Writer) next() (p *pending, dropped int) {
 }
 
 func (w *Writer) written(p *pending, e Entry, dropped int) {
+	trouble := w.j.Trouble()
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if trouble != nil && w.growing == nil {
+		w.opts.Log.Warn("the journal's files are not in order", "err", trouble)
+	}
+	w.growing = trouble
 	w.ring.numbered(p.slot, e.Seq)
 	if dropped > 0 {
 		w.opts.Log.Warn("records were lost while the disk did not work", "file", w.opts.Path, "count", dropped)

@@ -71,6 +71,8 @@ func (d *fakeDisk) Append(e Entry) (Entry, error) {
 
 func (d *fakeDisk) Close() error { return nil }
 
+func (d *fakeDisk) Trouble() error { return nil }
+
 func (d *fakeDisk) written() []string {
 	d.mu.Lock()
 	defer d.mu.Unlock()
