@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -21,6 +22,7 @@ import (
 
 	"github.com/lastwatt/lastwatt/api"
 	upsv1 "github.com/lastwatt/lastwatt/api/ups/v1"
+	"github.com/lastwatt/lastwatt/pkg/alarm"
 	"github.com/lastwatt/lastwatt/pkg/daemon"
 	"github.com/lastwatt/lastwatt/pkg/health"
 	"github.com/lastwatt/lastwatt/pkg/journal"
@@ -38,6 +40,9 @@ type Options struct {
 	Wall    func(context.Context, string) // tells the people on this machine; nil: nobody
 	Listen  api.Listener                  // nil: api.Listen
 	Dial    api.Dialer                    // nil: net.Dialer's
+	// Before is the agent that ran by the former configuration in this process, all
+	// of whose tasks have ended; nil: there was none.
+	Before *Agent
 	Now     func() power.Uptime
 	Log     *slog.Logger
 }
@@ -56,8 +61,11 @@ type Agent struct {
 	state   *journal.Saver // where the driver is, for a crash
 	driver  *node.Driver
 	lan     *lan
+	alarms  *alarm.Sender
 	joined  chan *session // sessions to begin
 	over    chan struct{} // closed when no session is begun any more
+	handed  []*session    // those that an agent before had; nil: the disk has to be asked
+	busy    atomic.Int32  // joins and leaves under way
 
 	mu       sync.Mutex // guards everything that follows
 	good     map[string]string
@@ -80,6 +88,7 @@ func New(o Options) (*Agent, error) {
 		a.dial = new(net.Dialer).DialContext
 	}
 	a.lan = a.newLAN()
+	a.alarms = a.newAlarms()
 	a.journal = journal.NewWriter(journal.WriterOptions{
 		Path: filepath.Join(cfg.Data, "journal.jsonl"), Boot: o.Boot, Log: o.Log,
 		Now: func() time.Duration { return time.Duration(o.Now()) },
@@ -91,13 +100,16 @@ func New(o Options) (*Agent, error) {
 		Name: cfg.Name, Settings: cfg.Settings, Chain: o.Chain, Wall: o.Wall,
 		State: a.state, BootID: o.Boot, Journal: a.journal, Problems: a.problems, Now: o.Now, Log: o.Log,
 	})
+	if o.Before != nil {
+		a.inherit(o.Before)
+	}
 	return a, err
 }
 
 // Tasks returns everything that runs for the agent's whole life.
 func (a *Agent) Tasks() []daemon.Task {
 	tasks := []daemon.Task{
-		a.journal, a.saver, a.state, a.driver,
+		a.journal, a.saver, a.state, a.driver, a.alarms,
 		daemon.Func("reports", a.runReports),
 		daemon.Func("sessions", a.runSessions),
 		daemon.Func("socket", a.runSocket),
@@ -133,7 +145,11 @@ func (a *Agent) runSessions(ctx context.Context) error {
 	defer close(a.over)
 	g, ctx := errgroup.WithContext(ctx)
 	loaded := make(chan []*session, 1)
-	go func() { loaded <- a.load() }() // not in g: a disk that hangs must not keep it from ending
+	if a.handed != nil {
+		loaded <- a.handed
+	} else {
+		go func() { loaded <- a.load() }() // not in g: a disk that hangs must not keep it from ending
+	}
 	for {
 		select {
 		case all := <-loaded:
@@ -143,6 +159,9 @@ func (a *Agent) runSessions(ctx context.Context) error {
 			for _, s := range all {
 				a.begin(ctx, g, s)
 			}
+			a.mu.Lock()
+			a.loaded = true
+			a.mu.Unlock()
 			a.driver.LookAgain()
 		case s := <-a.joined:
 			a.begin(ctx, g, s)
@@ -157,7 +176,10 @@ func (a *Agent) runSessions(ctx context.Context) error {
 func (a *Agent) start(s *session) {
 	select {
 	case a.joined <- s:
-	case <-a.over: // the agent stops
+	case <-a.over: // the agent stops; one that takes over begins it
+		a.mu.Lock()
+		a.sessions = append(a.sessions, s)
+		a.mu.Unlock()
 	}
 }
 
@@ -184,7 +206,7 @@ func (a *Agent) load() []*session {
 	racks, err := loadRacks(a.cfg.Data)
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.good, a.loaded = good, true
+	a.good = good
 	if err != nil {
 		a.log.Error("cannot use a rack that this node joined", "err", err)
 		a.trouble[health.Identity] = err

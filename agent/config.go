@@ -3,6 +3,7 @@ package agent
 import (
 	"strings"
 
+	"github.com/lastwatt/lastwatt/pkg/alarm"
 	"github.com/lastwatt/lastwatt/pkg/config"
 	"github.com/lastwatt/lastwatt/pkg/node"
 	"github.com/lastwatt/lastwatt/pkg/trust"
@@ -20,6 +21,7 @@ type Config struct {
 	Run       string // folder that doesn't
 	Discovery Discovery
 	Settings  node.Settings
+	Alarms    []alarm.Target // who is told of this node
 }
 
 // Discovery says how this node finds masters and is found.
@@ -62,6 +64,7 @@ func read(doc *config.Doc, host string) (Config, error) {
 			Interfaces: t.Table("discovery").Interfaces("interfaces"),
 		},
 		Settings: node.ParseSettings(t),
+		Alarms:   alarm.Parse(t),
 	}
 	if err := doc.Err(); err != nil {
 		return Config{}, err

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/lastwatt/lastwatt/pkg/alarm"
 	"github.com/lastwatt/lastwatt/pkg/config"
 	"github.com/lastwatt/lastwatt/pkg/line"
 	"github.com/lastwatt/lastwatt/pkg/node"
@@ -28,10 +29,11 @@ type Config struct {
 	Recover   Recover
 	Node      *Host // nil: nobody shuts this host down
 	Metrics   Metrics
-	// Hooks and Alarms are those at the top of the file. Where there is a Node its
-	// Settings have them already, before its own.
-	Hooks  []node.Hook
-	Alarms []node.Alarm
+	// Hooks are those at the top of the file. Where there is a Node its Settings have
+	// them already, before its own.
+	Hooks []node.Hook
+	// Alarms are those at the top of the file: who is told of the whole rack.
+	Alarms []alarm.Target
 }
 
 // Discovery says how agents find this master.
@@ -73,6 +75,7 @@ type Host struct {
 	Name     string // the master's own
 	Role     string
 	Settings node.Settings
+	Alarms   []alarm.Target // below [node]: who is told of this machine only
 }
 
 // Metrics says where to ask for figures; Listen "" is nowhere.
@@ -126,15 +129,13 @@ func read(doc *config.Doc, host string) (Config, error) {
 		Recover: readRecover(t.Table("recover")),
 		Metrics: Metrics{Listen: t.Table("metrics").Listen("listen", "", true)},
 	}
-	top := node.ParseSettings(t.Pick("hook", "alarm"))
-	c.Hooks, c.Alarms = top.Hooks, top.Alarms
+	c.Hooks, c.Alarms = node.ParseSettings(t.Pick("hook")).Hooks, alarm.Parse(t)
 	// Asked for in any case, so that a key of [node] elsewhere is told where it belongs.
 	own := t.Table("node")
-	self := Host{Name: c.Name, Role: readRole(own), Settings: node.ParseSettings(own)}
+	self := Host{Name: c.Name, Role: readRole(own), Settings: node.ParseSettings(own), Alarms: alarm.Parse(own)}
 	if t.Has("node") {
 		c.Node = &self
 		c.Node.Settings.Hooks = slices.Concat(ofThisHost(c.Hooks), c.Node.Settings.Hooks)
-		c.Node.Settings.Alarms = slices.Concat(c.Alarms, c.Node.Settings.Alarms)
 	}
 	if err := doc.Err(); err != nil {
 		return Config{}, err

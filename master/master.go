@@ -18,6 +18,7 @@ import (
 
 	"github.com/lastwatt/lastwatt/api"
 	upsv1 "github.com/lastwatt/lastwatt/api/ups/v1"
+	"github.com/lastwatt/lastwatt/pkg/alarm"
 	"github.com/lastwatt/lastwatt/pkg/daemon"
 	"github.com/lastwatt/lastwatt/pkg/health"
 	"github.com/lastwatt/lastwatt/pkg/journal"
@@ -69,6 +70,7 @@ type Master struct {
 	tries     *trust.Limiter
 	door      atomic.Pointer[trust.Listener] // nil until the network is listened on
 	lan       *lan
+	alarms    *alarm.Sender
 	state     runState // what an earlier run on this boot left
 
 	mu      sync.Mutex       // guards trouble
@@ -96,6 +98,7 @@ func New(o Options) (*Master, error) {
 	})
 	m.events = &events{journal: m.journal, now: o.Now, boot: o.Boot, log: o.Log}
 	m.hub = newHub(o.Now, m.events.add)
+	m.alarms = m.newAlarms()
 	m.hooks = newRackHooks(m)
 	m.teller = m.newTeller(m.hooks.put)
 	m.saver = journal.NewSaver(filepath.Join(cfg.Run, "master.json"), "a restart of the master forgets the outage's age and people's orders", o.Log)
@@ -170,7 +173,7 @@ func (m *Master) addHost(o Options) error {
 // Tasks returns everything that runs for the master's whole life.
 func (m *Master) Tasks() []daemon.Task {
 	tasks := []daemon.Task{
-		m.journal, m.saver,
+		m.journal, m.saver, m.alarms,
 		daemon.Func("network", m.runNetwork),
 		daemon.Func("socket", m.runSocket),
 		m.teller, m.hooks,

@@ -1,7 +1,6 @@
 package node
 
 import (
-	"net/url"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -37,9 +36,6 @@ func ParseSettings(t *config.Table) Settings {
 		s.Hooks = append(s.Hooks, parseHook(h))
 	}
 	s.commitHooks(t)
-	for _, a := range t.Tables("alarm") {
-		s.Alarms = append(s.Alarms, parseAlarm(a))
-	}
 	return s
 }
 
@@ -106,21 +102,18 @@ func (s *Settings) shutdown(t *config.Table) {
 }
 
 // events are the words of "on".
-func events(t *config.Table, def []policy.Event) []policy.Event {
+func events(t *config.Table) []policy.Event {
 	words := []string{"fail", "batlow", "ok", "grace", "cancel", "commit", "problem", "clear", "report"}
 	var out []policy.Event
 	for _, w := range t.Choices("on", nil, words...) {
 		out = append(out, policy.Event(w))
-	}
-	if !t.Has("on") {
-		out = def
 	}
 	return out
 }
 
 func parseHook(t *config.Table) Hook {
 	h := Hook{
-		On:      events(t, nil),
+		On:      events(t),
 		Run:     t.Strings("run"),
 		Unit:    t.String("unit", ""),
 		Timeout: t.Duration("timeout", 30*time.Second, 100*time.Millisecond, time.Hour),
@@ -158,19 +151,4 @@ func (s *Settings) commitHooks(t *config.Table) {
 			return
 		}
 	}
-}
-
-func parseAlarm(t *config.Table) Alarm {
-	a := Alarm{
-		To: t.String("to", ""),
-		On: events(t, []policy.Event{policy.EventProblem, policy.EventClear, policy.EventFail, policy.EventOK, policy.EventReport}),
-	}
-	u, err := url.Parse(a.To)
-	switch {
-	case !t.Has("to"):
-		t.Errorf("to", `the alarm names nobody; write to = "ntfy://…", "https://…", "smtp://…" or "exec:///…"`)
-	case err != nil || !slices.Contains([]string{"https", "http", "ntfy", "smtp", "exec"}, u.Scheme) || u.Host+u.Path == "":
-		t.Errorf("to", `%q can't be told; write an address that begins with https://, ntfy://, smtp:// or exec:///`, a.To)
-	}
-	return a
 }

@@ -58,11 +58,6 @@ on = ["ok"]
 unit = "db:main"
 timeout = "8s"
 drill = true
-[[alarm]]
-to = "ntfy://ntfy.example.org/rack1"
-[[alarm]]
-to = "exec:///usr/local/bin/alarm"
-on = ["fail"]
 `)
 	want := Settings{
 		ObeySim: true, Feeds: []string{"rack1/main", "rack2/main"}, Need: 2,
@@ -74,10 +69,6 @@ on = ["fail"]
 		Hooks: []Hook{
 			{On: []policy.Event{"fail", "commit"}, Run: []string{"/stop", "db"}, Timeout: 30 * time.Second},
 			{On: []policy.Event{"ok"}, Unit: "db:main", Timeout: 8 * time.Second, Drill: true},
-		},
-		Alarms: []Alarm{
-			{To: "ntfy://ntfy.example.org/rack1", On: []policy.Event{"problem", "clear", "fail", "ok", "report"}},
-			{To: "exec:///usr/local/bin/alarm", On: []policy.Event{"fail"}},
 		},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -141,8 +132,6 @@ func TestWrongSettingsAreToldWithWhatToWrite(t *testing.T) {
 		{"a unit with a path", "[[hook]]\non = [\"ok\"]\nunit = \"../x\"", `3:1: hook.unit: "../x" is not an instance name; write "NAME" for lastwatt-hook@NAME.service`},
 		{"a hook of a day", "[[hook]]\non = [\"ok\"]\nrun = [\"/x\"]\ntimeout = \"24h\"", `4:1: hook.timeout: `},
 		{"commit hooks that outlast the battery", "[[hook]]\non = [\"commit\"]\nrun = [\"/x\"]\ntimeout = \"5m\"\n[[hook]]\non = [\"commit\"]\nrun = [\"/y\"]\ntimeout = \"5m\"", `8:1: hook.timeout: the commit hooks up to this one may take 10m; write shorter ones, 9m in all`},
-		{"an alarm to nobody", "[[alarm]]\non = [\"ok\"]", `1:3: alarm.to: the alarm names nobody; write to = "ntfy://…", "https://…", "smtp://…" or "exec:///…"`},
-		{"an alarm to nowhere", "[[alarm]]\nto = \"bob\"", `2:1: alarm.to: "bob" can't be told; write an address that begins with https://, ntfy://, smtp:// or exec:///`},
 		{"a key that isn't one", "[policy]\ngrase = \"5m\"", `2:1: policy.grase: `},
 	} {
 		doc, err := config.Parse("agent.toml", []byte(c.toml))

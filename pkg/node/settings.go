@@ -15,8 +15,8 @@ const margin = 30 * time.Second
 const fallbackGrace = 5 * time.Minute
 
 // Settings is what the owner wrote about one machine: the tables [power],
-// [policy], [shutdown], [wake], [[hook]] and [[alarm]]. After [ParseSettings] and
-// no error there is nothing left to check in it.
+// [policy], [shutdown], [wake] and [[hook]]. After [ParseSettings] and no error
+// there is nothing left to check in it.
 type Settings struct {
 	// Feeds are the UPSes that this machine lives on, "MASTER/UPS"; empty: the
 	// only one there is. Need is how many of them it needs.
@@ -45,8 +45,6 @@ type Settings struct {
 	Wake []string
 
 	Hooks []Hook
-	// Alarms are checked and kept; this version sends none, and says so in the log.
-	Alarms []Alarm
 }
 
 // Hook is a local program to run on events.
@@ -60,13 +58,6 @@ type Hook struct {
 	Timeout time.Duration
 	// Drill: run it in a drill too. Kept for when there are drills.
 	Drill bool
-}
-
-// Alarm is somebody to tell.
-type Alarm struct {
-	// To is a URL: https, ntfy, smtp or exec.
-	To string
-	On []policy.Event
 }
 
 // Policy returns what the machine needs of the settings.

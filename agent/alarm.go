@@ -1,0 +1,38 @@
+package agent
+
+import (
+	"context"
+	"path/filepath"
+
+	"google.golang.org/grpc/codes"
+
+	"github.com/lastwatt/lastwatt/api"
+	upsv1 "github.com/lastwatt/lastwatt/api/ups/v1"
+	"github.com/lastwatt/lastwatt/pkg/alarm"
+	"github.com/lastwatt/lastwatt/pkg/node"
+)
+
+// newAlarms returns who is told of this node.
+func (a *Agent) newAlarms() *alarm.Sender {
+	return alarm.New(alarm.Options{
+		Targets: a.cfg.Alarms, Path: filepath.Join(a.cfg.Data, "alarms.json"), From: a.cfg.Name,
+		Run: node.RunProgram, Dial: a.dial, Log: a.log,
+	})
+}
+
+// TestNodeAlarms sends a test to everybody who would be told.
+func (s nodeService) TestNodeAlarms(ctx context.Context, _ *upsv1.TestNodeAlarmsRequest) (*upsv1.TestNodeAlarmsResponse, error) {
+	results, err := s.a.alarms.Test(ctx)
+	if err != nil {
+		return nil, api.Error(codes.Aborted, err)
+	}
+	out := &upsv1.TestNodeAlarmsResponse{}
+	for _, r := range results {
+		one := &upsv1.AlarmResult{To: r.To}
+		if r.Err != nil {
+			one.Error = r.Err.Error()
+		}
+		out.Results = append(out.Results, one)
+	}
+	return out, nil
+}
