@@ -43,8 +43,8 @@ type Options struct {
 	// Before is the agent that ran by the former configuration in this process, all
 	// of whose tasks have ended; nil: there was none.
 	Before *Agent
-	Now     func() power.Uptime
-	Log     *slog.Logger
+	Now    func() power.Uptime
+	Log    *slog.Logger
 }
 
 // Agent is the parts of one node's daemon.

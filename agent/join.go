@@ -41,6 +41,8 @@ func AskToJoin(ctx context.Context, socket, token, address string) (string, erro
 
 // JoinRack makes this node join a rack and waits until it is attached.
 func (s nodeService) JoinRack(ctx context.Context, req *upsv1.JoinRackRequest) (*upsv1.JoinRackResponse, error) {
+	s.a.busy.Add(1)
+	defer s.a.busy.Add(-1)
 	sess, err := s.a.join(ctx, req.GetToken(), req.GetMaster())
 	if err != nil {
 		return nil, err

@@ -47,6 +47,8 @@ func notRunning(socket string) error {
 // is refused, and nothing is changed.
 func (s nodeService) LeaveRack(ctx context.Context, req *upsv1.LeaveRackRequest) (*upsv1.LeaveRackResponse, error) {
 	a := s.a
+	a.busy.Add(1)
+	defer a.busy.Add(-1)
 	sess, err := a.joinedTo(req.GetMaster())
 	if err != nil {
 		return nil, api.Error(codes.NotFound, err)

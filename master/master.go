@@ -41,6 +41,10 @@ type Options struct {
 	// name; Store leaves one. Nil: there is no such manager.
 	Stored map[string]*os.File
 	Store  func(name string, f *os.File) error
+	Drop   func(name string) error // forgets one that was left
+	// Before is the master that ran by the former configuration in this process, all
+	// of whose tasks have ended; nil: there was none.
+	Before *Master
 	Listen api.Listener // nil: api.Listen
 	Dial   api.Dialer   // nil: net.Dialer's
 	Now    func() power.Uptime
@@ -72,6 +76,7 @@ type Master struct {
 	lan       *lan
 	alarms    *alarm.Sender
 	state     runState // what an earlier run on this boot left
+	ports     *ports   // open ones, from one master to the next
 
 	mu      sync.Mutex       // guards trouble
 	trouble map[string]error // by problem name; nil: over
@@ -102,6 +107,10 @@ func New(o Options) (*Master, error) {
 	m.hooks = newRackHooks(m)
 	m.teller = m.newTeller(m.hooks.put)
 	m.saver = journal.NewSaver(filepath.Join(cfg.Run, "master.json"), "a restart of the master forgets the outage's age and people's orders", o.Log)
+	m.ports = newPorts(o)
+	if o.Before != nil {
+		m.saver.Inherit(o.Before.saver)
+	}
 	m.state = loadRunState(m.saver, o.Boot, o.Log)
 	for _, u := range cfg.UPS {
 		m.addUPS(u, o)
@@ -111,7 +120,11 @@ func New(o Options) (*Master, error) {
 			return nil, err
 		}
 	}
+	if o.Before != nil {
+		m.inherit(o.Before)
+	}
 	m.hub.restoreOrders(m.state)
+	m.ports.dropOthers()
 	return m, nil
 }
 
@@ -141,15 +154,9 @@ func (m *Master) addUPS(u UPS, o Options) {
 		name := "ups-" + u.Name
 		r.src = newLineSource(line.WatcherOptions{
 			Path: u.Port, Cable: u.Cable, Log: m.log.With("ups", u.Name),
-			File: adopt(o.Stored[name], u.Port, m.log),
-			OnOpen: func(f *os.File) {
-				if o.Store == nil {
-					return
-				}
-				if err := o.Store(name, f); err != nil {
-					m.log.Warn("cannot leave the port with the service manager; a restart will open it anew", "ups", u.Name, "err", err)
-				}
-			},
+			File:   m.ports.take(name, u.Port),
+			OnOpen: func(f *os.File) { m.ports.store(name, f) },
+			OnEnd:  func(f *os.File) { m.ports.keep(name, f) },
 		})
 	}
 	m.runners = append(m.runners, r)

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"github.com/lastwatt/lastwatt/pkg/health"
 	"github.com/lastwatt/lastwatt/pkg/node"
@@ -27,6 +28,7 @@ type rackHooks struct {
 	hooks  []node.Hook
 	queue  chan notice
 	faults map[int]string // by hook; Run's own
+	busy   atomic.Int32   // notices that wait or whose hooks run
 }
 
 func newRackHooks(m *Master) *rackHooks {
@@ -63,6 +65,7 @@ func (r *rackHooks) put(n notice) {
 	}
 	select {
 	case r.queue <- n:
+		r.busy.Add(1)
 	default:
 		r.m.log.Error("hooks left out: too many wait", "event", n.event, "on", n.on)
 	}
@@ -78,6 +81,7 @@ func (r *rackHooks) Run(ctx context.Context) error {
 					return nil
 				}
 			}
+			r.busy.Add(-1)
 		case <-ctx.Done():
 			return nil
 		}

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
-	"os"
 	"sync"
 
 	"github.com/lastwatt/lastwatt/pkg/line"
@@ -147,22 +145,4 @@ func offer(c chan sample, s sample) {
 		default:
 		}
 	}
-}
-
-// adopt returns the stored descriptor of a UPS's port if it is still that port's,
-// nil otherwise. What is not used is closed: an open tty would be held for ever.
-func adopt(f *os.File, port string, log *slog.Logger) *os.File {
-	if f == nil {
-		return nil
-	}
-	have, err := f.Stat()
-	if err == nil {
-		var want os.FileInfo
-		if want, err = os.Stat(port); err == nil && os.SameFile(have, want) {
-			return f
-		}
-	}
-	log.Info("the stored port is not the configured one; opening anew", "port", port, "stored", f.Name(), "error", err)
-	_ = f.Close()
-	return nil
 }
