@@ -30,13 +30,20 @@ type Discovery struct {
 	Interfaces []string // empty: every multicast-capable one
 }
 
+// DefaultData is the folder that survives a boot, unless the file says.
+const DefaultData = "/var/lib/lastwatt/agent"
+
+// ReadConfig asks doc for every key of agent.toml. Its error names everything that is
+// wrong.
+func ReadConfig(doc *config.Doc) (Config, error) { return read(doc, config.HostName()) }
+
 // LoadConfig reads agent.toml at path. Its error names everything that is wrong.
 func LoadConfig(path string) (Config, error) {
 	doc, err := config.Load(path)
 	if err != nil {
 		return Config{}, err
 	}
-	return read(doc, config.HostName())
+	return ReadConfig(doc)
 }
 
 // ParseConfig reads the text of an agent.toml; file is its name in errors.
@@ -45,7 +52,7 @@ func ParseConfig(file string, data []byte) (Config, error) {
 	if err != nil {
 		return Config{}, err
 	}
-	return read(doc, config.HostName())
+	return ReadConfig(doc)
 }
 
 // read asks for every key of agent.toml.
@@ -57,7 +64,7 @@ func read(doc *config.Doc, host string) (Config, error) {
 		Listen:  t.Listen("listen", ":8494", true),
 		Socket:  t.SocketPath("socket", "/run/lastwatt/agent/agent.sock"),
 		Masters: readMasters(t),
-		Data:    t.AbsPath("data", "/var/lib/lastwatt/agent"),
+		Data:    t.AbsPath("data", DefaultData),
 		Run:     t.AbsPath("run", "/run/lastwatt/agent"),
 		Discovery: Discovery{
 			MDNS:       t.Table("discovery").Bool("mdns", true),

@@ -94,13 +94,20 @@ func (u UPS) Qualifier(boot string) power.QualifierConfig {
 	return c
 }
 
+// DefaultData is the folder that survives a boot, unless the file says.
+const DefaultData = "/var/lib/lastwatt/master"
+
+// ReadConfig asks doc for every key of master.toml. Its error names everything that is
+// wrong.
+func ReadConfig(doc *config.Doc) (Config, error) { return read(doc, config.HostName()) }
+
 // LoadConfig reads master.toml at path. Its error names everything that is wrong.
 func LoadConfig(path string) (Config, error) {
 	doc, err := config.Load(path)
 	if err != nil {
 		return Config{}, err
 	}
-	return read(doc, config.HostName())
+	return ReadConfig(doc)
 }
 
 // ParseConfig reads the text of a master.toml; file is its name in errors.
@@ -109,7 +116,7 @@ func ParseConfig(file string, data []byte) (Config, error) {
 	if err != nil {
 		return Config{}, err
 	}
-	return read(doc, config.HostName())
+	return ReadConfig(doc)
 }
 
 // read asks for every key of master.toml.
@@ -119,7 +126,7 @@ func read(doc *config.Doc, host string) (Config, error) {
 		Name:   readName(t, host),
 		Listen: t.Listen("listen", ":8493", false),
 		Socket: t.SocketPath("socket", "/run/lastwatt/master/master.sock"),
-		Data:   t.AbsPath("data", "/var/lib/lastwatt/master"),
+		Data:   t.AbsPath("data", DefaultData),
 		Run:    t.AbsPath("run", "/run/lastwatt/master"),
 		Discovery: Discovery{
 			MDNS:       t.Table("discovery").Bool("mdns", true),

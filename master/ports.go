@@ -42,7 +42,6 @@ func newPorts(o Options) *ports {
 		defer before.mu.Unlock()
 		maps.Copy(p.open, before.open)
 		maps.Copy(p.left, before.left)
-		before.open = nil
 	}
 	return p
 }

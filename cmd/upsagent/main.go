@@ -6,14 +6,11 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/lastwatt/lastwatt/agent"
-	"github.com/lastwatt/lastwatt/pkg/daemon"
-	"github.com/lastwatt/lastwatt/pkg/node"
 )
 
 // version is written by the linker (Makefile).
@@ -66,37 +63,6 @@ func main() {
 		fmt.Fprintf(os.Stderr, "upsagent: %v\nTry: upsagent --help\n", err)
 		os.Exit(2)
 	}
-}
-
-// run is the daemon: configuration, collaborators, tasks.
-func run(ctx context.Context, file string) error {
-	cfg, err := agent.LoadConfig(file)
-	if err != nil {
-		return err
-	}
-	daemon.OneProcessor(os.Getenv("GOMAXPROCS"))
-	log := daemon.NewLogger(os.Stderr)
-	boot, err := daemon.BootID()
-	if err != nil {
-		return err
-	}
-	release, err := daemon.Single(filepath.Join(cfg.Run, "upsagent.lock"), log)
-	if err != nil {
-		return err
-	}
-	defer release()
-	chain, err := cfg.Settings.Chain()
-	if err != nil {
-		return err
-	}
-	clock := daemon.NewClock()
-	a, err := agent.New(agent.Options{
-		Config: cfg, Version: version, Boot: boot, Chain: chain, Wall: node.Wall, Now: clock.Now, Log: log,
-	})
-	if err != nil {
-		return err
-	}
-	return daemon.Run(ctx, log, append(a.Tasks(), clock.Watch(a.Resumed))...)
 }
 
 // joinRack asks the running agent to join and says what now holds.

@@ -6,14 +6,8 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"path/filepath"
 
 	"github.com/spf13/cobra"
-
-	"github.com/lastwatt/lastwatt/master"
-	"github.com/lastwatt/lastwatt/pkg/daemon"
-	"github.com/lastwatt/lastwatt/pkg/node"
-	"github.com/lastwatt/lastwatt/pkg/shutdown"
 )
 
 // version is written by the linker (Makefile).
@@ -44,38 +38,4 @@ func main() {
 		fmt.Fprintf(os.Stderr, "upsmaster: %v\nTry: upsmaster --help\n", err)
 		os.Exit(2)
 	}
-}
-
-// run is the daemon: configuration, collaborators, tasks.
-func run(ctx context.Context, file string) error {
-	cfg, err := master.LoadConfig(file)
-	if err != nil {
-		return err
-	}
-	daemon.OneProcessor(os.Getenv("GOMAXPROCS"))
-	log := daemon.NewLogger(os.Stderr)
-	boot, err := daemon.BootID()
-	if err != nil {
-		return err
-	}
-	release, err := daemon.Single(filepath.Join(cfg.Run, "upsmaster.lock"), log)
-	if err != nil {
-		return err
-	}
-	defer release()
-	var chain []shutdown.Executor
-	if cfg.Node != nil {
-		if chain, err = cfg.Node.Settings.Chain(); err != nil {
-			return err
-		}
-	}
-	clock := daemon.NewClock()
-	m, err := master.New(master.Options{
-		Config: cfg, Version: version, Boot: boot, Chain: chain, Wall: node.Wall,
-		Stored: daemon.StoredFDs(), Store: daemon.StoreFD, Now: clock.Now, Log: log,
-	})
-	if err != nil {
-		return err
-	}
-	return daemon.Run(ctx, log, append(m.Tasks(), clock.Watch(m.Resumed))...)
 }

@@ -21,8 +21,8 @@ const (
 	// endLimit is how long the tasks of a generation may take to end.
 	endLimit = 30 * time.Second
 	// young is for how long a generation that fails is taken for a mistake in its
-	// configuration, and the one before it put back.
-	young = 10 * time.Second
+	// configuration, and the one before it put back. After that it is a good one.
+	young = 5 * time.Second
 )
 
 // generations is the process in which one generation follows the other. It belongs
@@ -168,9 +168,18 @@ func (g *generations[C]) loop(ctx context.Context, stop context.CancelCauseFunc)
 func (g *generations[C]) isReady() {
 	g.reported = true
 	g.ready("")
-	if g.Good != nil {
-		g.Good(g.cur.config)
+	if g.Good == nil {
+		return
 	}
+	go func(ctx context.Context, c C) {
+		t := time.NewTimer(young)
+		defer t.Stop()
+		select {
+		case <-t.C:
+			g.Good(ctx, c)
+		case <-ctx.Done():
+		}
+	}(g.cur.ctx, g.cur.config)
 }
 
 // ready tells the service manager how it stands, and READY=1 if it waits for that.

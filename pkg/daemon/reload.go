@@ -22,8 +22,9 @@ type Reload[C any] struct {
 	Lock func(C) string
 	// Build puts a generation together. Nothing of an earlier one runs meanwhile.
 	Build func(C) (Generation, error)
-	// Good is called when the generation of c is ready. It must not block.
-	Good func(c C)
+	// Good is called in a goroutine of its own when the generation of c has been ready
+	// for 5 s. ctx ends with the generation; nobody waits for Good to return.
+	Good func(ctx context.Context, c C)
 }
 
 // RunGenerations runs the generation of the first configuration as [Run] does, and

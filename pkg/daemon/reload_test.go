@@ -45,7 +45,7 @@ func tell(t *testing.T) *story {
 			Load:  func() (string, error) { return s.next() },
 			Same:  func(a, b string) bool { return a == b },
 			Build: s.newGeneration,
-			Good:  func(c string) { s.say("good " + c) },
+			Good:  func(_ context.Context, c string) { s.say("good " + c) },
 		},
 		log: quiet, hups: s.hups, locks: map[string]func(){}, loads: make(chan load[string], 1),
 	}
@@ -167,9 +167,9 @@ func TestAReloadSwapsWhollyAndInOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := tell(t)
 		s.begin()
-		s.saw("begin a", "good a")
+		s.saw("begin a")
 		s.reload("b", nil)
-		s.saw("end a for the next", "begin b", "good b")
+		s.saw("end a for the next", "begin b")
 		s.reload("b", nil) // nothing has changed
 		s.saw()
 		s.stop()
@@ -182,7 +182,7 @@ func TestLaw10ABrokenConfigurationChangesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := tell(t)
 		s.begin()
-		s.saw("begin a", "good a")
+		s.saw("begin a")
 		s.reload("", errors.New("f:1:2: x"))
 		s.saw("a told: the new configuration is not adopted, the former one runs on: f:1:2: x")
 		s.reload("", errors.New("f:1:2: x")) // told once
@@ -192,7 +192,7 @@ func TestLaw10ABrokenConfigurationChangesNothing(t *testing.T) {
 		s.reload("", errors.New("f:1:2: x"))
 		s.saw("a told: the new configuration is not adopted, the former one runs on: f:1:2: x")
 		s.reload("b", nil)
-		s.saw("end a for the next", "begin b", "good b")
+		s.saw("end a for the next", "begin b")
 		s.stop()
 		s.ends("<nil>")
 	})
@@ -207,7 +207,7 @@ func TestLaw10AGoodOneWaitsForPower(t *testing.T) {
 		s.reload("b", nil)
 		s.saw("a told: the new configuration waits, the former one runs on: on battery")
 		time.Sleep(time.Hour)
-		s.saw()
+		s.saw("good a")
 		s.reload("", errors.New("broken")) // what waited is not what the file says any more
 		s.saw("a told: the new configuration is not adopted, the former one runs on: broken")
 		s.setBusy(nil)
@@ -219,7 +219,7 @@ func TestLaw10AGoodOneWaitsForPower(t *testing.T) {
 		s.saw("a told: the new configuration waits, the former one runs on: on battery")
 		s.setBusy(nil)
 		time.Sleep(idleEvery)
-		s.saw("end a for the next", "begin d", "good d")
+		s.saw("end a for the next", "begin d")
 		s.stop()
 		s.ends("<nil>")
 	})
@@ -232,16 +232,35 @@ func TestLaw10WhatCantRunIsTakenBack(t *testing.T) {
 		s.forget()
 		s.build["b"] = errors.New("no chain")
 		s.reload("b", nil)
-		s.sawAll("a told: the new configuration can't run, the former one runs on: no chain", "begin a", "end a for the next", "good a")
+		s.sawAll("a told: the new configuration can't run, the former one runs on: no chain", "begin a", "end a for the next")
 		s.fail["c"] = errors.New("no port")
 		s.reload("c", nil)
-		s.saw("end a for the next", "begin c", "good c")
+		s.saw("end a for the next", "begin c")
 		time.Sleep(time.Second)
-		s.sawAll("a told: the new configuration can't run, the former one runs on: work: no port", "begin a", "fail c", "good a")
+		s.sawAll("a told: the new configuration can't run, the former one runs on: work: no port", "begin a", "fail c")
 		s.fail["a"] = errors.New("old age") // the next run of it
 		s.reload("d", nil)
 		s.forget()
 		time.Sleep(young)
+		s.stop()
+		s.ends("<nil>")
+	})
+}
+
+func TestAGoodOneIsOneThatHasRunForAWhile(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := tell(t)
+		s.begin()
+		s.saw("begin a")
+		time.Sleep(young)
+		s.saw("good a")
+		s.reload("b", nil)
+		time.Sleep(young - time.Second)
+		s.reload("c", nil)
+		time.Sleep(young - time.Second)
+		s.saw("end a for the next", "begin b", "end b for the next", "begin c")
+		time.Sleep(time.Second)
+		s.saw("good c")
 		s.stop()
 		s.ends("<nil>")
 	})
@@ -253,7 +272,7 @@ func TestAFailureIsTheProcesss(t *testing.T) {
 		s.fail["a"] = errors.New("no port")
 		s.begin()
 		s.ends("work: no port")
-		s.saw("begin a", "good a", "fail a")
+		s.saw("begin a", "fail a")
 	})
 }
 
@@ -267,7 +286,7 @@ func TestTwoNeverRunAtOnce(t *testing.T) {
 		time.Sleep(endLimit - time.Second)
 		s.saw()
 		close(s.stuck["a"])
-		s.saw("end a for the next", "begin b", "good b")
+		s.saw("end a for the next", "begin b")
 		s.stuck["b"] = make(chan struct{})
 		s.reload("c", nil)
 		s.ends("cannot adopt the new configuration in this process: work did not end within 30s; start anew")
@@ -291,7 +310,7 @@ func TestLaw10ADiskThatHangsAtAReload(t *testing.T) {
 		answer <- "b"
 		s.saw()
 		answer <- "c"
-		s.saw("end a for the next", "begin c", "good c")
+		s.saw("end a for the next", "begin c")
 		s.hups <- syscall.SIGHUP
 		synctest.Wait()
 		s.stop() // nobody waits for the disk
@@ -305,7 +324,7 @@ func TestTheTroubleOfTheStartIsTold(t *testing.T) {
 		s := tell(t)
 		s.g.Start = func() (string, error, error) { return "a", errors.New("the copy runs"), nil }
 		s.begin()
-		s.sawAll("a told: the copy runs", "begin a", "good a")
+		s.sawAll("a told: the copy runs", "begin a")
 		s.reload("a", nil)
 		s.saw("a told: <nil>")
 		s.stop()
@@ -340,11 +359,14 @@ func TestTheLockMovesWithTheFolder(t *testing.T) {
 			Lock:  path,
 			Build: func(c string) (Generation, error) {
 				return Generation{
-					Tasks:      []Task{Func("work", func(ctx context.Context) error { <-ctx.Done(); return nil })},
+					Tasks: []Task{Func("work", func(ctx context.Context) error {
+						told <- "runs " + c
+						<-ctx.Done()
+						return nil
+					})},
 					NotAdopted: func(err error) { told <- err.Error() },
 				}, nil
 			},
-			Good: func(c string) { told <- "runs " + c },
 		},
 		log: slog.New(slog.DiscardHandler), hups: hups, locks: map[string]func(){}, loads: make(chan load[string], 1),
 	}

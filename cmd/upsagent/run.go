@@ -1,0 +1,50 @@
+package main
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+
+	"github.com/lastwatt/lastwatt/agent"
+	"github.com/lastwatt/lastwatt/pkg/config"
+	"github.com/lastwatt/lastwatt/pkg/daemon"
+	"github.com/lastwatt/lastwatt/pkg/journal"
+	"github.com/lastwatt/lastwatt/pkg/node"
+)
+
+type settings = config.Version[agent.Config]
+
+// run is the daemon: configuration, collaborators, tasks, and all that anew at each
+// SIGHUP.
+func run(ctx context.Context, file string) error {
+	daemon.OneProcessor(os.Getenv("GOMAXPROCS"))
+	log := daemon.NewLogger(os.Stderr)
+	boot, err := daemon.BootID()
+	if err != nil {
+		return err
+	}
+	files := config.Files[agent.Config]{
+		Path: file, Read: agent.ReadConfig, Data: func(c agent.Config) string { return c.Data },
+		Places: []string{os.Getenv("STATE_DIRECTORY"), agent.DefaultData}, Replace: journal.Replace, Log: log,
+	}
+	clock := daemon.NewClock()
+	var last *agent.Agent
+	return daemon.RunGenerations(ctx, log, daemon.Reload[settings]{
+		Start: files.Start, Load: files.Load, Same: settings.Same, Good: files.Keep,
+		Lock: func(s settings) string { return filepath.Join(s.Config.Run, "upsagent.lock") },
+		Build: func(s settings) (g daemon.Generation, err error) {
+			chain, err := s.Config.Settings.Chain()
+			if err != nil {
+				return g, err
+			}
+			a, err := agent.New(agent.Options{
+				Config: s.Config, Version: version, Boot: boot, Chain: chain, Wall: node.Wall, Before: last, Now: clock.Now, Log: log,
+			})
+			if err != nil {
+				return g, err
+			}
+			last = a
+			return daemon.Generation{Tasks: append(a.Tasks(), clock.Watch(a.Resumed)), Idle: a.Idle, NotAdopted: a.NotAdopted}, nil
+		},
+	})
+}

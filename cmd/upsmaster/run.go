@@ -1,0 +1,54 @@
+package main
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+
+	"github.com/lastwatt/lastwatt/master"
+	"github.com/lastwatt/lastwatt/pkg/config"
+	"github.com/lastwatt/lastwatt/pkg/daemon"
+	"github.com/lastwatt/lastwatt/pkg/journal"
+	"github.com/lastwatt/lastwatt/pkg/node"
+	"github.com/lastwatt/lastwatt/pkg/shutdown"
+)
+
+type settings = config.Version[master.Config]
+
+// run is the daemon: configuration, collaborators, tasks, and all that anew at each
+// SIGHUP.
+func run(ctx context.Context, file string) error {
+	daemon.OneProcessor(os.Getenv("GOMAXPROCS"))
+	log := daemon.NewLogger(os.Stderr)
+	boot, err := daemon.BootID()
+	if err != nil {
+		return err
+	}
+	files := config.Files[master.Config]{
+		Path: file, Read: master.ReadConfig, Data: func(c master.Config) string { return c.Data },
+		Places: []string{os.Getenv("STATE_DIRECTORY"), master.DefaultData}, Replace: journal.Replace, Log: log,
+	}
+	clock, stored := daemon.NewClock(), daemon.StoredFDs()
+	var last *master.Master
+	return daemon.RunGenerations(ctx, log, daemon.Reload[settings]{
+		Start: files.Start, Load: files.Load, Same: settings.Same, Good: files.Keep,
+		Lock: func(s settings) string { return filepath.Join(s.Config.Run, "upsmaster.lock") },
+		Build: func(s settings) (g daemon.Generation, err error) {
+			var chain []shutdown.Executor
+			if s.Config.Node != nil {
+				if chain, err = s.Config.Node.Settings.Chain(); err != nil {
+					return g, err
+				}
+			}
+			m, err := master.New(master.Options{
+				Config: s.Config, Version: version, Boot: boot, Chain: chain, Wall: node.Wall, Before: last,
+				Stored: stored, Store: daemon.StoreFD, Drop: daemon.DropFD, Now: clock.Now, Log: log,
+			})
+			if err != nil {
+				return g, err
+			}
+			last, stored = m, nil
+			return daemon.Generation{Tasks: append(m.Tasks(), clock.Watch(m.Resumed)), Idle: m.Idle, NotAdopted: m.NotAdopted}, nil
+		},
+	})
+}
