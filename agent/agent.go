@@ -60,6 +60,7 @@ type Agent struct {
 	saver   *journal.Saver // the masters' last good addresses
 	state   *journal.Saver // where the driver is, for a crash
 	driver  *node.Driver
+	pulse   *daemon.Pulse
 	lan     *lan
 	alarms  *alarm.Sender
 	joined  chan *session // sessions to begin
@@ -100,6 +101,7 @@ func New(o Options) (*Agent, error) {
 		Name: cfg.Name, Settings: cfg.Settings, Chain: o.Chain, Wall: o.Wall,
 		State: a.state, BootID: o.Boot, Journal: a.journal, Problems: a.problems, Now: o.Now, Log: o.Log,
 	})
+	a.pulse = &daemon.Pulse{Name: "what drives this node", Ask: func(answer func()) { a.driver.Ping(answer) }}
 	if o.Before != nil {
 		a.inherit(o.Before)
 	}
@@ -227,6 +229,7 @@ func (a *Agent) runSocket(ctx context.Context) error {
 		}
 		srv := api.NewServer(api.LocalCredentials(), api.IdentifyLocal)
 		upsv1.RegisterNodeServiceServer(srv, nodeService{a: a})
+		api.RegisterHealth(srv, a.health(ctx.Done()))
 		upsv1.RegisterPowerServiceServer(srv, passOn{a: a})
 		return srv, l, nil
 	}, farewell, a.told(health.Socket))
@@ -242,6 +245,7 @@ func (a *Agent) runNodeService(ctx context.Context) error {
 		creds := credentials.NewTLS(&tls.Config{MinVersion: tls.VersionTLS13, GetConfigForClient: a.serverTLS})
 		srv := api.NewServer(creds, a.identify)
 		upsv1.RegisterNodeServiceServer(srv, nodeService{a: a})
+		api.RegisterHealth(srv, a.health(ctx.Done()))
 		return srv, l, nil
 	}, farewell, a.told(health.Network))
 }

@@ -36,10 +36,10 @@ func PeerFrom(ctx context.Context) Peer {
 }
 
 // Allowed returns the roles that may call each RPC, by full method name
-// ("/ups.v1.PowerService/Attach"), as the proto says. An RPC that isn't in it, or
-// has no roles, can't be called.
+// ("/ups.v1.PowerService/Attach"), as the proto says, and as [foreign] does for
+// what is not in it. An RPC that isn't in either, or has no roles, can't be called.
 func Allowed() map[string][]upsv1.Role {
-	allowed := map[string][]upsv1.Role{}
+	allowed := foreign()
 	services := upsv1.File_ups_v1_ups_proto.Services()
 	for i := range services.Len() {
 		methods := services.Get(i).Methods()

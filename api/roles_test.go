@@ -32,7 +32,7 @@ func TestSecurityDocHasTheRolesOfTheProto(t *testing.T) {
 	b.WriteString("| call | anyone | node | viewer | operator | local socket | master |\n|---|---|---|---|---|---|---|\n")
 	allowed := Allowed()
 	for _, method := range slices.Sorted(maps.Keys(allowed)) {
-		fmt.Fprintf(&b, "| %s |", strings.TrimPrefix(method, "/ups.v1."))
+		fmt.Fprintf(&b, "| %s |", strings.TrimPrefix(strings.TrimPrefix(method, "/"), "ups.v1."))
 		for _, c := range columns {
 			mark := " |"
 			if slices.Contains(allowed[method], c) {

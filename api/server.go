@@ -130,18 +130,35 @@ func Unreachable(err error) bool {
 const retryServing = 10 * time.Second
 
 // Serve opens a server and its listener and serves until ctx ends, then gives calls
-// under way limit to end by themselves. What fails is told to trouble and tried
-// again, for ever: nobody's protection hangs on being asked (law 10). trouble is
-// told nil when it works.
+// under way limit to end by themselves. What fails is told and tried again, as by
+// [Keep].
 func Serve(ctx context.Context, open func() (*grpc.Server, net.Listener, error), limit time.Duration, trouble func(error)) error {
-	for {
+	return Keep(ctx, func() (func() error, func(), error) {
 		srv, l, err := open()
+		if err != nil {
+			return nil, nil, err
+		}
+		serve := func() error {
+			if err := srv.Serve(l); err != nil {
+				return fmt.Errorf("cannot serve on %s: %w", l.Addr(), err)
+			}
+			return nil
+		}
+		return serve, func() { Stop(srv, limit) }, nil
+	}, trouble)
+}
+
+// Keep opens something and has it serve until ctx ends, when stop is called and
+// serve has to return. What fails is told to trouble and tried again, for ever:
+// nobody's protection hangs on being asked (law 10). trouble is told nil when it
+// works.
+func Keep(ctx context.Context, open func() (serve func() error, stop func(), err error), trouble func(error)) error {
+	for {
+		serve, stop, err := open()
 		if err == nil {
 			trouble(nil)
-			done := context.AfterFunc(ctx, func() { Stop(srv, limit) })
-			if err = srv.Serve(l); err != nil {
-				err = fmt.Errorf("cannot serve on %s: %w", l.Addr(), err)
-			}
+			done := context.AfterFunc(ctx, stop)
+			err = serve()
 			done()
 		}
 		if ctx.Err() != nil {

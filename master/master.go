@@ -76,7 +76,8 @@ type Master struct {
 	lan       *lan
 	alarms    *alarm.Sender
 	state     runState // what an earlier run on this boot left
-	ports     *ports   // open ones, from one master to the next
+	pulses    []*daemon.Pulse
+	ports     *ports // open ones, from one master to the next
 
 	mu      sync.Mutex       // guards trouble
 	trouble map[string]error // by problem name; nil: over
@@ -124,6 +125,7 @@ func New(o Options) (*Master, error) {
 		m.inherit(o.Before)
 	}
 	m.hub.restoreOrders(m.state)
+	m.pulses = m.vitals()
 	m.ports.dropOthers()
 	return m, nil
 }
@@ -131,7 +133,7 @@ func New(o Options) (*Master, error) {
 // addUPS puts one UPS together.
 func (m *Master) addUPS(u UPS, o Options) {
 	m.hub.addUPS(u.Name, u.Cable.Name)
-	r := &upsRunner{name: u.Name, now: m.now, sim: u.Port == SimPort, bare: u.Port == "", mute: wired(u.Port) && u.Cable.PulledAtComputer().Silent(), q: power.NewQualifier(u.Qualifier(m.boot))}
+	r := &upsRunner{name: u.Name, now: m.now, sim: u.Port == SimPort, bare: u.Port == "", asks: make(chan func(), 1), mute: wired(u.Port) && u.Cable.PulledAtComputer().Silent(), q: power.NewQualifier(u.Qualifier(m.boot))}
 	var saved power.Uptime
 	r.tell = func(rec upsRecord) {
 		now := m.now()
@@ -325,6 +327,7 @@ func (m *Master) runSocket(ctx context.Context) error {
 func (m *Master) offer(ctx context.Context, srv *grpc.Server) *grpc.Server {
 	upsv1.RegisterPowerServiceServer(srv, powerService{m: m, stopping: ctx.Done()})
 	upsv1.RegisterControlServiceServer(srv, controlService{m: m})
+	api.RegisterHealth(srv, m.health(ctx.Done()))
 	return srv
 }
 

@@ -20,10 +20,15 @@ type upsRunner struct {
 	q    *power.Qualifier
 	now  func() power.Uptime
 	tell func(upsRecord) // never blocks
+	asks chan func()     // size one, see ping
 }
 
 // String names the task.
 func (u *upsRunner) String() string { return "ups " + u.name }
+
+// ping has answer called by the runner's goroutine. No second ping comes before the
+// answer (daemon.Pulse), so it never blocks.
+func (u *upsRunner) ping(answer func()) { u.asks <- answer }
 
 // Run feeds the qualifier until ctx ends.
 func (u *upsRunner) Run(ctx context.Context) error {
@@ -39,6 +44,9 @@ func (u *upsRunner) Run(ctx context.Context) error {
 			st = u.q.Step(u.now(), last.signals)
 		case <-timer.C:
 			st = u.q.Tick(u.now())
+		case answer := <-u.asks:
+			answer()
+			continue
 		case <-ctx.Done():
 			return nil
 		}

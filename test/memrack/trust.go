@@ -80,14 +80,23 @@ func (r *Rack) Flood(n *Node, conns int) (live int) {
 // Watch watches the master's status with a node's key.
 func (r *Rack) Watch(n *Node) grpc.ServerStreamingClient[upsv1.WatchResponse] {
 	r.t.Helper()
-	conn, err := api.Dial("master:8493", trust.DialTLS(r.identity(n), trust.RoleMaster.ServerName()), r.Net.Dialer("watching"))
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	r.t.Cleanup(func() { _ = conn.Close() })
-	w, err := upsv1.NewPowerServiceClient(conn).Watch(r.t.Context(), &upsv1.WatchRequest{})
+	w, err := upsv1.NewPowerServiceClient(r.DialAs(n)).Watch(r.t.Context(), &upsv1.WatchRequest{})
 	if err != nil {
 		r.t.Fatal(err)
 	}
 	return w
 }
+
+// DialAs returns a connection to the master over TLS with a node's key.
+func (r *Rack) DialAs(n *Node) *grpc.ClientConn {
+	r.t.Helper()
+	conn, err := api.Dial("master:8493", trust.DialTLS(r.identity(n), trust.RoleMaster.ServerName()), r.Net.Dialer("watching"))
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	r.t.Cleanup(func() { _ = conn.Close() })
+	return conn
+}
+
+// AgentClient returns a connection to a node's own socket, as root.
+func (r *Rack) AgentClient(n *Node) *grpc.ClientConn { return r.local(r.agentDir(n) + "/agent.sock") }

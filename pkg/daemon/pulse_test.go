@@ -1,0 +1,47 @@
+package daemon
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+func TestPulse(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		mail := make(chan func(), 8)
+		worker := &Pulse{Name: "the worker", Ask: func(answer func()) { mail <- answer }}
+		quick := &Pulse{Name: "the quick one", Ask: func(answer func()) { answer() }}
+		within := func(d time.Duration) error {
+			ctx, cancel := context.WithTimeout(t.Context(), d)
+			defer cancel()
+			return Answering(ctx, quick, worker)
+		}
+		// It hangs: who asks hears so in time, and it has one question to answer.
+		for range 5 {
+			began := time.Now()
+			if err := within(time.Second); err == nil || err.Error() != "the worker does not answer" {
+				t.Errorf("while it hangs: %v", err)
+			}
+			if d := time.Since(began); d != time.Second {
+				t.Errorf("asking took %s, want 1s", d)
+			}
+		}
+		if len(mail) != 1 {
+			t.Fatalf("%d questions wait, want 1", len(mail))
+		}
+		// It goes on: it answers the old question and the new ones.
+		go func() {
+			for answer := range mail {
+				time.Sleep(10 * time.Millisecond)
+				answer()
+			}
+		}()
+		defer close(mail)
+		for range 3 {
+			if err := within(time.Second); err != nil {
+				t.Errorf("when it goes on: %v", err)
+			}
+		}
+	})
+}
