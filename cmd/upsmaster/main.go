@@ -21,13 +21,13 @@ func main() {
 		return run(c.Context(), file)
 	}
 	root := &cobra.Command{
-		Use:     "upsmaster [run] [--config FILE]",
+		Use:     "upsmaster [run|setup] [--config FILE]",
 		Short:   "Watch a UPS's lines and tell every machine that lives on it",
 		Version: version, Args: cobra.NoArgs, RunE: start,
 		SilenceUsage: true, SilenceErrors: true,
 	}
 	root.PersistentFlags().StringVar(&file, "config", "/etc/lastwatt/master.toml", "the configuration `FILE`")
-	root.AddCommand(&cobra.Command{Use: "run", Short: root.Short, Args: cobra.NoArgs, RunE: start})
+	root.AddCommand(&cobra.Command{Use: "run", Short: root.Short, Args: cobra.NoArgs, RunE: start}, setupCmd(&file, &started))
 	err := root.ExecuteContext(context.Background())
 	switch {
 	case err == nil:
