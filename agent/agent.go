@@ -99,7 +99,7 @@ func New(o Options) (*Agent, error) {
 	var err error
 	a.driver, err = node.NewDriver(node.Options{
 		Name: cfg.Name, Settings: cfg.Settings, Chain: o.Chain, Wall: o.Wall,
-		State: a.state, BootID: o.Boot, Journal: a.journal, Problems: a.problems, Now: o.Now, Log: o.Log,
+		State: a.state, BootID: o.Boot, Journal: a.journal, Problems: a.problems, Tell: a.tell, Now: o.Now, Log: o.Log,
 	})
 	a.pulse = &daemon.Pulse{Name: "what drives this node", Ask: func(answer func()) { a.driver.Ping(answer) }}
 	if o.Before != nil {
@@ -296,6 +296,9 @@ func (a *Agent) problems() []health.Problem {
 	}
 	if err := a.lan.trouble(); err != nil {
 		ps = append(ps, health.Problem{Name: health.MDNS, Text: err.Error() + "; until then masters have to be named, or set mdns = false in [discovery]"})
+	}
+	if err := a.alarms.Err(); err != nil {
+		ps = append(ps, health.Problem{Name: health.AlarmUnsent, Text: err.Error()})
 	}
 	if a.loaded && len(a.sessions) == 0 {
 		ps = append(ps, health.Problem{Name: health.NotJoined, Text: "nobody tells this node of a power failure: run upsagent join TOKEN"})

@@ -10,6 +10,7 @@ import (
 	upsv1 "github.com/lastwatt/lastwatt/api/ups/v1"
 	"github.com/lastwatt/lastwatt/pkg/alarm"
 	"github.com/lastwatt/lastwatt/pkg/node"
+	"github.com/lastwatt/lastwatt/pkg/policy"
 )
 
 // newAlarms returns who is told of this node.
@@ -18,6 +19,19 @@ func (a *Agent) newAlarms() *alarm.Sender {
 		Targets: a.cfg.Alarms, Path: filepath.Join(a.cfg.Data, "alarms.json"), From: a.cfg.Name,
 		Run: node.RunProgram, Dial: a.dial, Log: a.log,
 	})
+}
+
+// tell hands on what this node has to tell.
+func (a *Agent) tell(n node.Notice) {
+	on := "node/" + a.cfg.Name
+	title := on + ": " + n.Text
+	switch n.Event {
+	case policy.EventProblem:
+		title = on + " has a problem: " + n.Problem.Name
+	case policy.EventClear:
+		title = on + ": " + n.Problem.Name + " is over"
+	}
+	a.alarms.Put(alarm.Message{Event: string(n.Event), On: on, Problem: n.Problem.Name, Title: title, Text: n.Text})
 }
 
 // TestNodeAlarms sends a test to everybody who would be told.

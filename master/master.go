@@ -63,6 +63,7 @@ type Master struct {
 	hub       *hub
 	teller    *teller
 	hooks     *rackHooks
+	proving   *proving
 	events    *events
 	journal   *journal.Writer
 	saver     *journal.Saver
@@ -106,12 +107,13 @@ func New(o Options) (*Master, error) {
 	m.hub = newHub(o.Now, m.events.add)
 	m.alarms = m.newAlarms()
 	m.hooks = newRackHooks(m)
-	m.teller = m.newTeller(m.hooks.put)
+	m.teller = m.newTeller(m.hooks.put, m.tellAlarms)
 	m.saver = journal.NewSaver(filepath.Join(cfg.Run, "master.json"), "a restart of the master forgets the outage's age and people's orders", o.Log)
 	m.ports = newPorts(o)
 	if o.Before != nil {
 		m.saver.Inherit(o.Before.saver)
 	}
+	m.proving = newProving(m, journal.NewSaver(filepath.Join(cfg.Data, "proved.json"), "a restart of the master forgets what outages have proved", o.Log))
 	m.state = loadRunState(m.saver, o.Boot, o.Log)
 	for _, u := range cfg.UPS {
 		m.addUPS(u, o)
@@ -133,7 +135,7 @@ func New(o Options) (*Master, error) {
 // addUPS puts one UPS together.
 func (m *Master) addUPS(u UPS, o Options) {
 	m.hub.addUPS(u.Name, u.Cable.Name)
-	r := &upsRunner{name: u.Name, now: m.now, sim: u.Port == SimPort, bare: u.Port == "", asks: make(chan func(), 1), mute: wired(u.Port) && u.Cable.PulledAtComputer().Silent(), q: power.NewQualifier(u.Qualifier(m.boot))}
+	r := &upsRunner{name: u.Name, cfg: u, now: m.now, sim: u.Port == SimPort, bare: u.Port == "", asks: make(chan func(), 1), mute: wired(u.Port) && u.Cable.PulledAtComputer().Silent(), q: power.NewQualifier(u.Qualifier(m.boot))}
 	var saved power.Uptime
 	r.tell = func(rec upsRecord) {
 		now := m.now()
@@ -154,13 +156,16 @@ func (m *Master) addUPS(u UPS, o Options) {
 		r.src = noSource{}
 	default:
 		name := "ups-" + u.Name
+		file := m.ports.take(name, u.Port)
+		r.held = file != nil
 		r.src = newLineSource(line.WatcherOptions{
 			Path: u.Port, Cable: u.Cable, Log: m.log.With("ups", u.Name),
-			File:   m.ports.take(name, u.Port),
+			File:   file,
 			OnOpen: func(f *os.File) { m.ports.store(name, f) },
 			OnEnd:  func(f *os.File) { m.ports.keep(name, f) },
 		})
 	}
+	m.goOn(r, o.Before)
 	m.runners = append(m.runners, r)
 }
 
@@ -169,7 +174,7 @@ func (m *Master) addHost(o Options) error {
 	m.nodeState = journal.NewSaver(filepath.Join(m.cfg.Run, "node.json"), "a crash of the master forgets this host's countdown", o.Log)
 	d, err := node.NewDriver(node.Options{
 		Name: m.cfg.Node.Name, Settings: m.cfg.Node.Settings, Chain: o.Chain, Wall: o.Wall,
-		State: m.nodeState, BootID: o.Boot, Journal: m.journal, Now: o.Now, Log: o.Log,
+		State: m.nodeState, BootID: o.Boot, Journal: m.journal, Tell: m.tellOwn, Now: o.Now, Log: o.Log,
 	})
 	if err != nil {
 		return err
@@ -185,7 +190,7 @@ func (m *Master) Tasks() []daemon.Task {
 		m.journal, m.saver, m.alarms,
 		daemon.Func("network", m.runNetwork),
 		daemon.Func("socket", m.runSocket),
-		m.teller, m.hooks,
+		m.teller, m.hooks, m.proving, m.proving.saver,
 	}
 	for _, r := range m.runners {
 		tasks = append(tasks, r, r.src)
@@ -225,6 +230,7 @@ func (m *Master) expectMembers() {
 func (m *Master) status() *upsv1.MasterStatus {
 	st := &upsv1.MasterStatus{Name: m.cfg.Name, Address: m.cfg.Listen, Version: m.version}
 	m.hub.status(st)
+	m.proving.fill(st)
 	now := m.now()
 	st.Problems = append(st.Problems, api.FromEntries(m.teller.entries(m.found(), now), now)...)
 	return st
@@ -233,7 +239,7 @@ func (m *Master) status() *upsv1.MasterStatus {
 // found returns everything that this master finds wrong; what the nodes say of
 // themselves is in their reports.
 func (m *Master) found() []health.Found {
-	return append(m.hub.found(), health.On("master/"+m.cfg.Name, m.problems())...)
+	return slices.Concat(m.hub.found(), m.proving.found(), health.On("master/"+m.cfg.Name, m.problems()))
 }
 
 // problems returns what the master has to say of itself.
@@ -252,7 +258,10 @@ func (m *Master) problems() []health.Problem {
 	if err := m.lan.trouble(); err != nil {
 		ps = append(ps, health.Problem{Name: health.MDNS, Text: err.Error() + "; until then agents need this master's address, or set mdns = false in [discovery]"})
 	}
-	for _, err := range []error{m.journal.Err(), m.saver.Err()} {
+	if err := m.alarms.Err(); err != nil {
+		ps = append(ps, health.Problem{Name: health.AlarmUnsent, Text: err.Error()})
+	}
+	for _, err := range []error{m.journal.Err(), m.saver.Err(), m.proving.saver.Err()} {
 		if err != nil {
 			ps = append(ps, health.Problem{Name: health.Disk, Text: err.Error()})
 		}

@@ -19,6 +19,8 @@ type Message struct {
 	Event string `json:"event"`
 	// On is what it is about: "ups/main", "node/web1", "master/rack1".
 	On string `json:"on,omitempty"`
+	// Own: it is for those who are told [Target.About] On, and for nobody else.
+	Own bool `json:"-"`
 	// Problem is its name, where the event is problem or clear.
 	Problem string `json:"problem,omitempty"`
 	// Title is one line, without the daemon's name; Text says more.

@@ -56,7 +56,7 @@ func (t Target) wants(m Message) bool {
 	if m.Event == Test {
 		return true
 	}
-	return slices.Contains(t.on, m.Event) && (t.only == "" || t.only == m.On)
+	return slices.Contains(t.on, m.Event) && (t.only == m.On || t.only == "" && !m.Own)
 }
 
 // String says who it is, as far as everybody may know: paths and queries of webhooks
