@@ -35,7 +35,7 @@ func (a *Agent) Idle() error {
 // is. It never blocks.
 func (a *Agent) NotAdopted(err error) {
 	if err != nil {
-		err = fmt.Errorf("%s; see what upsctl check says of the file, and reload when it is right", config.Brief(err))
+		err = errors.New(config.Brief(err))
 	}
 	a.mu.Lock()
 	a.trouble[health.ConfigNotAdopted] = err

@@ -1,7 +1,9 @@
 package master
 
 import (
+	"errors"
 	"fmt"
+	"reflect"
 
 	"github.com/lastwatt/lastwatt/pkg/config"
 	"github.com/lastwatt/lastwatt/pkg/health"
@@ -18,7 +20,7 @@ func (m *Master) Idle() error {
 		}
 	}
 	if m.hooks.busy.Load() > 0 {
-		return fmt.Errorf("hooks are running")
+		return errors.New("hooks are running")
 	}
 	if m.host != nil {
 		return m.host.driver.Idle()
@@ -30,7 +32,7 @@ func (m *Master) Idle() error {
 // is. It never blocks.
 func (m *Master) NotAdopted(err error) {
 	if err != nil {
-		err = fmt.Errorf("%s; see what upsctl check says of the file, and reload when it is right", config.Brief(err))
+		err = errors.New(config.Brief(err))
 	}
 	m.mu.Lock()
 	m.trouble[health.ConfigNotAdopted] = err
@@ -41,6 +43,7 @@ func (m *Master) NotAdopted(err error) {
 // inherit takes over from the master before what would have to be read from a disk,
 // which may have broken since, and what people have been told.
 func (m *Master) inherit(before *Master) {
+	m.event("master/"+m.cfg.Name, "reload", "runs by a new configuration")
 	m.tries = before.tries
 	if m.host != nil && before.host != nil && m.host.name == before.host.name {
 		m.nodeState.Inherit(before.nodeState)
@@ -52,6 +55,36 @@ func (m *Master) inherit(before *Master) {
 	if a := before.authority.Load(); a != nil && m.cfg.Data == before.cfg.Data {
 		m.authority.Store(a)
 		m.expectMembers()
+	}
+}
+
+// goOn makes r go on where the runner of the same UPS was, as if nothing had happened
+// in between: its port stayed open and means the same, so nobody was blind. Where the
+// port has to be opened it was not, and is until it has been read.
+func (m *Master) goOn(r *upsRunner, before *Master) {
+	if before == nil || !r.sim && !r.held {
+		return
+	}
+	for _, old := range before.runners {
+		if old.name == r.name && reflect.DeepEqual(old.cfg, r.cfg) {
+			r.q, r.flap, r.last, r.seen = old.q, old.flap, old.last, old.seen
+			m.hub.goOn(before.hub, r.name)
+		}
+	}
+}
+
+// goOn makes h know of a UPS what old knew of it.
+func (h *hub) goOn(old *hub, name string) {
+	old.mu.Lock()
+	defer old.mu.Unlock()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for i := range h.ups {
+		for _, u := range old.ups {
+			if u.name == name && h.ups[i].name == name {
+				h.ups[i] = u
+			}
+		}
 	}
 }
 

@@ -21,6 +21,10 @@ type upsRunner struct {
 	now  func() power.Uptime
 	tell func(upsRecord) // never blocks
 	asks chan func()     // size one, see ping
+	cfg  UPS
+	held bool   // its port is open already
+	last sample // the newest; Run's own, as is seen
+	seen bool   // there was one
 }
 
 // String names the task.
@@ -34,14 +38,12 @@ func (u *upsRunner) ping(answer func()) { u.asks <- answer }
 func (u *upsRunner) Run(ctx context.Context) error {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
-	var last sample
-	seen := false
 	for {
 		var st power.State
 		select {
-		case last = <-u.src.Samples():
-			seen = true
-			st = u.q.Step(u.now(), last.signals)
+		case u.last = <-u.src.Samples():
+			u.seen = true
+			st = u.q.Step(u.now(), u.last.signals)
 		case <-timer.C:
 			st = u.q.Tick(u.now())
 		case answer := <-u.asks:
@@ -50,12 +52,12 @@ func (u *upsRunner) Run(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		}
-		if !seen && st.Reason == "" && st.Status == power.Unknown {
+		if !u.seen && st.Reason == "" && st.Status == power.Unknown {
 			st.Reason = u.unseen()
 		}
 		st.Sim = u.sim
 		u.flap.note(u.now(), st)
-		u.tell(upsRecord{name: u.name, state: st, snapshot: u.q.Snapshot(), lines: last.lines, problems: u.problems(st)})
+		u.tell(upsRecord{name: u.name, state: st, snapshot: u.q.Snapshot(), lines: u.last.lines, problems: u.problems(st)})
 		timer.Stop()
 		at, timed := u.q.Deadline()
 		if over, flaps := u.flap.until(); flaps && (!timed || over.Before(at)) {

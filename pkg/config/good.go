@@ -212,15 +212,12 @@ func (f Files[C]) save(path string, v Version[C]) error {
 	return f.Replace(path, append([]byte(head), v.text...))
 }
 
-// briefLines is how many lines of an error people are told in one sentence.
-const briefLines = 3
-
-// Brief returns an error about a file in one line: its first mistakes and how many
+// Brief returns an error about a file in one line: its first mistake and how many
 // more there are.
 func Brief(err error) string {
-	lines := strings.Split(err.Error(), "\n")
-	if more := len(lines) - briefLines; more > 0 {
-		lines = append(lines[:briefLines:briefLines], fmt.Sprintf("and %d more", more))
+	first, rest, more := strings.Cut(err.Error(), "\n")
+	if !more {
+		return first
 	}
-	return strings.Join(lines, "; ")
+	return fmt.Sprintf("%s; and %d more", first, 1+strings.Count(rest, "\n"))
 }
