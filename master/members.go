@@ -118,6 +118,7 @@ func (m *Master) remove(name, how string) error {
 		return api.Error(codes.NotFound, err)
 	}
 	m.hub.remove(name)
+	m.proving.forget(name)
 	if door := m.door.Load(); door != nil && key != "" {
 		// The answer to one who leaves by itself is still on its way.
 		time.AfterFunc(lastWord, func() { door.Drop(key) })

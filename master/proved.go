@@ -1,0 +1,347 @@
+package master
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/lastwatt/lastwatt/pkg/policy"
+	"github.com/lastwatt/lastwatt/pkg/power"
+)
+
+const (
+	// backLimit is how long after an outage a node may attach and still have come
+	// back by itself: later somebody may have pressed its button.
+	backLimit = time.Hour
+	// linksBreak is how soon after a failure all links are lost if the switch went
+	// with the mains, seen by heartbeats; linksLive is how long they live if not.
+	linksBreak = 5500 * time.Millisecond
+	linksLive  = 10 * time.Second
+)
+
+// proofs is what outages have proved, and what they are about to: it lies on disk.
+// It is fed with the whole rack as it is, as often as may be. Whatever happens
+// between two looks proves nothing rather than something false.
+type proofs struct {
+	Nodes map[string]nodeProof `json:"nodes"`
+	UPS   map[string]upsProof  `json:"ups"`
+	// Open are outages that were seen to begin and not yet to end, by UPS.
+	Open map[string]*openOutage `json:"open"`
+	// Down are nodes that an outage put down and that were not seen since.
+	Down map[string]*downNode `json:"down"`
+	// Dark is when all links broke as the mains failed; nil: never, or links have
+	// lived through a failure since.
+	Dark *time.Time `json:"dark,omitempty"`
+	// Boot is the master's own, for the moments in the above.
+	Boot string `json:"boot"`
+
+	last  rack                 // what was seen last
+	links map[string]*linkLook // by UPS, while an outage is young
+}
+
+type nodeProof struct {
+	Outages  int           `json:"outages"`
+	Last     string        `json:"last"` // the newest outage's id
+	LastWall time.Time     `json:"last_wall"`
+	Stop     time.Duration `json:"stop,omitempty"` // 0: never measured
+	BackWall time.Time     `json:"back_wall"`
+}
+
+type upsProof struct {
+	Outages  int       `json:"outages"`
+	LastWall time.Time `json:"last_wall"`
+	LowWall  time.Time `json:"low_wall"`
+	KillWall time.Time `json:"kill_wall"` // for the end game
+}
+
+type openOutage struct {
+	ID    string                `json:"id"`
+	Nodes map[string]*nodeStory `json:"nodes"` // who was attached when it began
+}
+
+// nodeStory is one node in one outage.
+type nodeStory struct {
+	Boot      string       `json:"boot"`
+	Heard     bool         `json:"heard,omitempty"`     // it said itself that it is on battery
+	Committed bool         `json:"committed,omitempty"` // its last word
+	Accepted  bool         `json:"accepted,omitempty"`
+	At        power.Uptime `json:"at,omitempty"`   // of the commit; 0: nobody saw it
+	Gone      bool         `json:"gone,omitempty"` // the link went after the commit
+	Lost      bool         `json:"lost,omitempty"` // or before: this outage proves nothing of it
+}
+
+// downNode is a node that went in an outage.
+type downNode struct {
+	UPS    string        `json:"ups"`
+	Outage string        `json:"outage"`
+	Boot   string        `json:"boot"` // in which it went
+	Went   bool          `json:"went"` // it was seen to go of its own, not only to commit
+	Stop   time.Duration `json:"stop,omitempty"`
+	Over   *power.Uptime `json:"over,omitempty"` // when the power was seen to be back
+	Late   bool          `json:"late,omitempty"` // too long ago to say how it came back
+}
+
+// linkLook watches the links in an outage's first seconds.
+type linkLook struct {
+	began power.Uptime
+	alive map[string]bool
+	lost  int
+	spoil bool // somebody went otherwise: not all links broke
+}
+
+func newProofs(boot string) *proofs {
+	return &proofs{
+		Nodes: map[string]nodeProof{}, UPS: map[string]upsProof{}, Open: map[string]*openOutage{}, Down: map[string]*downNode{},
+		Boot: boot, links: map[string]*linkLook{},
+	}
+}
+
+// resume goes on from what an earlier run kept. Every link has broken with it, and
+// after a boot no moment means anything.
+func (p *proofs) resume(old *proofs, host string) {
+	maps.Copy(p.Nodes, old.Nodes)
+	maps.Copy(p.UPS, old.UPS)
+	maps.Copy(p.Open, old.Open)
+	maps.Copy(p.Down, old.Down)
+	p.Dark = old.Dark
+	rebooted := old.Boot != p.Boot
+	for _, d := range p.Down {
+		d.Late = d.Late || rebooted && d.Over != nil
+	}
+	for ups, o := range p.Open {
+		for name, s := range o.Nodes {
+			switch {
+			case s.Gone || s.Lost: // its story is told
+			case name == host && !rebooted: // it lives in this process, and goes on
+			case s.Committed && s.Heard:
+				s.Gone = true
+				p.Down[name] = &downNode{UPS: ups, Outage: o.ID, Boot: s.Boot, Went: s.Accepted}
+			default:
+				s.Lost = true
+			}
+		}
+	}
+}
+
+// forget drops what was proved of a machine that is no more, or is another now.
+func (p *proofs) forget(name string) {
+	delete(p.Nodes, name)
+	delete(p.Down, name)
+	for _, o := range p.Open {
+		delete(o.Nodes, name)
+	}
+}
+
+// step takes the rack as it is now, and reports whether anything was learned that
+// must not be lost.
+func (p *proofs) step(now power.Uptime, wall time.Time, r rack) (changed bool) {
+	for _, u := range r.ups {
+		changed = p.stepUPS(now, wall, u, r) || changed
+	}
+	for name, d := range p.Down {
+		was := *d
+		if d.Over == nil && r.state(d.UPS).Status == power.OK {
+			d.Over = &now
+		}
+		if n := r.node(name); n != nil {
+			p.followDown(now, wall, *n, d)
+		}
+		changed = changed || p.Down[name] == nil || was != *d
+	}
+	p.last = r
+	return changed
+}
+
+// stepUPS goes on with the outage of one UPS. Pretended ones prove nothing.
+func (p *proofs) stepUPS(now power.Uptime, wall time.Time, u upsNow, r rack) (changed bool) {
+	was, open := p.last.state(u.name), p.Open[u.name]
+	if u.state.Sim || u.state.Drill {
+		if open == nil {
+			return false
+		}
+		delete(p.Open, u.name) // its end will not be seen
+		return true
+	}
+	if u.state.Status == power.BatLow && was.Status != power.BatLow && !u.suspect {
+		proof := p.UPS[u.name]
+		proof.LowWall = wall
+		p.UPS[u.name], changed = proof, true
+	}
+	if open != nil && (u.state.Status == power.OK || u.state.Outage != "" && u.state.Outage != open.ID) {
+		p.end(wall, u, open, r)
+		open, changed = nil, true
+	}
+	switch {
+	case open != nil:
+		changed = p.follow(now, u.name, open, r) || changed
+	case u.state.Status.OnBattery() && was.Status == power.OK && !was.Sim && !was.Drill:
+		open = p.begin(u, r)
+		p.follow(now, u.name, open, r)
+		changed = true
+	}
+	return p.lookAtLinks(now, wall, u, r) || changed
+}
+
+// begin opens an outage with everybody who was attached before it.
+func (p *proofs) begin(u upsNow, r rack) *openOutage {
+	o := &openOutage{ID: u.state.Outage, Nodes: map[string]*nodeStory{}}
+	look := &linkLook{began: u.state.OutageSince, alive: map[string]bool{}}
+	for _, n := range p.last.nodes {
+		if n.link != power.LinkUp || n.going() { // by somebody's order
+			continue
+		}
+		if !n.host {
+			look.alive[n.name] = true
+		}
+		if now := r.node(n.name); now != nil && slices.Contains(n.ups, u.name) && !n.status.OnBattery() {
+			o.Nodes[n.name] = &nodeStory{Boot: n.boot}
+		}
+	}
+	p.Open[u.name], p.links[u.name] = o, look
+	return o
+}
+
+// follow notes what each node does in an outage.
+func (p *proofs) follow(now power.Uptime, ups string, o *openOutage, r rack) (changed bool) {
+	for name, s := range o.Nodes {
+		n, was := r.node(name), *s
+		switch {
+		case n == nil:
+			delete(o.Nodes, name)
+			changed = true
+			continue
+		case s.Lost:
+		case n.link == power.LinkUp && n.boot != s.Boot: // it was off and is back already
+			s.Lost = !s.Gone
+		case n.link == power.LinkUp && s.Gone: // it never went
+			s.Lost, s.Gone = true, false
+			delete(p.Down, name)
+		case n.link == power.LinkUp:
+			s.hear(now, *n)
+		case !s.Gone:
+			p.gone(now, ups, o, s, *n)
+		default: // it is off, as far as anybody can say
+		}
+		changed = changed || was != *s
+	}
+	return changed
+}
+
+// hear takes a report.
+func (s *nodeStory) hear(now power.Uptime, n nodeNow) {
+	s.Heard = s.Heard || n.status.OnBattery()
+	committed := n.going()
+	if committed && !s.Committed {
+		s.At = now
+	}
+	s.Committed, s.Accepted = committed, n.phase == policy.Done
+}
+
+// gone takes the end of a node's link.
+func (p *proofs) gone(now power.Uptime, ups string, o *openOutage, s *nodeStory, n nodeNow) {
+	if !n.going() || !s.Heard && !n.status.OnBattery() {
+		s.Lost = true // it fell silent, or went for another reason
+		return
+	}
+	d := &downNode{UPS: ups, Outage: o.ID, Boot: s.Boot, Went: true}
+	if s.Committed && s.At > 0 { // else it committed since the last look
+		d.Stop = now.Sub(s.At)
+	}
+	s.Heard, s.Committed, s.Gone = true, true, true
+	p.Down[n.name] = d
+}
+
+// end closes an outage. Only an OK proves anything of those who stayed; those who
+// went prove it when they come back, for until then they may only be out of touch.
+func (p *proofs) end(wall time.Time, u upsNow, o *openOutage, r rack) {
+	delete(p.Open, u.name)
+	proof := p.UPS[u.name]
+	proof.Outages++
+	proof.LastWall = wall
+	p.UPS[u.name] = proof
+	if u.state.Status != power.OK {
+		return // a newer outage: what lies between was not seen
+	}
+	for name, s := range o.Nodes {
+		n := r.node(name)
+		if n == nil || !s.Heard || s.Lost || s.Gone {
+			continue
+		}
+		stayed := n.link == power.LinkUp && n.boot == s.Boot
+		if stayed {
+			p.prove(name, o.ID, wall, 0)
+		}
+		// A commit that is new now may have come after the OK, and proves nothing. An
+		// older one may still be carried out: what is accepted is not taken back.
+		if s.Committed {
+			p.Down[name] = &downNode{UPS: u.name, Outage: o.ID, Boot: s.Boot, Went: s.Accepted || !stayed && n.going()}
+		}
+	}
+}
+
+// prove counts an outage that a node was seen through.
+func (p *proofs) prove(name, outage string, wall time.Time, stop time.Duration) {
+	proof := p.Nodes[name]
+	if proof.Last != outage || proof.Outages == 0 {
+		proof.Outages++
+	}
+	proof.Last, proof.LastWall = outage, wall
+	if stop > 0 {
+		proof.Stop = stop
+	}
+	p.Nodes[name] = proof
+}
+
+// followDown waits for a node that went, or was about to, until it is attached again.
+func (p *proofs) followDown(now power.Uptime, wall time.Time, n nodeNow, d *downNode) {
+	switch {
+	case n.link != power.LinkUp:
+		d.Went = d.Went || n.going() // its last word
+	case n.boot == d.Boot:
+		if !n.going() { // it never was off
+			delete(p.Down, n.name)
+		}
+	case d.Over != nil: // else how it ends is not known
+		delete(p.Down, n.name)
+		if d.Went {
+			p.prove(n.name, d.Outage, wall, d.Stop)
+		}
+		if !d.Late && now.Sub(*d.Over) <= backLimit {
+			proof := p.Nodes[n.name]
+			proof.BackWall = wall
+			p.Nodes[n.name] = proof
+		}
+	}
+}
+
+// lookAtLinks finds out whether the network lives on the UPS.
+func (p *proofs) lookAtLinks(now power.Uptime, wall time.Time, u upsNow, r rack) (changed bool) {
+	l := p.links[u.name]
+	if l == nil {
+		return false
+	}
+	for name := range l.alive {
+		switch n := r.node(name); {
+		case n != nil && n.link == power.LinkUp:
+			continue
+		case n != nil && n.link == power.LinkLost && !n.going():
+			l.lost++
+		default:
+			l.spoil = true // it went, or said that it goes
+		}
+		delete(l.alive, name)
+	}
+	age, was := now.Sub(l.began), p.Dark
+	switch {
+	case len(l.alive) == 0:
+		if l.lost > 0 && !l.spoil && age <= linksBreak {
+			p.Dark = &wall
+		}
+	case age >= linksLive:
+		p.Dark = nil
+	case u.state.Outage != "":
+		return false // it is young
+	}
+	delete(p.links, u.name)
+	return p.Dark != was
+}
