@@ -4342,7 +4342,9 @@ type NodeStory struct {
 	// Its link was lost without a commit, and when.
 	Lost *durationpb.Duration `protobuf:"bytes,7,opt,name=lost,proto3" json:"lost,omitempty"`
 	// What else is to be said of it, for people.
-	Note          string `protobuf:"bytes,8,opt,name=note,proto3" json:"note,omitempty"`
+	Note string `protobuf:"bytes,8,opt,name=note,proto3" json:"note,omitempty"`
+	// It went down of its own, although nobody may have seen when.
+	Went          bool `protobuf:"varint,9,opt,name=went,proto3" json:"went,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4431,6 +4433,13 @@ func (x *NodeStory) GetNote() string {
 		return x.Note
 	}
 	return ""
+}
+
+func (x *NodeStory) GetWent() bool {
+	if x != nil {
+		return x.Went
+	}
+	return false
 }
 
 var file_ups_v1_ups_proto_extTypes = []protoimpl.ExtensionInfo{
@@ -4712,7 +4721,7 @@ const file_ups_v1_ups_proto_rawDesc = "" +
 	"\n" +
 	"master_off\x18\t \x01(\v2\x19.google.protobuf.DurationR\tmasterOff\x12\x19\n" +
 	"\bgoing_on\x18\n" +
-	" \x01(\bR\agoingOn\"\xc8\x02\n" +
+	" \x01(\bR\agoingOn\"\xdc\x02\n" +
 	"\tNodeStory\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x127\n" +
 	"\tcommitted\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\tcommitted\x125\n" +
@@ -4721,7 +4730,8 @@ const file_ups_v1_ups_proto_rawDesc = "" +
 	"\x04back\x18\x05 \x01(\v2\x19.google.protobuf.DurationR\x04back\x12\x16\n" +
 	"\x06absent\x18\x06 \x01(\bR\x06absent\x12-\n" +
 	"\x04lost\x18\a \x01(\v2\x19.google.protobuf.DurationR\x04lost\x12\x12\n" +
-	"\x04note\x18\b \x01(\tR\x04note*\x81\x01\n" +
+	"\x04note\x18\b \x01(\tR\x04note\x12\x12\n" +
+	"\x04went\x18\t \x01(\bR\x04went*\x81\x01\n" +
 	"\x04Role\x12\x14\n" +
 	"\x10ROLE_UNSPECIFIED\x10\x00\x12\x0f\n" +
 	"\vROLE_ANYONE\x10\x01\x12\r\n" +
