@@ -37,7 +37,7 @@ func (s *Sender) awaitLoad(ctx context.Context) {
 // load reads the file. Nothing is written before that: it would be overwritten unread.
 func (s *Sender) load() {
 	var old kept
-	err := s.saver.Load(&old)
+	err := s.read(&old)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		s.o.Log.Error("the alarms that waited are lost", "err", err)
 		old = kept{}

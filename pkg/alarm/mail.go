@@ -27,11 +27,6 @@ func (o *outside) mail(ctx context.Context, t Target, n note) error {
 		return err
 	}
 	defer conn.Close()
-	if end, ok := ctx.Deadline(); ok {
-		_ = conn.SetDeadline(end)
-	}
-	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
-	defer stop()
 	c, err := smtp.NewClient(conn, t.url.Hostname())
 	if err != nil {
 		return err
@@ -65,16 +60,15 @@ func (o *outside) mail(ctx context.Context, t Target, n note) error {
 // mailConn connects to the mail server, by TLS where that comes first.
 func (o *outside) mailConn(ctx context.Context, t Target) (net.Conn, error) {
 	host, port := t.url.Hostname(), t.url.Port()
-	dial := o.dial
 	switch t.url.Scheme {
 	case "smtps":
 		port = orElse(port, "465")
 	case "smtp+plain":
-		port, dial = orElse(port, "25"), o.dialPrivate
+		port = orElse(port, "25")
 	default:
 		port = orElse(port, "587")
 	}
-	conn, err := dial(ctx, "tcp", net.JoinHostPort(host, port))
+	conn, err := o.connect(ctx, net.JoinHostPort(host, port), t.plain)
 	if err != nil {
 		return nil, err
 	}

@@ -46,7 +46,7 @@ func (o *outside) send(ctx context.Context, t Target, n note) error {
 	if err == nil {
 		return nil
 	}
-	if ctx.Err() != nil && errors.Is(context.Cause(ctx), context.DeadlineExceeded) {
+	if errors.Is(context.Cause(ctx), context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded) {
 		err = fmt.Errorf("no answer within %s", attemptLimit)
 	}
 	text := oneLine(redact(err.Error(), secrets), errorMax)
@@ -78,16 +78,23 @@ func (o *outside) tls(host string) *tls.Config {
 	return &tls.Config{ServerName: host, RootCAs: o.roots, MinVersion: tls.VersionTLS12}
 }
 
-// dialPrivate is dial for what is sent in clear: only to a private network, whatever
-// the name stands for today.
-func (o *outside) dialPrivate(ctx context.Context, network, address string) (net.Conn, error) {
-	conn, err := o.dial(ctx, network, address)
+// connect returns a connection that ends with ctx, whoever forgets it: net/http makes
+// its TLS handshakes past the context of their request. What is sent in clear goes to
+// a private network only, whatever the name stands for today.
+func (o *outside) connect(ctx context.Context, address string, clear bool) (net.Conn, error) {
+	conn, err := o.dial(ctx, "tcp", address)
 	if err != nil {
 		return nil, err
 	}
-	if a, ok := conn.RemoteAddr().(*net.TCPAddr); ok && !private(a.AddrPort().Addr()) {
+	if a, ok := conn.RemoteAddr().(*net.TCPAddr); ok && clear && !private(a.AddrPort().Addr()) {
 		_ = conn.Close()
 		return nil, fmt.Errorf("in clear it is told only within a private network, and %s is not in one; use TLS", a.IP)
+	}
+	context.AfterFunc(ctx, func() { _ = conn.Close() })
+	if end, ok := ctx.Deadline(); ok {
+		if err := conn.SetDeadline(end); err != nil {
+			return nil, err
+		}
 	}
 	return conn, nil
 }

@@ -49,7 +49,7 @@ func parse(t *config.Table) []Target {
 		return nil
 	}
 	u, err := url.Parse(to)
-	if err != nil || u.Host+u.Path == "" {
+	if err != nil || u.Host+u.Path+u.Opaque == "" {
 		t.Errorf("to", "not an address; write %s, with %%40 for an @ and %%2F for a / in a password", howTo)
 		return nil
 	}
@@ -75,8 +75,11 @@ func (t Target) address(u *url.URL) ([]Target, error) {
 	bare := *u
 	bare.User, bare.Fragment, bare.RawFragment = nil, "", ""
 	t.url = &bare
-	if u.Scheme == "exec" {
+	switch u.Scheme {
+	case "exec":
 		return t.program()
+	case "mailto":
+		return nil, errors.New(`it does not say which server takes the mail; write "smtp://USER:PASSWORD@SERVER/?from=…&to=…"`)
 	}
 	if err := checkHost(u); err != nil {
 		return nil, err
@@ -88,8 +91,6 @@ func (t Target) address(u *url.URL) ([]Target, error) {
 		return t.ntfy()
 	case "smtp", "smtps", "smtp+plain":
 		return t.mail()
-	case "mailto":
-		return nil, errors.New(`it does not say which server takes the mail; write "smtp://USER:PASSWORD@SERVER/?from=…&to=…"`)
 	case asSlack, asDiscord, asGotify, asHomeAssistant:
 		return nil, fmt.Errorf(`there is no address of that kind; write the webhook's "https://…" and as = %q`, u.Scheme)
 	default:
@@ -128,7 +129,7 @@ func (t Target) webhook() ([]Target, error) {
 		t.as = asJSON
 	}
 	if t.as == asGotify && path.Base(t.url.Path) != "message" {
-		return nil, errors.New(`Gotify takes messages at "https://HOST/message?token=TOKEN"; write that`)
+		return nil, errors.New(`messages for Gotify go to "https://HOST/message?token=TOKEN"; write that`)
 	}
 	if addr, err := netip.ParseAddr(host); t.url.Scheme == "http" && err == nil && !private(addr) {
 		return nil, fmt.Errorf("in clear it is told only within a private network, and %s is not in one; write https://", addr)

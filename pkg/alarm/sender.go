@@ -50,6 +50,7 @@ type Sender struct {
 	o       Options
 	boxes   []*box
 	saver   *journal.Saver
+	read    func(v any) error // the saver's
 	send    func(context.Context, Target, note) error
 	changed chan struct{} // size 1: what waits is not what is on disk
 
@@ -69,6 +70,7 @@ func New(o Options) *Sender {
 		o: o, send: out.send, changed: make(chan struct{}, 1),
 		saver: journal.NewSaver(o.Path, "a restart forgets the alarms that wait", o.Log),
 	}
+	s.read = s.saver.Load
 	names, ids := map[string]int{}, map[string]int{}
 	for _, t := range o.Targets {
 		s.boxes = append(s.boxes, newBox(t, numbered(names, t.String()), numbered(ids, t.id())))
@@ -176,7 +178,6 @@ func (s *Sender) serve(ctx, last context.Context, b *box) {
 			t.Stop()
 		default:
 			s.attempt(last, b, e)
-			s.touch()
 		}
 	}
 }
@@ -202,6 +203,7 @@ func (s *Sender) attempt(ctx context.Context, b *box, e entry) {
 	}
 	now := time.Now()
 	if err == nil {
+		defer s.touch()
 		if b.sent(e.ID, now) {
 			s.o.Log.Info("can tell again", "to", b.name)
 		}
@@ -210,6 +212,7 @@ func (s *Sender) attempt(ctx context.Context, b *box, e entry) {
 	}
 	switch begins, over := b.failed(e.ID, err, now); {
 	case over:
+		s.touch()
 		s.o.Log.Error("an alarm is given up: it is refused again and again", "to", b.name, "event", e.Message.Event, "title", e.Message.Title, "err", err)
 	case begins && ctx.Err() == nil:
 		s.o.Log.Warn("cannot tell; it is tried again", "to", b.name, "event", e.Message.Event, "err", err)

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -39,9 +40,8 @@ func (o *outside) post(ctx context.Context, t Target, n note) error {
 	case t.password != "":
 		req.Header.Set("Authorization", "Bearer "+t.password)
 	}
-	dial := o.dial
-	if req.URL.Scheme == "http" {
-		dial = o.dialPrivate
+	dial := func(_ context.Context, _, address string) (net.Conn, error) {
+		return o.connect(ctx, address, req.URL.Scheme == "http")
 	}
 	client := http.Client{
 		// A message is sent every other day: nothing is kept open in between, and no
