@@ -1,6 +1,7 @@
 package master
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -37,6 +38,12 @@ const (
 	linkOff  = "off" // it said that it goes
 )
 
+// The phases of a node that asked to power off, as they lie on disk.
+const (
+	phaseCommitted = "COMMITTED"
+	phaseDone      = "DONE"
+)
+
 // event is what happened: on what, of which kind, in words, and for some kinds in
 // fields too. It lies on disk: no field changes its meaning, and what an older
 // master wrote has the first three only.
@@ -55,6 +62,8 @@ type event struct {
 	Began  power.Uptime `json:"began,omitempty"`
 	// Pretended: a sim state or a drill.
 	Pretended bool `json:"pretended,omitempty"`
+	// UPS are those that a master which begins watches.
+	UPS []string `json:"ups,omitempty"`
 	// Nodes is everybody when an outage began.
 	Nodes []nodeThen `json:"nodes,omitempty"`
 	// Link and Phase are a node's, Boot and Feeds what it said when it attached.
@@ -138,10 +147,23 @@ type events struct {
 	log     *slog.Logger
 }
 
-// add never blocks: the journal takes it or says that it can't.
-func (e *events) add(ev event) {
+// add never blocks: the journal takes it or says that it can't. The channel is
+// closed when it is on disk, or that has failed or lasted 1 s.
+func (e *events) add(ev event) <-chan struct{} {
 	e.log.Info(ev.Kind, "on", ev.On, "text", ev.Text)
-	e.journal.Record(eventRecord, ev)
+	return e.journal.Record(eventRecord, ev)
+}
+
+// ofAnOutage reports whether an entry is part of an outage's story that no later one
+// tells again: those are kept when the journal has too much.
+func ofAnOutage(e journal.Entry) bool {
+	for _, field := range []string{`"outage":"`, `"phase":"` + phaseCommitted + `"`, `"phase":"` + phaseDone + `"`} {
+		// A quote within a text is escaped: this can only be a field's.
+		if e.Name == eventRecord && bytes.Contains(e.Data, []byte(field)) {
+			return true
+		}
+	}
+	return false
 }
 
 // stream sends the newest events and, if asked to follow, each new one until ctx

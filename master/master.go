@@ -65,6 +65,8 @@ type Master struct {
 	hooks     *rackHooks
 	proving   *proving
 	events    *events
+	reports   *reports
+	history   chan struct{} // of size one: held by who reads the journal
 	journal   *journal.Writer
 	saver     *journal.Saver
 	nodeState *journal.Saver                  // where the own host's driver is, for a crash
@@ -90,7 +92,7 @@ func New(o Options) (*Master, error) {
 	cfg := o.Config
 	m := &Master{
 		cfg: cfg, version: o.Version, boot: o.Boot, now: o.Now, log: o.Log, listen: o.Listen, dial: o.Dial,
-		sims: map[string]*simSource{}, trouble: map[string]error{}, tries: trust.NewLimiter(),
+		sims: map[string]*simSource{}, trouble: map[string]error{}, tries: trust.NewLimiter(), history: make(chan struct{}, 1),
 	}
 	m.lan = m.newLAN()
 	if m.listen == nil {
@@ -100,14 +102,15 @@ func New(o Options) (*Master, error) {
 		m.dial = new(net.Dialer).DialContext
 	}
 	m.journal = journal.NewWriter(journal.WriterOptions{
-		Path: filepath.Join(cfg.Data, "journal.jsonl"), Boot: o.Boot, Log: o.Log,
+		Path: m.journalPath(), Boot: o.Boot, Log: o.Log, Mark: ofAnOutage,
 		Now: func() time.Duration { return time.Duration(o.Now()) },
 	})
 	m.events = &events{journal: m.journal, now: o.Now, boot: o.Boot, log: o.Log}
-	m.hub = newHub(o.Now, m.events.add)
+	m.hub = newHub(o.Now, func(e event) { m.events.add(e) })
 	m.alarms = m.newAlarms()
 	m.hooks = newRackHooks(m)
 	m.teller = m.newTeller(m.hooks.put, m.tellAlarms)
+	m.reports = &reports{m: m, tell: m.teller.report}
 	m.saver = journal.NewSaver(filepath.Join(cfg.Run, "master.json"), "a restart of the master forgets the outage's age and people's orders", o.Log)
 	m.ports = newPorts(o)
 	if o.Before != nil {
@@ -190,7 +193,7 @@ func (m *Master) Tasks() []daemon.Task {
 		m.journal, m.saver, m.alarms,
 		daemon.Func("network", m.runNetwork),
 		daemon.Func("socket", m.runSocket),
-		m.teller, m.hooks, m.proving, m.proving.saver,
+		m.teller, m.hooks, m.reports, m.proving, m.proving.saver,
 	}
 	for _, r := range m.runners {
 		tasks = append(tasks, r, r.src)

@@ -1,0 +1,140 @@
+package master
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"google.golang.org/protobuf/types/known/durationpb"
+
+	upsv1 "github.com/lastwatt/lastwatt/api/ups/v1"
+	"github.com/lastwatt/lastwatt/pkg/power"
+)
+
+// moment is when something happened. Moments of one boot are compared by its own
+// clock; between two boots there is only the wall clock, which jumps and, on a board
+// without a battery for it, stands still while the power is off.
+type moment struct {
+	boot string
+	at   power.Uptime
+	wall time.Time
+}
+
+// outage is the story of one outage, as far as it is known. A nil moment did not
+// happen, or nobody saw it.
+type outage struct {
+	id, ups   string
+	pretended bool
+	began     moment  // the first FAIL
+	low       *moment // the first BATLOW
+	end       *moment // the OK that ended it
+	dark      *moment // the last that was written before the master's machine went off
+	over      bool
+	told      bool // its report was told
+	parts     map[string]*part
+}
+
+// part is one node's part in an outage.
+type part struct {
+	name      string
+	host      bool    // the master's own
+	absent    bool    // not attached at the beginning
+	committed *moment // it asked its system to power off
+	accepted  *moment // its system accepted
+	down      *moment // its link ended after that
+	back      *moment // attached again
+	lost      *moment // its link ended without a commit
+	unheard   *moment // the master began anew then and has not heard it since
+
+	calledBack bool // it had asked, and stayed
+	unseen     bool // it was off, but nobody saw when it went
+	crashed    bool // it was off without having asked
+	bye        bool // the last time that its link ended, it said so
+	removed    bool // struck off in the outage
+}
+
+// went reports whether the node went down of its own.
+func (p *part) went() bool {
+	return p.down != nil || p.unseen || p.committed != nil && !p.calledBack && p.unheard != nil
+}
+
+// asked reports whether the node asked to power off and was not called back.
+func (p *part) asked() bool { return p.committed != nil && !p.calledBack }
+
+// gone reports whether the node is out of touch, down or not.
+func (p *part) gone() bool {
+	return (p.went() || p.lost != nil || p.unheard != nil) && p.back == nil
+}
+
+// after returns how long after the outage's beginning m was: never negative, and
+// never before what was written in an earlier boot. rough: by the wall clock.
+func (o *outage) after(m *moment) (d time.Duration, rough bool) {
+	if m.boot == o.began.boot {
+		return max(0, m.at.Sub(o.began.at)), false
+	}
+	least := time.Duration(0)
+	if o.dark != nil {
+		least = max(0, o.dark.at.Sub(o.began.at))
+	}
+	return max(least, m.wall.Sub(o.began.wall)), true
+}
+
+// sorted returns the parts by name.
+func (o *outage) sorted() []*part {
+	var all []*part
+	for _, name := range slices.Sorted(maps.Keys(o.parts)) {
+		all = append(all, o.parts[name])
+	}
+	return all
+}
+
+// message returns the story for the wire.
+func (o *outage) message() *upsv1.OutageReport {
+	r := &upsv1.OutageReport{
+		Outage: o.id, Ups: o.ups, Began: o.began.wall.Format(time.RFC3339), Sim: o.pretended, GoingOn: !o.over,
+		Lasted: o.span(o.end), LowAfter: o.span(o.low), MasterOff: o.span(o.dark), Summary: o.summary(),
+	}
+	for _, p := range o.sorted() {
+		lost := p.lost
+		if p.unheard != nil && !p.asked() {
+			lost = p.unheard
+		}
+		r.Nodes = append(r.Nodes, &upsv1.NodeStory{
+			Name: p.name, Absent: p.absent, Note: p.note(), Went: p.went(),
+			Committed: o.span(p.committed), Accepted: o.span(p.accepted), Down: o.span(p.down),
+			Back: o.span(p.back), Lost: o.span(lost),
+		})
+	}
+	return r
+}
+
+// span is after for the wire; absent where m did not happen.
+func (o *outage) span(m *moment) *durationpb.Duration {
+	if m == nil {
+		return nil
+	}
+	d, _ := o.after(m)
+	return durationpb.New(d)
+}
+
+// note says what the times of a node don't.
+func (p *part) note() string {
+	switch {
+	case p.removed:
+		return "removed from the rack"
+	case p.crashed:
+		return "was off without having asked"
+	case p.unseen, p.down == nil && p.went():
+		return "went down while the master was not running"
+	case p.calledBack:
+		return "called back"
+	case p.asked() && !p.went():
+		return "has not gone down"
+	case p.lost != nil && p.bye:
+		return "said that it goes"
+	case p.host:
+		return "the master's host"
+	default:
+		return ""
+	}
+}
