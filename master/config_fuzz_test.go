@@ -10,7 +10,8 @@ import (
 )
 
 // FuzzParseConfig: no text makes the loader panic; what it refuses it refuses by
-// place, and what it takes it takes again.
+// place, what it takes it takes again, and what it
+// understood says the same.
 func FuzzParseConfig(f *testing.F) {
 	data, err := os.ReadFile("../deploy/master.toml")
 	if err != nil {
@@ -28,6 +29,9 @@ func FuzzParseConfig(f *testing.F) {
 		}
 		if _, again := ParseConfig("f", []byte(text)); (err == nil) != (again == nil) || err != nil && err.Error() != again.Error() {
 			t.Fatalf("first %v, then %v", err, again)
+		}
+		if diff := saysTheSame(text); diff != "" {
+			t.Fatal(diff)
 		}
 	})
 }
