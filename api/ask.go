@@ -3,10 +3,17 @@ package api
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"net"
+	"slices"
+	"strings"
 	"sync"
 	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
 	upsv1 "github.com/lastwatt/lastwatt/api/ups/v1"
 )
@@ -45,8 +52,19 @@ func AskNodes(ctx context.Context, nodes []Asked, cfg *tls.Config, dial Dialer) 
 	return out
 }
 
-// askNode asks one node at each of its addresses, side by side; nil: no answer.
+// askNode asks one node; nil: no answer.
 func askNode(ctx context.Context, n Asked, cfg *tls.Config, dial Dialer) *upsv1.NodeStatus {
+	conn, st, err := firstAnswer(ctx, n, cfg, dial)
+	if err != nil {
+		return nil
+	}
+	_ = conn.Close()
+	return st
+}
+
+// firstAnswer asks one node how it is at each of its addresses, side by side, and
+// returns the connection on which it answered first.
+func firstAnswer(ctx context.Context, n Asked, cfg *tls.Config, dial Dialer) (*grpc.ClientConn, *upsv1.NodeStatus, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel() // the first answer ends the others
 	cfg = cfg.Clone()
@@ -57,29 +75,58 @@ func askNode(ctx context.Context, n Asked, cfg *tls.Config, dial Dialer) *upsv1.
 		}
 		return nil
 	}
-	answers := make(chan *upsv1.NodeStatus, len(n.Addresses))
+	type answer struct {
+		conn *grpc.ClientConn
+		st   *upsv1.NodeStatus
+		err  error
+	}
+	answers := make(chan answer, len(n.Addresses))
 	for _, a := range n.Addresses {
 		go func() {
 			conn, err := Dial(a, cfg, dial)
 			if err != nil {
-				answers <- nil
+				answers <- answer{err: err}
 				return
 			}
-			defer func() { _ = conn.Close() }()
 			r, err := upsv1.NewNodeServiceClient(conn).GetNodeStatus(ctx, &upsv1.GetNodeStatusRequest{})
 			if err != nil {
-				answers <- nil
+				_ = conn.Close()
+				answers <- answer{err: fmt.Errorf("%s: %s", a, noAnswer(err))}
 				return
 			}
-			answers <- r.GetNode()
+			answers <- answer{conn: conn, st: r.GetNode()}
 		}()
 	}
-	for range n.Addresses {
-		if st := <-answers; st != nil {
-			return st
+	var errs []string
+	for i := range n.Addresses {
+		got := <-answers
+		if got.err != nil {
+			errs = append(errs, got.err.Error())
+			continue
 		}
+		go func() {
+			for range len(n.Addresses) - i - 1 {
+				if late := <-answers; late.conn != nil {
+					_ = late.conn.Close()
+				}
+			}
+		}()
+		return got.conn, got.st, nil
 	}
-	return nil
+	slices.Sort(errs)
+	return nil, nil, errors.New(strings.Join(errs, "; "))
+}
+
+// noAnswer says why there is none, for people.
+func noAnswer(err error) string {
+	switch status.Code(err) {
+	case codes.DeadlineExceeded, codes.Canceled:
+		return "no answer"
+	case codes.Unimplemented:
+		return "its software is older and does not know the question; update it"
+	default:
+		return Message(err)
+	}
 }
 
 // NodeAddress returns where a node's NodeService listens, as seen from here: the
