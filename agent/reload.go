@@ -51,6 +51,7 @@ func (a *Agent) inherit(before *Agent) {
 		return
 	}
 	a.saver.Inherit(before.saver)
+	a.alarms.Inherit(before.alarms)
 	before.mu.Lock()
 	defer before.mu.Unlock()
 	had := before.sessions

@@ -52,7 +52,12 @@ func (m *Master) inherit(before *Master) {
 		return
 	}
 	m.teller.inherit(before.teller)
-	if a := before.authority.Load(); a != nil && m.cfg.Data == before.cfg.Data {
+	if m.cfg.Data != before.cfg.Data {
+		return
+	}
+	m.alarms.Inherit(before.alarms)
+	m.proving.saver.Inherit(before.proving.saver)
+	if a := before.authority.Load(); a != nil {
 		m.authority.Store(a)
 		m.expectMembers()
 	}
