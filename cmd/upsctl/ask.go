@@ -72,14 +72,23 @@ func answers(ctx context.Context, path string) error {
 
 // ask dials, asks one question within the limit and hangs up.
 func (c *cli) ask(ctx context.Context, what string, question func(context.Context, *grpc.ClientConn) error) error {
+	return c.askWithin(ctx, askLimit, what, question)
+}
+
+// askWithin is ask for what may take longer.
+func (c *cli) askWithin(ctx context.Context, limit time.Duration, what string, question func(context.Context, *grpc.ClientConn) error) error {
 	conn, err := c.dial(ctx)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = conn.Close() }()
-	ctx, cancel := context.WithTimeout(ctx, askLimit)
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	return refused(what, question(ctx, conn))
+	err = question(ctx, conn)
+	if status.Code(err) == codes.DeadlineExceeded {
+		return fmt.Errorf("cannot %s: no answer within %s; see the daemon's log", what, span(limit))
+	}
+	return refused(what, err)
 }
 
 // refused puts an answer that is no answer into words that say what to do.

@@ -114,7 +114,7 @@ blind, a node not idle or out of touch, or any problem).`,
 	flags.BoolVar(&c.json, "json", false, "answer for programs")
 	root.AddCommand(
 		c.statusCmd(), c.nodeCmd(), c.tokenCmd(), c.joinCmd(), c.caCmd(), c.holdCmd(), c.releaseCmd(), c.shutdownCmd(),
-		c.eventsCmd(), c.historyCmd(), c.simCmd(), c.cablesCmd(), c.checkCmd(), c.demoCmd(), c.versionCmd(),
+		c.eventsCmd(), c.historyCmd(), c.alarmCmd(), c.simCmd(), c.cablesCmd(), c.checkCmd(), c.demoCmd(), c.versionCmd(),
 	)
 	root.SuggestionsMinimumDistance = 2 // letters wrong
 	terse(root)

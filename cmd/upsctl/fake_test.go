@@ -29,6 +29,8 @@ type fake struct {
 	node   *upsv1.GetNodeStatusResponse
 	events []*upsv1.StreamEventsResponse
 	tokens []*upsv1.TokenInfo
+	alarms []*upsv1.AlarmResult
+	agent  bool  // whether it is an agent, which tests its own alarms
 	acts   bool  // whether it is a master, which takes orders
 	refuse error // of every order
 	asked  chan string
@@ -102,6 +104,17 @@ func (f *fake) ExportTrust(_ context.Context, r *upsv1.ExportTrustRequest) (*ups
 
 func (f *fake) ImportTrust(_ context.Context, r *upsv1.ImportTrustRequest) (*upsv1.ImportTrustResponse, error) {
 	return &upsv1.ImportTrustResponse{Members: 3}, f.act("import " + string(r.GetExport()) + " by " + r.GetPassphrase())
+}
+
+func (f *fake) TestAlarms(context.Context, *upsv1.TestAlarmsRequest) (*upsv1.TestAlarmsResponse, error) {
+	return &upsv1.TestAlarmsResponse{Results: f.alarms}, f.act("alarms")
+}
+
+func (f *fake) TestNodeAlarms(context.Context, *upsv1.TestNodeAlarmsRequest) (*upsv1.TestNodeAlarmsResponse, error) {
+	if !f.agent {
+		return nil, status.Error(codes.Unimplemented, "no")
+	}
+	return &upsv1.TestNodeAlarmsResponse{Results: f.alarms}, nil
 }
 
 func (f *fake) StreamEvents(r *upsv1.StreamEventsRequest, s grpc.ServerStreamingServer[upsv1.StreamEventsResponse]) error {

@@ -41,6 +41,8 @@ func TestWrongCommandLines(t *testing.T) {
 		{"sim explode", []string{"sim", "explode"}, "upsctl: a UPS can't be \"explode\"\nwrite ok, fail or batlow\n"},
 		{"sim two", []string{"sim", "ok", "a", "b"}, "upsctl: upsctl sim does not take \"b\"\nusage: upsctl sim ok|fail|batlow [UPS]; see 'upsctl sim --help'\n"},
 		{"events since", []string{"events", "--last", "-1"}, "upsctl: invalid argument \"-1\" for \"--last\" flag: strconv.ParseUint: parsing \"-1\": invalid syntax\nusage: upsctl events [--follow] [--last 100]; see 'upsctl events --help'\n"},
+		{"alarm alone", []string{"alarm"}, "upsctl: upsctl alarm what?\nwrite upsctl alarm test\n"},
+		{"alarm somebody", []string{"alarm", "test", "bob"}, "upsctl: upsctl alarm test does not take \"bob\"\nusage: upsctl alarm test; see 'upsctl alarm test --help'\n"},
 		{"cables what", []string{"cables", "sell"}, "upsctl: upsctl cables does not know \"sell\"\nwrite upsctl cables list or show\n"},
 		{"cables show nothing", []string{"cables", "show"}, "upsctl: too few arguments for upsctl cables show\nusage: upsctl cables show NAME; see 'upsctl cables show --help'\n"},
 		{"cable unknown", []string{"cables", "show", "usb-c"}, "upsctl: no cable is called \"usb-c\"\n'upsctl cables' lists all; one that is not among them is written into master.toml as a table\n"},

@@ -73,7 +73,8 @@ func (s *mailServer) secure(conn net.Conn) (net.Conn, *bufio.Reader, bool) {
 }
 
 func (s *mailServer) session(conn net.Conn) {
-	r, ok := bufio.NewReader(conn), true
+	var ok bool
+	r := bufio.NewReader(conn)
 	if s.implicit {
 		if conn, r, ok = s.secure(conn); !ok {
 			return
