@@ -17,8 +17,9 @@ const (
 	ExamineLimit = 5 * time.Second
 	// DrillLimit bounds all of a node's drill hooks together.
 	DrillLimit = 10 * time.Minute
-	// findLimit bounds the way to a node that may not be there.
-	findLimit = 3 * time.Second
+	// findLimit bounds the way to a node that may not be there. Less than a
+	// connection's own limit, or either might end it.
+	findLimit = 2500 * time.Millisecond
 )
 
 // ExamineNode asks one node whether it would go down, and with drill makes it run its
