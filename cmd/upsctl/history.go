@@ -252,19 +252,19 @@ func remark(n *upsv1.NodeStory) string {
 	return strings.Join(all, ", ")
 }
 
-// line is one line of a story.
-type line struct {
+// storyLine is one line of a story.
+type storyLine struct {
 	at    time.Duration
 	rough bool
 	text  string
 }
 
 // lines returns what happened, in order.
-func (s story) lines() []line {
-	all := []line{{text: "the power failed"}}
+func (s story) lines() []storyLine {
+	all := []storyLine{{text: "the power failed"}}
 	add := func(d *durationpb.Duration, text string) {
 		if d != nil {
-			all = append(all, line{d.AsDuration(), s.rough(d), text})
+			all = append(all, storyLine{d.AsDuration(), s.rough(d), text})
 		}
 	}
 	add(s.GetLowAfter(), "the battery was low")
@@ -283,9 +283,9 @@ func (s story) lines() []line {
 		}
 		add(n.GetBack(), n.GetName()+text)
 	}
-	slices.SortStableFunc(all, func(a, b line) int { return cmp.Compare(a.at, b.at) })
+	slices.SortStableFunc(all, func(a, b storyLine) int { return cmp.Compare(a.at, b.at) })
 	if s.GetGoingOn() {
-		all = append(all, line{at: all[len(all)-1].at, text: "it is not over"})
+		all = append(all, storyLine{at: all[len(all)-1].at, text: "it is not over"})
 	}
 	return all
 }
