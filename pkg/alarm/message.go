@@ -102,7 +102,7 @@ func (n note) heading() string {
 // body is everything else for people: the text, when it was, and what went wrong.
 func (n note) body() string {
 	var b strings.Builder
-	if n.Text != "" {
+	if n.Text != "" && !strings.HasSuffix(n.Title, n.Text) { // once is enough
 		b.WriteString(n.Text + "\n")
 	}
 	b.WriteString(n.Wall.Format("2006-01-02 15:04:05 MST"))

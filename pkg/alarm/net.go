@@ -99,12 +99,11 @@ func (o *outside) connect(ctx context.Context, address string, clear bool) (net.
 	return conn, nil
 }
 
-// shared is RFC 6598, which mesh networks number their hosts by.
-var shared = netip.MustParsePrefix("100.64.0.0/10")
-
 // private reports whether an address is this host's or of a network at home.
 func private(a netip.Addr) bool {
 	a = a.Unmap()
+	// RFC 6598, which mesh networks number their hosts by.
+	shared := netip.PrefixFrom(netip.AddrFrom4([4]byte{100, 64}), 10)
 	return a.IsLoopback() || a.IsPrivate() || a.IsLinkLocalUnicast() || shared.Contains(a)
 }
 

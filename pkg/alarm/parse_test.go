@@ -109,11 +109,17 @@ func TestOneIsToldOfOneThingOnly(t *testing.T) {
 		{Message{Event: "fail", On: "node/web1"}, true},
 		{Message{Event: "fail", On: "node/web2"}, false},
 		{Message{Event: "ok", On: "node/web1"}, false},
+		{Message{Event: "fail", On: "ups/main"}, false},
+		{Message{Event: "fail", On: "node/web1", Own: true}, true},
 		{Message{Event: Test, On: "rack1"}, true},
 	} {
 		if got := a.wants(c.m); got != c.want {
 			t.Errorf("%+v: %v", c.m, got)
 		}
+	}
+	all := only(t, "to = 'exec:///x'\non = ['fail']")
+	if own := (Message{Event: "fail", On: "node/web1", Own: true}); all.wants(own) {
+		t.Error("what is one machine's own is told to who is told of all")
 	}
 }
 

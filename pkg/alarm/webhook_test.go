@@ -339,6 +339,11 @@ func TestMessagesAreFitForTelephones(t *testing.T) {
 			t.Errorf("%s late: %q", c.late, got)
 		}
 	}
+	twice := failed()
+	twice.Text = "the power failed"
+	if got := twice.body(); got != "2026-01-02 15:04:05 UTC" {
+		t.Errorf("it is said twice: %q", got)
+	}
 	if got := fmt.Sprint(n.heading(), " ", note{Message: Message{Title: "x"}}.heading()); got != "rack1: ups/main: the power failed x" {
 		t.Error(got)
 	}
