@@ -11,7 +11,7 @@ import (
 
 // How long lines must stand still to be believed, and how long is waited for that.
 const (
-	still    = 1500 * time.Millisecond
+	still    = time.Second
 	flutters = 15 * time.Second
 )
 
@@ -19,11 +19,9 @@ const (
 // owner pulls the plug, and takes what follows from it.
 func (w *wizard) findOut(ctx context.Context, named line.Cable) error {
 	all := line.Catalogue()
-	hold := named.Idle()
+	hold := named.Idle() // none of an unknown one: of all levels that hurts the fewest
 	if named.Name != "" {
 		all = []line.Cable{named}
-	} else {
-		hold = line.Offers(all, all)[0].Levels
 	}
 	if err := w.mayOpen(ctx, all, hold); err != nil {
 		return err
@@ -40,7 +38,7 @@ func (w *wizard) findOut(ctx context.Context, named line.Cable) error {
 			<-e.ended
 		}
 	}()
-	if err := w.watch(ctx, e, named, hold); err != nil {
+	if err := w.watch(ctx, e, named); err != nil {
 		return err
 	}
 	if err := w.settle(ctx, named, e.seen); err != nil {
@@ -71,43 +69,77 @@ func (w *wizard) mayOpen(ctx context.Context, cables []line.Cable, hold line.Lin
 	return err
 }
 
-// watch looks at the lines at one pair of output levels after the other, until one
-// moves.
-func (w *wizard) watch(ctx context.Context, e *eyes, named line.Cable, hold line.Lines) error {
-	tried := []line.Lines{hold}
+// watch looks at the lines step after step until one has moved.
+func (w *wizard) watch(ctx context.Context, e *eyes, named line.Cable) error {
+	if named.Name != "" {
+		_, err := e.pull(ctx)
+		return err
+	}
+	tried := false
 	for {
-		moved, err := e.pull(ctx)
-		if err != nil || moved || named.Name != "" {
+		step, more := line.Next(line.Catalogue(), e.seen)
+		if !more {
+			break
+		}
+		if err := w.drive(ctx, e, step, &tried); err != nil {
 			return err
 		}
-		var open []line.Cable
-		for _, j := range line.Identify(line.Catalogue(), e.seen) {
-			if j.Verdict != line.RuledOut {
-				open = append(open, j.Cable)
-			}
+		var err error
+		if step.Pull {
+			_, err = e.pull(ctx)
+		} else {
+			err = e.rest(ctx)
 		}
-		offers := line.Offers(open, open, tried...)
-		w.t.gap()
-		if len(offers) == 0 {
-			return errors.New("no line moved, whatever the outputs: is the cable in this port and in the UPS, and is it one with contacts? A UPS that speaks USB or a serial protocol needs another program (NUT knows most of them)")
-		}
-		o := offers[0]
-		w.t.say("No line moved. Many UPSes have no current of their own for their contacts: on %s it comes from the computer, with %s.", line.Names(o.Reads), o.Levels.Outputs())
-		if len(o.Kills) > 0 {
-			w.t.say("Warning: while on battery, that is what switches the UPS off on %s, if held for some seconds. The UPS is to be on mains now, and nothing that must not lose power on its outlets.", line.Names(o.Kills))
-		}
-		ok, err := w.t.confirm(ctx, "Set the outputs so?", "whether to drive the outputs", "--cable NAME", false, "n")
 		if err != nil {
 			return err
 		}
-		if !ok {
-			return errors.New("stopped; nothing was written. If you know the cable, name it with --cable")
+	}
+	if moved, _ := line.Moved(e.seen, line.MainsOut); len(moved) == 0 {
+		return errors.New("no line moved, whatever the outputs: is the cable in this port and in the UPS, and is it one with contacts? A UPS that speaks USB or a serial protocol needs another program (NUT knows most of them)")
+	}
+	return nil
+}
+
+// drive brings the outputs to what the step wants, if the owner lets it. tried is set
+// once he has allowed to try them on mains.
+func (w *wizard) drive(ctx context.Context, e *eyes, s line.Step, tried *bool) error {
+	there := e.now&line.Outputs == s.Levels // they are low from the open on
+	text := ""
+	switch {
+	case !s.Pull && there || s.Pull && there && len(s.Kills) == 0:
+		return nil
+	case !s.Pull && !*tried:
+		w.t.gap()
+		w.t.say("Many UPSes have no current of their own for their contacts: it comes from the computer, over DTR or RTS. So each is to be set high for two seconds, on mains, to see whether a line answers.")
+		if kills := killedByOne(); len(kills) > 0 {
+			w.t.say("Warning: on battery, and held for seconds, one of them high switches the UPS off on %s. On mains nearly every UPS ignores it.", line.NameAll(kills, "and"))
 		}
-		if err := e.p.Drive(ctx, o.Levels); err != nil {
+		text = "Try DTR, then RTS?"
+	case s.Pull && (len(s.Kills) > 0 || s.Levels == line.Outputs):
+		w.t.gap()
+		w.t.say("Next the plug is to be pulled with %s: %s would answer then.", s.Levels.Outputs(), line.NameAll(s.Reads, "or"))
+		if len(s.Kills) > 0 {
+			w.t.say("Warning: if it is %s, the UPS switches its outlets off after some seconds of that on battery. Nothing on them may be in need of power, this machine included.", line.NameAll(s.Kills, "or"))
+		}
+		text = "Go on with the outputs so?"
+	}
+	if text != "" {
+		ok, err := w.t.confirm(ctx, text, "whether to drive the outputs", "--cable NAME", false, "n")
+		if err == nil && !ok {
+			err = errors.New("stopped; nothing was written. If you know the cable, name it with --cable")
+		}
+		if err != nil {
 			return err
 		}
-		tried = append(tried, o.Levels)
+		*tried = true
 	}
+	return e.p.Drive(ctx, s.Levels)
+}
+
+// killedByOne returns the known cables on which one output high cuts the load.
+func killedByOne() []line.Cable {
+	all := line.Catalogue()
+	return append(line.KilledAt(all, line.DTR), line.KilledAt(all, line.RTS)...)
 }
 
 // eyes sees what the lines do, and tells the owner.
@@ -121,19 +153,17 @@ type eyes struct {
 	known  bool // now is
 	unsure bool // the driver began without knowing the lines
 	told   bool // something has been told since the last question
+	alone  bool // nobody was asked to do anything
 	seen   []line.Observation
 }
 
 // pull has the owner pull the plug, put it back, and make the battery low. It reports
 // whether a line moved.
 func (e *eyes) pull(ctx context.Context) (moved bool, err error) {
-	e.t.gap()
-	if _, err := e.await(ctx, nil); err != nil {
+	if err := e.rest(ctx); err != nil {
 		return false, err
 	}
 	rest := e.now
-	e.t.say("On mains, at rest: %s. Outputs: %s.", rest.Inputs(), rest.Outputs())
-	e.see(line.AtRest)
 	e.t.gap()
 	e.t.say("Pull the UPS's mains plug out of the wall now. Enter alone: it is out, and nothing happened.")
 	changed := func() bool { return (e.now^rest)&line.Inputs != 0 }
@@ -155,8 +185,20 @@ func (e *eyes) pull(ctx context.Context) (moved bool, err error) {
 	}
 	if low {
 		e.see(line.BatteryLow)
+	} else if e.now == rest {
+		return moved, nil // skipped, and all is as it was
 	}
 	return moved, e.back(ctx, rest)
+}
+
+// rest looks at the lines on mains.
+func (e *eyes) rest(ctx context.Context) error {
+	if _, err := e.await(ctx, nil); err != nil {
+		return err
+	}
+	e.t.say("On mains, with %s: %s.", e.now.Outputs(), e.now.Inputs())
+	e.see(line.AtRest)
+	return nil
 }
 
 // back has the owner put everything back and notes what rest is then.
@@ -197,7 +239,7 @@ func (e *eyes) see(when line.Situation) {
 // await tells every change until want holds and the lines stand still, which is true,
 // or until Enter is typed, which is false. want nil: whatever they are.
 func (e *eyes) await(ctx context.Context, want func() bool) (bool, error) {
-	e.last, e.told = time.Now(), false
+	e.last, e.told, e.alone = time.Now(), false, want == nil
 	calm := time.NewTimer(still)
 	defer calm.Stop()
 	var tooLong <-chan time.Time
@@ -255,9 +297,12 @@ func (e *eyes) tell(c line.Change) {
 		return
 	}
 	after := c.At.Sub(e.last)
-	if e.told {
+	switch {
+	case e.alone:
+		fmt.Fprintf(e.t.out, "  %s\n", c)
+	case e.told:
 		fmt.Fprintf(e.t.out, "  %s, %s later\n", c, line.Since(after))
-	} else {
+	default:
 		fmt.Fprintf(e.t.out, "  %s, %s after the question\n", c, line.Since(after))
 	}
 	e.last, e.told = c.At, true

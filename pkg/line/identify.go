@@ -247,51 +247,6 @@ func Moved(seen []Observation, when Situation) (terms []Term, outputs Lines) {
 	return terms, outputs
 }
 
-// Offer is a pair of output levels at which cables could be read.
-type Offer struct {
-	Levels Lines
-	Reads  []Cable // those whose contacts would have their supply
-	Kills  []Cable // those on which it is what cuts the load, while on battery
-}
-
-// Offers returns the output levels at which some of the cables can be read, without
-// those tried already: the one that cuts the fewest loads first, and of those the one
-// that reads the most. in bounds whom each could hurt; it is mostly all that are not
-// ruled out.
-func Offers(wanted, in []Cable, tried ...Lines) []Offer {
-	var all []Offer
-	for _, levels := range [...]Lines{0, DTR, RTS, DTR | RTS} {
-		if slices.Contains(tried, levels) {
-			continue
-		}
-		o := Offer{Levels: levels}
-		for _, c := range wanted {
-			if c.FedBy(levels) {
-				o.Reads = append(o.Reads, c)
-			}
-		}
-		o.Kills = KilledAt(in, levels)
-		if len(o.Reads) > 0 {
-			all = append(all, o)
-		}
-	}
-	slices.SortStableFunc(all, func(a, b Offer) int {
-		return cmp.Or(cmp.Compare(len(a.Kills), len(b.Kills)), cmp.Compare(len(b.Reads), len(a.Reads)))
-	})
-	return all
-}
-
-// KilledAt returns those of the cables on which outputs at these levels cut the load.
-func KilledAt(cables []Cable, levels Lines) []Cable {
-	var killed []Cable
-	for _, c := range cables {
-		if c.KilledBy(levels) {
-			killed = append(killed, c)
-		}
-	}
-	return killed
-}
-
 // Find returns the known cables that a person may mean by a few letters: the one of
 // that name or alias, else all that have them in a name, alias or title.
 func Find(letters string) []Cable {

@@ -66,10 +66,10 @@ func OpenWarning(cables []Cable, hold Lines) []string {
 	warning := []string{"Linux raises DTR and RTS for about a millisecond whenever a serial port is opened; nothing can prevent that. " +
 		"The lines are then held at " + hold.Outputs() + "."}
 	if len(pulsed) > 0 {
-		warning = append(warning, fmt.Sprintf("Both high is what switches the UPS off on %s. Nearly every UPS wants that for seconds, and obeys only while it is on battery.", Names(pulsed)))
+		warning = append(warning, fmt.Sprintf("Both high is what switches the UPS off on %s. Nearly every UPS wants that for seconds, and obeys only while it is on battery.", NameAll(pulsed, "and")))
 	}
 	if len(held) > 0 {
-		warning = append(warning, fmt.Sprintf("On battery, %s for some seconds is what switches the UPS off on %s.", hold.Outputs(), Names(held)))
+		warning = append(warning, fmt.Sprintf("On battery, %s for some seconds is what switches the UPS off on %s.", hold.Outputs(), NameAll(held, "and")))
 	}
 	then := "So the UPS should be on mains now."
 	if len(cables) > 1 {
@@ -78,8 +78,9 @@ func OpenWarning(cables []Cable, hold Lines) []string {
 	return append(warning, then)
 }
 
-// Names lists cables for people, the rest counted where there are many.
-func Names(cables []Cable) string {
+// NameAll lists cables for people, "and" or "or" before the last, the rest counted
+// where there are many.
+func NameAll(cables []Cable, joint string) string {
 	const most = 6
 	var names []string
 	for _, c := range cables {
@@ -89,7 +90,7 @@ func Names(cables []Cable) string {
 		names = append(names[:most:most], fmt.Sprintf("%d more", len(names)-most))
 	}
 	if n := len(names); n > 1 {
-		return strings.Join(names[:n-1], ", ") + " and " + names[n-1]
+		return strings.Join(names[:n-1], ", ") + " " + joint + " " + names[n-1]
 	}
 	return strings.Join(names, "")
 }
