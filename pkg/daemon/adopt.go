@@ -320,7 +320,7 @@ func (g *generations[C]) tell(err error) {
 	g.trouble = err
 	if err != nil {
 		for line := range strings.Lines(err.Error()) {
-			g.log.Error("configuration", "problem", strings.TrimSpace(line))
+			g.log.Warn("configuration", "problem", strings.TrimSpace(line))
 		}
 	}
 	g.cur.notAdopted(err)

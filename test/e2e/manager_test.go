@@ -58,8 +58,23 @@ func (m *manager) listen() {
 		if err != nil {
 			return
 		}
-		if lines := strings.Split(string(buf[:n]), "\n"); slices.Contains(lines, "FDSTORE=1") {
+		switch lines := strings.Split(string(buf[:n]), "\n"); {
+		case slices.Contains(lines, "FDSTORE=1"):
 			m.keep(lines, oob[:oobn])
+		case slices.Contains(lines, "FDSTOREREMOVE=1"):
+			m.forget(lines)
+		}
+	}
+}
+
+// forget closes the file of a name.
+func (m *manager) forget(lines []string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for name, f := range m.files {
+		if slices.Contains(lines, "FDNAME="+name) {
+			f.Close()
+			delete(m.files, name)
 		}
 	}
 }
