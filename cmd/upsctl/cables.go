@@ -21,11 +21,7 @@ func (c *cli) cablesCmd() *cobra.Command {
 		Use: "show NAME", Short: "which wire goes where, and what it reads as when pulled",
 		Args: arguments(1, 1),
 		ValidArgsFunction: func(_ *cobra.Command, _ []string, begun string) ([]string, cobra.ShellCompDirective) {
-			var names []string
-			for _, known := range line.Catalogue() {
-				names = append(names, known.Name)
-			}
-			return beginning(begun, names)
+			return completeCables(begun)
 		},
 		RunE: func(_ *cobra.Command, args []string) error {
 			known, ok := line.Lookup(args[0])
@@ -49,6 +45,14 @@ func (c *cli) cablesCmd() *cobra.Command {
 	}
 	cmd.RunE = list.RunE
 	return cmd
+}
+
+func completeCables(begun string) ([]string, cobra.ShellCompDirective) {
+	var names []string
+	for _, known := range line.Catalogue() {
+		names = append(names, known.Name)
+	}
+	return beginning(begun, names)
 }
 
 func (c *cli) listCables() error {

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/lastwatt/lastwatt/pkg/line"
 )
 
 // The exit statuses of the contract.
@@ -38,6 +40,7 @@ type cli struct {
 	sockets       []string               // the daemons' own, asked in this order
 	exe           func() (string, error) // where this program lies
 	raw           func() (restore func(), err error)
+	roots         line.Roots // where the kernel tells of serial ports
 
 	// The global flags.
 	socket, master string
@@ -113,8 +116,8 @@ blind, a node not idle or out of touch, or any problem).`,
 	flags.StringVar(&c.master, "master", "", "ask the master at `HOST:PORT`")
 	flags.BoolVar(&c.json, "json", false, "answer for programs")
 	root.AddCommand(
-		c.statusCmd(), c.nodeCmd(), c.tokenCmd(), c.joinCmd(), c.caCmd(), c.holdCmd(), c.releaseCmd(), c.shutdownCmd(),
-		c.eventsCmd(), c.historyCmd(), c.alarmCmd(), c.simCmd(), c.cablesCmd(), c.checkCmd(), c.demoCmd(), c.versionCmd(),
+		c.statusCmd(), c.doctorCmd(), c.nodeCmd(), c.tokenCmd(), c.joinCmd(), c.caCmd(), c.holdCmd(), c.releaseCmd(), c.shutdownCmd(),
+		c.eventsCmd(), c.historyCmd(), c.alarmCmd(), c.simCmd(), c.cablesCmd(), c.probeCmd(), c.checkCmd(), c.demoCmd(), c.versionCmd(),
 	)
 	root.SuggestionsMinimumDistance = 2 // letters wrong
 	terse(root)

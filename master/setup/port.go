@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"path/filepath"
 	"strconv"
-	"strings"
 
 	"github.com/lastwatt/lastwatt/master"
 	"github.com/lastwatt/lastwatt/pkg/config"
@@ -63,7 +62,7 @@ func (w *wizard) listPorts() (ports []line.PortInfo, def string) {
 	}
 	var usable []int // USB adapters before a board's own ports
 	for i, p := range ports {
-		w.t.item("  %d. %s", i+1, DescribePort(p))
+		w.t.item("  %d. %s", i+1, p.String())
 		if p.Trouble() == nil {
 			usable = append(usable, i)
 		}
@@ -76,33 +75,6 @@ func (w *wizard) listPorts() (ports []line.PortInfo, def string) {
 		def = w.plan.base.UPS[0].Port
 	}
 	return ports, def
-}
-
-// DescribePort tells a port in one paragraph.
-func DescribePort(p line.PortInfo) string {
-	parts := []string{p.Path}
-	if p.ByID != "" {
-		parts = []string{p.ByID + ", now " + p.Path}
-	}
-	if p.Driver != "" {
-		parts = append(parts, "driver "+p.Driver)
-	}
-	if p.USB != "" {
-		parts = append(parts, strings.TrimSpace("USB "+p.USB+" "+p.Text))
-	}
-	for _, h := range p.Holders {
-		parts = append(parts, h.Error())
-	}
-	if p.Console {
-		parts = append(parts, "the kernel's console is there")
-	}
-	if p.Denied != nil {
-		parts = append(parts, p.Denied.Error())
-	}
-	if p.Hidden {
-		parts = append(parts, "you may not see which other users' programs hold it")
-	}
-	return strings.Join(parts, "; ")
 }
 
 // checkPort says whether a port could be a UPS's, and returns the name to write.

@@ -61,6 +61,33 @@ func (p PortInfo) Trouble() error {
 	return nil
 }
 
+// String tells all of it in one paragraph.
+func (p PortInfo) String() string {
+	parts := []string{p.Path}
+	if p.ByID != "" {
+		parts = []string{p.ByID + ", now " + p.Path}
+	}
+	if p.Driver != "" {
+		parts = append(parts, "driver "+p.Driver)
+	}
+	if p.USB != "" {
+		parts = append(parts, strings.TrimSpace("USB "+p.USB+" "+p.Text))
+	}
+	for _, h := range p.Holders {
+		parts = append(parts, h.Error())
+	}
+	if p.Console {
+		parts = append(parts, "the kernel's console is there")
+	}
+	if p.Denied != nil {
+		parts = append(parts, p.Denied.Error())
+	}
+	if p.Hidden {
+		parts = append(parts, "you may not see which other users' programs hold it")
+	}
+	return strings.Join(parts, "; ")
+}
+
 // Release says how to get a program off a port for good; tty is the port's name as
 // in "ttyS0".
 func Release(program, tty string) string {
