@@ -30,9 +30,12 @@ type fake struct {
 	events []*upsv1.StreamEventsResponse
 	tokens []*upsv1.TokenInfo
 	alarms []*upsv1.AlarmResult
-	agent  bool  // whether it is an agent, which tests its own alarms
-	acts   bool  // whether it is a master, which takes orders
-	refuse error // of every order
+	agent  bool // whether it is an agent, which tests its own alarms
+	exam   *upsv1.ExamineResponse
+	self   *upsv1.ExamineNodeResponse
+	hang   func() // not nil: an examination calls it and hangs
+	acts   bool   // whether it is a master, which takes orders
+	refuse error  // of every order
 	asked  chan string
 	all    bool // whether the last question was for all
 }
