@@ -91,7 +91,7 @@ func firstAnswer(ctx context.Context, n Asked, cfg *tls.Config, dial Dialer) (*g
 			r, err := upsv1.NewNodeServiceClient(conn).GetNodeStatus(ctx, &upsv1.GetNodeStatusRequest{})
 			if err != nil {
 				_ = conn.Close()
-				answers <- answer{err: fmt.Errorf("%s: %s", a, noAnswer(err))}
+				answers <- answer{err: fmt.Errorf("%s: %s", a, strings.TrimPrefix(noAnswer(err), "dial tcp "+a+": "))}
 				return
 			}
 			answers <- answer{conn: conn, st: r.GetNode()}
