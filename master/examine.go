@@ -3,7 +3,6 @@ package master
 import (
 	"context"
 	"errors"
-	"fmt"
 	"maps"
 	"slices"
 	"sync"
@@ -97,8 +96,10 @@ func (h *hub) examinees(seen *api.Seen) []examinee {
 		case n.host || len(x.Addresses) > 0:
 		case n.link == power.LinkUp:
 			x.why = "it is attached and can't be asked: set listen in its agent.toml"
+		case n.link == power.LinkAway:
+			x.why = "its agent was stopped, and nobody knows where to ask it"
 		case n.ever:
-			x.why = fmt.Sprintf("it is not attached (%s), and nobody knows where to ask it", n.link)
+			x.why = "it is out of touch, and nobody knows where to ask it"
 		default:
 			x.why = "it has not attached since this master started"
 		}

@@ -113,7 +113,7 @@ rack1          own host  OK     dry run  2m said    cycle          never
 
 old: cannot open /dev/ttyUSB1: no such file or directory
 a-long-name-for-a-machine-in-a-rack: drill hook /usr/local/sbin/stop-db --now:
-  done in 1.23s
+  done in 1.234s
 a-long-name-for-a-machine-in-a-rack: drill hook /opt/mail failed after 20ms:
   exit status 1
 db1: cannot be examined: 192.0.2.7:8494: no answer

@@ -242,4 +242,4 @@ func day(wall string) string {
 }
 
 // brief writes how long a hook took.
-func brief(s float64) string { return toDuration(s).Round(10 * time.Millisecond).String() }
+func brief(s float64) string { return toDuration(s).Round(time.Millisecond).String() }

@@ -217,6 +217,9 @@ func (d *Driver) runDrillHook(ctx context.Context, i int) HookRun {
 	if err != nil {
 		rec.Error = err.Error()
 		text = fmt.Sprintf("the hook %s failed in a drill: %v", r.Name, err)
+		if last := lastLine(out); last != "" { // for whoever asked, and for nobody else
+			r.Err = fmt.Errorf("%w: %s", err, last)
+		}
 	}
 	ended := ctx.Err() != nil // then it says nothing of the hook
 	d.inform(context.WithoutCancel(ctx), func() {
@@ -226,6 +229,12 @@ func (d *Driver) runDrillHook(ctx context.Context, i int) HookRun {
 		}
 	})
 	return r
+}
+
+// lastLine returns the last line of a hook's output in which something is said.
+func lastLine(out string) string {
+	out = strings.TrimSpace(out)
+	return strings.TrimSpace(out[strings.LastIndexByte(out, '\n')+1:])
 }
 
 // drillEnv is the environment of a hook in a drill: the power is what it is, and

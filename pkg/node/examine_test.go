@@ -165,7 +165,8 @@ func TestADrillRunsItsHooksOneAfterTheOther(t *testing.T) {
 		inner := r.runs
 		r.runs = func(ctx context.Context, c shutdown.Cmd) (string, error) {
 			envs = append(envs, strings.Join(c.Env[1:], " ")) // without PATH
-			return inner(ctx, c)
+			_, err := inner(ctx, c)
+			return "one\ncannot write \n\n", err
 		}
 		r.setHook("stop-db", func() error { time.Sleep(2 * time.Second); return nil })
 		r.hook["hang"] = untilKilled
@@ -176,7 +177,7 @@ func TestADrillRunsItsHooksOneAfterTheOther(t *testing.T) {
 		if e := r.Examine(t.Context(), false); len(r.story("hook")) > 0 || len(ran(e)) > 0 {
 			t.Errorf("hooks ran that nobody asked for: %v", r.story("hook"))
 		}
-		want := []string{"/stop-db 2s: <nil>", "/hang 5s: context deadline exceeded", "/mail 0s: exit status 1"}
+		want := []string{"/stop-db 2s: <nil>", "/hang 5s: context deadline exceeded: cannot write", "/mail 0s: exit status 1: cannot write"}
 		if d := cmp.Diff(want, ran(r.Examine(t.Context(), true))); d != "" {
 			t.Errorf("(-want +got):\n%s", d)
 		}
