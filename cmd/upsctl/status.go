@@ -194,26 +194,3 @@ func linkPaint(link string) string {
 	}
 	return ""
 }
-
-// wrap breaks a paragraph into lines of at most maxWidth characters, all but the
-// first indented.
-func wrap(text string) string {
-	const indent = "  "
-	var out strings.Builder
-	col := 0
-	for _, word := range strings.Fields(text) {
-		n := len([]rune(word))
-		switch {
-		case col == 0:
-		case col+1+n > maxWidth:
-			out.WriteString("\n" + indent)
-			col = len(indent)
-		default:
-			out.WriteString(" ")
-			col++
-		}
-		out.WriteString(word)
-		col += n
-	}
-	return out.String() + "\n"
-}

@@ -1,9 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -80,10 +82,18 @@ type cell struct {
 // maxWidth is what fits on every terminal.
 const maxWidth = 80
 
-// table writes rows as columns two blanks apart. What would not fit into maxWidth
-// is taken from the widest column. Paint takes no room, which is why text/tabwriter
+// narrow is how far a column may be cut before others are left out.
+const narrow = 12
+
+// table writes rows as columns two blanks apart. What would not fit into its width
+// is taken from the widest column; on a terminal so small that this leaves nothing to
+// read, whole columns go first. Paint takes no room, which is why text/tabwriter
 // can't do it.
-type table struct{ rows [][]cell }
+type table struct {
+	rows  [][]cell
+	width int      // 0: maxWidth
+	spare []string // the heads of columns that may be left out, the first first
+}
 
 func (t *table) add(cells ...cell) { t.rows = append(t.rows, cells) }
 
@@ -95,53 +105,96 @@ func (t *table) addText(texts ...string) {
 	t.rows = append(t.rows, row)
 }
 
-// widths returns how wide each column is to be. All rows have as many cells.
+// widths returns how wide each column is to be; 0: it is left out, or empty. All rows
+// have as many cells, and the first has the heads.
 func (t *table) widths() []int {
+	limit := cmp.Or(t.width, maxWidth)
 	widths := make([]int, len(t.rows[0]))
-	total := -2
 	for i := range widths {
 		for _, row := range t.rows {
 			widths[i] = max(widths[i], utf8.RuneCountInString(row[i].text))
 		}
-		total += widths[i] + 2
 	}
-	for ; total > maxWidth; total-- {
+	for _, head := range t.spare {
+		least := make([]int, len(widths))
+		for i, w := range widths {
+			least[i] = min(w, narrow)
+		}
+		if total(least) > limit {
+			widths[slices.IndexFunc(t.rows[0], func(c cell) bool { return c.text == head })] = 0
+		}
+	}
+	for total(widths) > limit {
 		widest := 0
 		for i := range widths {
 			if widths[i] > widths[widest] {
 				widest = i
 			}
 		}
+		if widths[widest] <= 1 {
+			break // nobody can read that
+		}
 		widths[widest]--
 	}
 	return widths
 }
 
+// total is how wide a table with such columns is.
+func total(widths []int) int {
+	sum := -2
+	for _, w := range widths {
+		if w > 0 {
+			sum += w + 2
+		}
+	}
+	return sum
+}
+
 func (t *table) write(w io.Writer, colour bool) {
+	for _, l := range t.lines(colour) {
+		fmt.Fprintln(w, l)
+	}
+}
+
+func (t *table) lines(colour bool) []string {
 	for _, row := range t.rows {
 		for i := range row {
 			row[i].text = clean(row[i].text)
 		}
 	}
 	widths := t.widths()
+	var out []string
 	for _, row := range t.rows {
 		var line strings.Builder
+		gap := 0
 		for i, c := range row {
 			text := cut(c.text, widths[i])
-			pad := strings.Repeat(" ", widths[i]-utf8.RuneCountInString(text)+2)
-			if colour && c.paint != "" && text != "" {
-				text = "\x1b[" + c.paint + "m" + text + "\x1b[0m"
+			if text != "" {
+				line.WriteString(strings.Repeat(" ", gap))
+				gap = widths[i] - utf8.RuneCountInString(text)
+				if colour && c.paint != "" {
+					text = "\x1b[" + c.paint + "m" + text + "\x1b[0m"
+				}
+				line.WriteString(text)
+			} else {
+				gap += widths[i]
 			}
-			line.WriteString(text + pad)
+			if widths[i] > 0 {
+				gap += 2
+			}
 		}
-		fmt.Fprintln(w, strings.TrimRight(line.String(), " "))
+		out = append(out, line.String())
 	}
+	return out
 }
 
 // cut shortens s to n characters, the last being "…" if any had to go.
 func cut(s string, n int) string {
-	if utf8.RuneCountInString(s) <= n {
+	switch {
+	case utf8.RuneCountInString(s) <= n:
 		return s
+	case n <= 0:
+		return ""
 	}
 	return string([]rune(s)[:n-1]) + "…"
 }
@@ -150,4 +203,30 @@ func cut(s string, n int) string {
 // (https://no-color.org).
 func (c *cli) colour() bool {
 	return c.outTTY && c.env("NO_COLOR") == "" && c.env("TERM") != "dumb"
+}
+
+// wrap breaks a paragraph into lines of at most maxWidth characters, all but the
+// first indented.
+func wrap(text string) string { return wrapTo(text, maxWidth) }
+
+// wrapTo is wrap for lines of at most width.
+func wrapTo(text string, width int) string {
+	const indent = "  "
+	var out strings.Builder
+	col := 0
+	for _, word := range strings.Fields(text) {
+		n := len([]rune(word))
+		switch {
+		case col == 0:
+		case col+1+n > width:
+			out.WriteString("\n" + indent)
+			col = len(indent)
+		default:
+			out.WriteString(" ")
+			col++
+		}
+		out.WriteString(word)
+		col += n
+	}
+	return out.String() + "\n"
 }
