@@ -6,12 +6,16 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/lastwatt/lastwatt/api"
 	upsv1 "github.com/lastwatt/lastwatt/api/ups/v1"
 	"github.com/lastwatt/lastwatt/pkg/power"
 	"github.com/lastwatt/lastwatt/pkg/trust"
 )
+
+// reportsArrive is how long a report of an attached node may be under way.
+const reportsArrive = 200 * time.Millisecond
 
 var errDrillTime = errors.New("the time for all hooks together was up")
 
@@ -31,7 +35,13 @@ func (s controlService) Examine(ctx context.Context, req *upsv1.ExamineRequest) 
 		wg.Go(func() { exams[i] = m.examine(ctx, x, req.GetDrill()) })
 	}
 	wg.Wait()
-	// Afterwards: what was found is in it.
+	// What was found is on its way by the nodes' reports, and belongs to the answer.
+	t := time.NewTimer(reportsArrive)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-ctx.Done():
+	}
 	out := &upsv1.ExamineResponse{Status: m.status()}
 	for _, n := range out.GetStatus().GetNodes() {
 		i := slices.IndexFunc(all, func(x examinee) bool { return x.Name == n.GetName() })

@@ -184,27 +184,22 @@ func rackCheckup(r *upsv1.ExamineResponse) checkup {
 			ex.UPS = append(ex.UPS, upsRow(u, st.GetProofs()[i]))
 		}
 	}
-	// A node's own answer is newer than what its master has heard.
-	answered := map[string]bool{}
-	for _, n := range r.GetNodes() {
-		if n.GetAnswer() != nil {
-			answered["node/"+n.GetName()] = true
-			ex.find(n.GetAnswer().GetNode().GetReport().GetProblems())
-		}
-	}
-	reported := map[string]bool{}
+	old := map[string]bool{} // what a node that is out of touch has reported, and answered anew
 	for _, n := range st.GetNodes() {
-		for _, p := range n.GetReport().GetProblems() {
-			reported[p.GetOn()+" "+p.GetName()] = answered[p.GetOn()]
-		}
 		i := slices.IndexFunc(r.GetNodes(), func(x *upsv1.NodeExam) bool { return x.GetName() == n.GetName() })
 		if i < 0 {
 			ex.Nodes = append(ex.Nodes, nodeExam(n, &upsv1.NodeExam{Error: "nobody asked it"}))
 		} else {
 			ex.Nodes = append(ex.Nodes, nodeExam(n, r.GetNodes()[i]))
+			if own := r.GetNodes()[i].GetAnswer(); own != nil && n.GetLink() != upsv1.Link_LINK_UP {
+				for _, p := range n.GetReport().GetProblems() {
+					old[p.GetOn()+" "+p.GetName()] = true
+				}
+				ex.find(own.GetNode().GetReport().GetProblems())
+			}
 		}
 	}
-	ex.find(slices.DeleteFunc(slices.Clone(st.GetProblems()), func(p *upsv1.Problem) bool { return reported[p.GetOn()+" "+p.GetName()] }))
+	ex.find(slices.DeleteFunc(slices.Clone(st.GetProblems()), func(p *upsv1.Problem) bool { return old[p.GetOn()+" "+p.GetName()] }))
 	ex.sort()
 	return ex
 }
@@ -220,8 +215,8 @@ func upsRow(u *upsv1.UpsState, p *upsv1.UpsProof) upsCheckup {
 // nodeExam puts together what the master knows of a node and what it says itself.
 func nodeExam(st *upsv1.NodeStatus, x *upsv1.NodeExam) nodeCheckup {
 	r := st.GetReport()
-	if own := x.GetAnswer().GetNode().GetReport(); own != nil {
-		r = own
+	if own := x.GetAnswer().GetNode().GetReport(); own != nil && st.GetLink() != upsv1.Link_LINK_UP {
+		r = own // its master has not heard it for a while
 	}
 	n := nodeCheckup{
 		Name: st.GetName(), Role: st.GetRole(), MasterHost: st.GetIsMasterHost(),

@@ -64,10 +64,10 @@ func sickRack() *upsv1.ExamineResponse {
 	ran := []*upsv1.HookResult{{Name: "/usr/local/sbin/stop-db --now", Took: dur(1234 * time.Millisecond)}, {Name: "/opt/mail", Error: "exit status 1", Took: dur(20 * time.Millisecond)}}
 	node("a-long-name-for-a-machine-in-a-rack", upsv1.Link_LINK_UP, []string{"logind"}, []string{"cycle", "wol", "rtc", "hook"}, &upsv1.NodeExam{Took: dur(time.Second), Answer: &upsv1.ExamineNodeResponse{Ran: ran}})
 	node("db1", upsv1.Link_LINK_LOST, nil, nil, &upsv1.NodeExam{Error: "192.0.2.7:8494: no answer"})
-	node("nas1", upsv1.Link_LINK_UP, []string{"logind"}, []string{"cycle"}, &upsv1.NodeExam{Took: dur(3 * time.Millisecond), Answer: &upsv1.ExamineNodeResponse{
+	node("nas1", upsv1.Link_LINK_LOST, []string{"logind"}, []string{"cycle"}, &upsv1.NodeExam{Took: dur(3 * time.Millisecond), Answer: &upsv1.ExamineNodeResponse{
 		CannotPowerOff: "logind does not let this daemon power off", LeftOut: "another drill runs on this node; try again when it has ended"}})
 	node("rack1", upsv1.Link_LINK_UP, []string{"none"}, []string{"cycle"}, &upsv1.NodeExam{Answer: &upsv1.ExamineNodeResponse{CannotPowerOff: "it never goes"}})
-	// What a node says of itself is newer than what its master has heard.
+	// What a node that is out of touch says is newer than what its master has heard.
 	r.Nodes[3].Answer.Node = proto.CloneOf(st.Nodes[3])
 	st.Nodes[3].Report = &upsv1.NodeReport{Problems: []*upsv1.Problem{{On: "node/nas1", Name: "hook", Text: "mended since"}}}
 	st.Problems = []*upsv1.Problem{
