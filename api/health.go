@@ -125,7 +125,7 @@ func (s *healthService) Watch(req *healthv1.HealthCheckRequest, stream grpc.Serv
 func (s *healthService) look(ctx context.Context, service string) healthv1.HealthCheckResponse_ServingStatus {
 	ctx, cancel := context.WithTimeout(ctx, aliveLimit)
 	defer cancel()
-	ok := false
+	var ok bool
 	switch service {
 	case "":
 		ok = s.Alive(ctx) == nil

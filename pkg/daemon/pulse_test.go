@@ -9,7 +9,7 @@ import (
 
 func TestPulse(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		mail := make(chan func(), 8)
+		mail, hang := make(chan func(), 8), make(chan struct{})
 		worker := &Pulse{Name: "the worker", Ask: func(answer func()) { mail <- answer }}
 		quick := &Pulse{Name: "the quick one", Ask: func(answer func()) { answer() }}
 		within := func(d time.Duration) error {
@@ -32,16 +32,27 @@ func TestPulse(t *testing.T) {
 		}
 		// It goes on: it answers the old question and the new ones.
 		go func() {
-			for answer := range mail {
-				time.Sleep(10 * time.Millisecond)
-				answer()
+			for {
+				select {
+				case answer := <-mail:
+					time.Sleep(10 * time.Millisecond)
+					answer()
+				case <-hang:
+					<-hang
+					return
+				}
 			}
 		}()
-		defer close(mail)
 		for range 3 {
 			if err := within(time.Second); err != nil {
 				t.Errorf("when it goes on: %v", err)
 			}
 		}
+		// It hangs again: an answer from before is no answer.
+		hang <- struct{}{}
+		if err := within(time.Second); err == nil {
+			t.Error("when it hangs again it answers")
+		}
+		close(hang)
 	})
 }

@@ -91,6 +91,7 @@ var outside = []struct {
 	{"github.com/hashicorp/mdns", []string{"pkg/discovery"}, "one package speaks mDNS, and takes records from it, not its sockets (docs/adr/0013-own-mdns-transport.md)"},
 	{"github.com/miekg/dns", []string{"pkg/discovery", "test/lan"}, "one package reads DNS packets"},
 	{"net/http", []string{"pkg/alarm", "master", "test"}, "HTTP is for webhooks, and for the master's metrics; the rack speaks gRPC"},
+	{"github.com/prometheus/", []string{"master"}, "one package has figures to tell (docs/adr/0017-metrics.md)"},
 	{"net/smtp", []string{"pkg/alarm"}, "one package sends mail"},
 	{"os/exec", []string{"pkg/shutdown", "pkg/node", "cmd/upsctl", "test"}, "law 9: nothing that talks to the network can start a program"},
 	{"unsafe", []string{"pkg/line", "test/vtty"}, "only an ioctl without a wrapper needs it"},
