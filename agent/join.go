@@ -2,10 +2,12 @@ package agent
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -79,6 +81,40 @@ func (a *Agent) joinedNow(sess *session) *upsv1.JoinRackResponse {
 	return out
 }
 
+const (
+	// findPatience is how long whoever wants to join waits to be shown a master: an
+	// agent that has just been started has not heard all answers (1.2 s for the last
+	// of 200, measured), and one may be lost.
+	findPatience = 5 * time.Second
+	findEvery    = 200 * time.Millisecond
+)
+
+// reachRack returns the address of the master that cfg proves, at address or, where
+// that is empty, wherever masters are configured or announce themselves.
+func (a *Agent) reachRack(ctx context.Context, address string, cfg *tls.Config) (string, error) {
+	if address != "" {
+		address, err := api.Reach(ctx, []string{address}, cfg, a.dial)
+		if err != nil {
+			err = fmt.Errorf("no master of that token's rack was found: %w", err)
+		}
+		return address, err
+	}
+	var tried []string
+	err := errors.New("no master announces itself here, and none is configured; give --master HOST:PORT")
+	for give := time.Now().Add(findPatience); ; {
+		if where := a.lookFor(ctx, ""); len(where) > 0 && !slices.Equal(where, tried) {
+			found, unreached := api.Reach(ctx, where, cfg, a.dial)
+			if unreached == nil {
+				return found, nil
+			}
+			tried, err = where, fmt.Errorf("no master of that token's rack was found: %w", unreached)
+		}
+		if a.lan == nil || time.Now().After(give) || !sleep(ctx, findEvery, nil) {
+			return "", err
+		}
+	}
+}
+
 // join proves the token to the master at address, keeps the identity, and begins
 // a session. What is refused leaves nothing behind.
 func (a *Agent) join(ctx context.Context, token, address string) (*session, error) {
@@ -91,14 +127,8 @@ func (a *Agent) join(ctx context.Context, token, address string) (*session, erro
 	if err != nil {
 		return nil, api.Error(codes.Internal, err)
 	}
-	where := []string{address}
-	if address == "" {
-		if where = a.lookFor(ctx, ""); len(where) == 0 {
-			return nil, api.Error(codes.FailedPrecondition, errors.New("no master announces itself here, and none is configured; give --master HOST:PORT"))
-		}
-	}
-	if address, err = api.Reach(ctx, where, trust.JoinTLS(tok, key), a.dial); err != nil {
-		return nil, api.Error(codes.FailedPrecondition, fmt.Errorf("no master of that token's rack was found: %w", err))
+	if address, err = a.reachRack(ctx, address, trust.JoinTLS(tok, key)); err != nil {
+		return nil, api.Error(codes.FailedPrecondition, err)
 	}
 	id, master, err := api.Join(ctx, address, tok, key, a.cfg.Name, a.dial)
 	if err != nil {
