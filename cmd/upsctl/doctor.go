@@ -132,6 +132,9 @@ func (c *cli) examine(ctx context.Context, hooks bool) (ex checkup, err error) {
 		if status.Code(err) == codes.Unimplemented {
 			ex, err = examineAlone(asked, conn, hooks)
 		}
+		if status.Code(err) == codes.PermissionDenied {
+			return fmt.Errorf("%s; on a daemon's socket be root or of group lastwatt, else ask with an operator's key", api.Message(err))
+		}
 		if ctx.Err() != nil {
 			return errors.New("interrupted; drill hooks that still ran are being ended")
 		}

@@ -249,8 +249,8 @@ something is not as it should be; see above
 func TestDoctorThatCannotAsk(t *testing.T) {
 	refusing := &fake{acts: true, refuse: status.Error(codes.PermissionDenied, "bob may not call Examine; it is for operator, local")}
 	for name, c := range map[string]struct{ socket, want string }{
-		"a viewer":            {refusing.serve(t), "upsctl: cannot examine: bob may not call Examine; it is for operator, local; be root or of group lastwatt\n"},
-		"nobody on the agent": {(&fake{node: &upsv1.GetNodeStatusResponse{}}).serve(t), "upsctl: cannot examine: uid 1000 may not call ExamineNode; it is for master, operator, local; be root or of group lastwatt\n"},
+		"a viewer":            {refusing.serve(t), "upsctl: cannot examine: bob may not call Examine; it is for operator, local; on a daemon's socket be root or of group lastwatt, else ask with an operator's key\n"},
+		"nobody on the agent": {(&fake{node: &upsv1.GetNodeStatusResponse{}}).serve(t), "upsctl: cannot examine: uid 1000 may not call ExamineNode; it is for master, operator, local; on a daemon's socket be root or of group lastwatt, else ask with an operator's key\n"},
 		"no daemon":           {"/nowhere", "upsctl: cannot ask: no daemon answers at /nowhere (it does not exist); start upsmaster or upsagent, or name its socket with --socket\n"},
 	} {
 		if d := cmp.Diff(result{1, "", c.want}, run(t, nil, "--socket", c.socket, "doctor")); d != "" {

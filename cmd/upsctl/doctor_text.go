@@ -137,7 +137,7 @@ func (ex checkup) sum() string {
 	case ex.verdict() != nil:
 		return "something is not as it should be; see above"
 	case ex.Alone:
-		return "this machine would go down and come back"
+		return "this machine would go down; what was proved only its master knows"
 	default:
 		return "every machine would go down and come back"
 	}
