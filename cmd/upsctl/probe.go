@@ -136,8 +136,8 @@ func (c *cli) probe(ctx context.Context, cmd *cobra.Command, path string, p prob
 	if len(info.Holders) > 0 {
 		return c.showHolder(ctx, info)
 	}
-	if info.Denied != nil {
-		return fmt.Errorf("cannot open %s: %w", path, info.Denied)
+	if err := info.Trouble(); err != nil {
+		return fmt.Errorf("cannot open %s: %w", path, err)
 	}
 	if err := c.mayOpen(ctx, line.OpenWarning(among, o.Hold), p.yesOpen); err != nil {
 		return err

@@ -47,7 +47,10 @@ func (w *wizard) findOut(ctx context.Context, named line.Cable) error {
 	if e.now&line.Outputs == w.plan.cable.Idle() {
 		return nil
 	}
-	return p.Drive(ctx, w.plan.cable.Idle())
+	if err := p.Drive(ctx, w.plan.cable.Idle()); err != nil && ctx.Err() == nil {
+		w.t.say("The port is gone (%v); the cable is known all the same. Plug the adapter in again.", err)
+	}
+	return ctx.Err()
 }
 
 // mayOpen tells what an open may do, and asks.
@@ -133,7 +136,10 @@ func (w *wizard) drive(ctx context.Context, e *eyes, s line.Step, tried *bool) e
 		}
 		*tried = true
 	}
-	return e.p.Drive(ctx, s.Levels)
+	if err := e.p.Drive(ctx, s.Levels); err != nil && ctx.Err() == nil {
+		return lost(err)
+	}
+	return ctx.Err()
 }
 
 // killedByOne returns the known cables on which one output high cuts the load.

@@ -59,6 +59,13 @@ func Port(r Roots, path string) (PortInfo, error) {
 	if err != nil {
 		return PortInfo{}, cannotOpen(path, err, "write the path of a serial port")
 	}
+	var st unix.Stat_t
+	if err := unix.Stat(real, &st); err == nil {
+		dev := fmt.Sprintf("dev/char/%d:%d/subsystem", unix.Major(st.Rdev), unix.Minor(st.Rdev))
+		if kind, err := os.Readlink(filepath.Join(r.Sys, dev)); err == nil && filepath.Base(kind) != "tty" {
+			return PortInfo{}, cannotOpen(path, ErrNotTTY, "write the path of a serial port, such as one in "+byID)
+		}
+	}
 	return describe(r, real), nil
 }
 

@@ -134,7 +134,10 @@ func TestPorts(t *testing.T) {
 func TestPort(t *testing.T) {
 	t.Parallel()
 	m := newMachine(t)
-	p, err := Port(m.Roots, "/dev/null") // a character device that is nobody's port
+	if _, err := Port(Roots{}, "/dev/null"); !errors.Is(err, ErrNotTTY) {
+		t.Errorf("another device: %v", err)
+	}
+	p, err := Port(m.Roots, "/dev/null") // of which that machine says nothing
 	if err != nil || p.Path != "/dev/null" || p.Driver != "" {
 		t.Errorf("%+v, %v", p, err)
 	}
