@@ -3,6 +3,7 @@ package master
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -125,5 +126,21 @@ func TestADamagedFileProvesNothing(t *testing.T) {
 	}
 	if !strings.Contains(log.String(), "cannot read what outages have proved: nothing is proved now") {
 		t.Errorf("nobody was told: %s", log)
+	}
+}
+
+func TestOnWhatANodeLives(t *testing.T) {
+	h, _, _ := testHub()
+	h.addUPS("b", "nut-7")
+	for name, feeds := range map[string][]string{"all": nil, "one": {"rack1/b"}, "both": {"other/main", "rack1/main"}, "abroad": {"other/main"}} {
+		s := attached(h, name, "b")
+		h.report(s, &upsv1.NodeReport{Feeds: feeds})
+	}
+	got := ""
+	for _, n := range h.lives("rack1").nodes {
+		got += fmt.Sprintf("%s %v %v, ", n.name, n.ups, n.foreign)
+	}
+	if want := "abroad [] true, all [main b] false, both [main] true, one [b] false, "; got != want {
+		t.Errorf("got %s want %s", got, want)
 	}
 }
