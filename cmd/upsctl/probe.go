@@ -255,7 +255,7 @@ func (v *lineView) show(ch line.Change) {
 	case ch.Err != nil:
 		row.Error = ch.Err.Error()
 	case v.cable.Name != "":
-		row.Means = line.Reading{Known: true, Signals: v.cable.Decode(ch.Lines)}.String()
+		row.Means = v.cable.Says(ch.Lines)
 	case len(v.seen) > 1:
 		row.Fits = fits(v.seen)
 	}
@@ -282,19 +282,17 @@ func (v *lineView) write(ch line.Change, row change, first bool) {
 		fmt.Fprintf(v.c.out, "           %s: %s\n", clean(v.cable.Name), clean(row.Means))
 	}
 	if len(v.seen) > 1 && v.cable.Name == "" && ch.Rose()|ch.Fell() != 0 {
-		fmt.Fprintf(v.c.out, "           fits if it was on mains before: %s\n", orDash(strings.Join(row.Fits, " ")))
+		fmt.Fprintf(v.c.out, "           fits best if it was on mains before: %s\n", orDash(strings.Join(row.Fits, " ")))
 	}
 }
 
-// fits names the cables that fit, the best first, eight of them.
+// fits names the cables that fit best.
 func fits(seen []line.Observation) []string {
+	all := line.Identify(line.Catalogue(), seen)
 	var names []string
-	for _, j := range line.Identify(line.Catalogue(), seen) {
-		if j.Verdict != line.Fits {
-			break
-		}
-		if names = append(names, j.Cable.Name); len(names) == 8 {
-			break
+	for _, j := range all {
+		if j.Verdict == line.Fits && j.Score == all[0].Score {
+			names = append(names, j.Cable.Name)
 		}
 	}
 	return names

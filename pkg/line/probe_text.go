@@ -42,6 +42,28 @@ func (c Change) String() string {
 	return strings.Join(texts, ", ")
 }
 
+// Says puts into words what the cable makes of these levels now.
+func (c Cable) Says(in Lines) string {
+	s := c.Decode(in)
+	if s.Blind {
+		return "not known: " + s.Reason
+	}
+	var words []string
+	for _, w := range []struct {
+		yes  bool
+		text string
+	}{
+		{!s.OnBattery, "on mains"}, {s.OnBattery, "on battery"},
+		{s.Low && s.OnBattery, "battery low"}, {s.Low && !s.OnBattery, "the battery is worn"},
+		{s.Replace, "replace the battery"}, {s.Bypass, "on bypass"},
+	} {
+		if w.yes {
+			words = append(words, w.text)
+		}
+	}
+	return strings.Join(words, ", ")
+}
+
 // Since writes the time between two changes for people, to the millisecond while
 // that says something.
 func Since(d time.Duration) string {
