@@ -58,7 +58,7 @@ func (s powerService) Attach(stream grpc.BidiStreamingServer[upsv1.AttachRequest
 	}()
 	err = s.serve(stream, sess, ended)
 	why := "its connection ended"
-	if err != nil {
+	if err != nil && status.Code(err) != codes.Canceled { // gRPC's word for just that
 		why = api.Message(err)
 	}
 	s.m.hub.detach(sess, why)

@@ -125,7 +125,7 @@ func (p *part) note() string {
 	case p.crashed:
 		return "was off without having asked"
 	case p.unseen, p.down == nil && p.went():
-		return "went down while the master was not running"
+		return "went, nobody saw when"
 	case p.calledBack:
 		return "called back"
 	case p.asked() && !p.went():

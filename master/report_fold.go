@@ -283,15 +283,17 @@ func (f *fold) attached(n *tracked, ev event) {
 func (f *fold) returned(p *part, other, onItsWay bool) {
 	unheard := p.unheard
 	p.unheard = nil
+	// A container has its host's boot: one that accepted and begins anew was off.
+	same := !other && (onItsWay || p.accepted == nil)
 	switch {
-	case unheard != nil && !other:
+	case unheard != nil && same:
 		return // it was there all the time
 	case unheard != nil && p.asked():
 		p.unseen = true
 	case unheard != nil:
 		p.lost = unheard
-	case p.down != nil && !other && (onItsWay || p.accepted == nil && !p.bye):
-		p.down = nil // only the link was gone. A container has its host's boot, hence the rest
+	case p.down != nil && same && (onItsWay || !p.bye):
+		p.down = nil // only the link was gone
 		return
 	}
 	p.crashed = p.crashed || p.lost != nil && other && !p.bye

@@ -5,13 +5,10 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
-
-	upsv1 "github.com/lastwatt/lastwatt/api/ups/v1"
 )
 
 func TestOrders(t *testing.T) {
@@ -83,7 +80,8 @@ func TestRefusals(t *testing.T) {
 		want string
 	}{
 		{"an agent takes no orders", &fake{}, []string{"hold", "web1"}, "upsctl: cannot hold: this is not the master's socket, and an agent passes on reads only; do it on the master's host\n"},
-		{"an agent has no events", &fake{}, []string{"events"}, "upsctl: cannot read the events: this is not the master's socket, and an agent passes on reads only; do it on the master's host\n"},
+		{"an agent has no events", &fake{}, []string{"events"}, "upsctl: cannot read the events: the master keeps it, and this is not the master's socket; ask on the master's host, or join the master ('upsctl join')\n"},
+		{"nor a history", &fake{}, []string{"history", "last"}, "upsctl: cannot read the history: the master keeps it, and this is not the master's socket; ask on the master's host, or join the master ('upsctl join')\n"},
 		{"not allowed", &fake{acts: true, refuse: status.Error(codes.PermissionDenied, "bob may not call Hold; it is for operator, local")}, []string{"hold", "web1"}, "upsctl: cannot hold: bob may not call Hold; it is for operator, local; be root or of group lastwatt\n"},
 		{"refused, with a bell", &fake{acts: true, refuse: status.Error(codes.NotFound, "no node is called \a\"web9\"")}, []string{"shutdown", "--yes", "web9"}, "upsctl: cannot shut down: no node is called ?\"web9\"\n"},
 		{"nothing at all", &fake{}, []string{"status"}, "upsctl: cannot ask for the status: this is not the master's socket, and an agent passes on reads only; do it on the master's host\n"},
@@ -133,23 +131,5 @@ func TestWhomItAsks(t *testing.T) {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})
-	}
-}
-
-func TestEvents(t *testing.T) {
-	f := func() *fake {
-		return &fake{acts: true, events: []*upsv1.StreamEventsResponse{
-			{Seq: 7, Age: dur(90 * time.Second), Wall: "2026-01-02T15:02:35Z", On: "ups/main", Kind: "state", Text: "OK -> FAIL"},
-			{Seq: 8, Age: dur(time.Second), Wall: "2026-01-02T15:04:04Z", On: "node/e\x1b[2Jvil", Kind: "phase", Text: "IDLE\n-> GRACE"},
-		}}
-	}
-	want := result{0, "2026-01-02T15:02:35Z  ups/main  state: OK -> FAIL\n2026-01-02T15:04:04Z  node/e?[2Jvil  phase: IDLE?-> GRACE\n", ""}
-	if diff := cmp.Diff(want, run(t, nil, "--socket", f().serve(t), "events")); diff != "" {
-		t.Errorf("(-want +got):\n%s", diff)
-	}
-	want = result{0, `{"age_seconds":90,"kind":"state","on":"ups/main","seq":7,"text":"OK -> FAIL","wall":"2026-01-02T15:02:35Z"}` + "\n" +
-		`{"age_seconds":1,"kind":"phase","on":"node/e\u001b[2Jvil","seq":8,"text":"IDLE\n-> GRACE","wall":"2026-01-02T15:04:04Z"}` + "\n", ""}
-	if diff := cmp.Diff(want, run(t, nil, "--socket", f().serve(t), "events", "--json")); diff != "" {
-		t.Errorf("(-want +got):\n%s", diff)
 	}
 }

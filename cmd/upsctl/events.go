@@ -62,7 +62,7 @@ func (c *cli) printEvent(e *upsv1.StreamEventsResponse) error {
 	if age := e.GetAge().AsDuration(); age >= time.Second {
 		ago = span(age)
 	}
-	head := fmt.Sprintf("%s %6s  %-11s ", clean(when), ago, clean(e.GetOn()))
+	head := fmt.Sprintf("%s %6s  %-12s ", clean(when), ago, clean(e.GetOn()))
 	_, err := io.WriteString(c.out, head+hang(clean(e.GetKind()+": "+e.GetText()), utf8.RuneCountInString(head)))
 	return err
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"path/filepath"
 	"strings"
@@ -31,6 +32,7 @@ type fake struct {
 	tokens []*upsv1.TokenInfo
 	alarms []*upsv1.AlarmResult
 	agent  bool // whether it is an agent, which tests its own alarms
+	story  *upsv1.GetHistoryResponse
 	exam   *upsv1.ExamineResponse
 	self   *upsv1.ExamineNodeResponse
 	hang   func() // not nil: an examination calls it and hangs
@@ -133,6 +135,10 @@ func (f *fake) StreamEvents(r *upsv1.StreamEventsRequest, s grpc.ServerStreaming
 		<-s.Context().Done()
 	}
 	return nil
+}
+
+func (f *fake) GetHistory(_ context.Context, r *upsv1.GetHistoryRequest) (*upsv1.GetHistoryResponse, error) {
+	return f.story, f.act(fmt.Sprintf("history %q %d", r.GetOutage(), r.GetLast()))
 }
 
 // serve puts f on a socket.

@@ -214,11 +214,15 @@ func (c *cli) printStory(o *upsv1.OutageReport) {
 	fmt.Fprintln(c.out)
 	lines := table{}
 	for _, l := range s.lines() {
-		mark := "+" + fine(l.at)
+		mark := "+"
 		if l.rough {
-			mark = "~" + fine(l.at)
+			mark = "~"
 		}
-		lines.addText(s.began.Add(l.at).Format("15:04:05"), mark, l.text)
+		if l.at < 0 {
+			lines.addText("", "", l.text)
+			continue
+		}
+		lines.addText(s.began.Add(l.at).Format("15:04:05"), mark+fine(l.at), l.text)
 	}
 	lines.write(c.out, false)
 	if len(o.GetNodes()) == 0 {
@@ -254,7 +258,7 @@ func remark(n *upsv1.NodeStory) string {
 
 // storyLine is one line of a story.
 type storyLine struct {
-	at    time.Duration
+	at    time.Duration // negative: now
 	rough bool
 	text  string
 }
@@ -285,7 +289,7 @@ func (s story) lines() []storyLine {
 	}
 	slices.SortStableFunc(all, func(a, b storyLine) int { return cmp.Compare(a.at, b.at) })
 	if s.GetGoingOn() {
-		all = append(all, storyLine{at: all[len(all)-1].at, text: "it is not over"})
+		all = append(all, storyLine{at: -1, text: "it is not over"})
 	}
 	return all
 }
