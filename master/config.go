@@ -136,6 +136,9 @@ func read(doc *config.Doc, host string) (Config, error) {
 		Recover: readRecover(t.Table("recover")),
 		Metrics: Metrics{Listen: t.Table("metrics").Listen("listen", "", true)},
 	}
+	if sameDoor(c.Listen, c.Metrics.Listen) {
+		t.Table("metrics").Errorf("listen", "%q is where the rack is listened to; write another port", c.Metrics.Listen)
+	}
 	c.Hooks, c.Alarms = node.ParseSettings(t.Pick("hook")).Hooks, alarm.Parse(t)
 	// Asked for in any case, so that a key of [node] elsewhere is told where it belongs.
 	own := t.Table("node")

@@ -426,6 +426,13 @@ min_charge = "30%"
 		`5:1: recover.min_charge: found the text "30%"; write a whole number, without quotes`,
 	},
 	{
+		"metrics at the rack's own door",
+		simUPS + `[metrics]
+listen = "127.0.0.1:8493"
+`,
+		`5:1: metrics.listen: "127.0.0.1:8493" is where the rack is listened to; write another port`,
+	},
+	{
 		"metrics on a name only",
 		simUPS + `[metrics]
 listen = "localhost"

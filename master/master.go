@@ -201,6 +201,9 @@ func (m *Master) Tasks() []daemon.Task {
 	if m.host != nil {
 		tasks = append(tasks, m.nodeState, m.host, m.host.driver)
 	}
+	if m.cfg.Metrics.Listen != "" {
+		tasks = append(tasks, daemon.Func("metrics", m.runMetrics))
+	}
 	return append(tasks, m.lan.tasks()...)
 }
 
