@@ -334,6 +334,29 @@ func TestLaw10AReloadOnABrokenDisk(t *testing.T) {
 	}
 }
 
+// TestLaw10AHeldAgentReloadsAlone reloads an agent that is held while its master is
+// dead and its state file can't be written: it is held still.
+func TestLaw10AHeldAgentReloadsAlone(t *testing.T) {
+	t.Parallel()
+	r := newRack(t, rackOptions{})
+	r.startMaster()
+	var disk *vtty.Disk
+	a := r.join("node", agentOptions{grace: "1h", disk: func(home string) *vtty.Disk {
+		disk = vtty.NewDisk(t, filepath.Join(home, "run"))
+		return disk
+	}})
+	r.await("attached", func(s status) bool { return s.node("node").Link == "up" && s.ups().State == "OK" })
+	disk.Break(vtty.Full)
+	r.upsctl("hold", "--for", "30m", "node")
+	a.await("HELD", in("node", "HELD"))
+	r.master.kill()
+	r.change(a.process, "node/agent.toml", `grace = "1h"`, `grace = "2h"`)
+	s := a.await("the new grace", grace("node", 7200))
+	if n := s.node("node"); n.Phase != "HELD" || n.State != "OK" {
+		t.Errorf("it is in %s, its power %s:\n%s", n.Phase, n.State, s.text)
+	}
+}
+
 // TestAReloadBlindsNobody watches a node's state through a reload of its master: it
 // is never unknown, and the node is attached again within two seconds.
 func TestAReloadBlindsNobody(t *testing.T) {

@@ -1,0 +1,42 @@
+package journal
+
+import (
+	"errors"
+	"io/fs"
+	"log/slog"
+	"path/filepath"
+	"testing"
+)
+
+// TestLaw10AStateThatNoDiskTookIsInherited: what was put last is what the next one
+// loads, on disk or not.
+func TestLaw10AStateThatNoDiskTookIsInherited(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "gone", "state")
+	quiet := slog.New(slog.DiscardHandler)
+	load := func(s *Saver) (v string, err error) { err = s.Load(&v); return v, err }
+	first := NewSaver(path, "nothing", quiet)
+	second := NewSaver(path, "nothing", quiet)
+	second.Inherit(first)
+	if _, err := load(second); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("nothing was put, and %v", err)
+	}
+	if err := Save(path, "old"); err != nil {
+		t.Fatal(err)
+	}
+	if v, err := load(second); v != "old" || err != nil {
+		t.Errorf("got %q, %v", v, err)
+	}
+	first.Put("new") // it never runs: the disk has hung
+	second.Inherit(first)
+	third := NewSaver(path, "nothing", quiet)
+	third.Inherit(second)
+	if v, err := load(third); v != "new" || err != nil {
+		t.Errorf("got %q, %v", v, err)
+	}
+	if err := third.flush(); err != nil {
+		t.Fatal(err)
+	}
+	if v, err := load(NewSaver(path, "nothing", quiet)); v != "new" || err != nil {
+		t.Errorf("the disk has %q, %v", v, err)
+	}
+}
