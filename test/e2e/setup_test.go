@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/exec"
 	"regexp"
-	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -264,4 +263,142 @@ func (r *rack) low(k *talk) {
 	r.ups.Mains(true)
 }
 
-var _ = []any{slices.Contains[[]string], syscall.SIGINT, unix.TCGETS, master.ParseConfig, vtty.Open, line.CTS}
+// TestSetupInterrupted: Ctrl-C in the middle leaves the file, the port and the terminal
+// as they were found.
+func TestSetupInterrupted(t *testing.T) {
+	t.Parallel()
+	r := fresh(t, "liebert-powersure")
+	before, err := os.ReadFile(r.path("master.toml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	k := r.setup("--port", r.tty.Path(), "--cable", "liebert-powersure")
+	was, err := unix.IoctlGetTermios(int(k.terminal.Fd()), unix.TCGETS)
+	if err != nil {
+		t.Fatal(err)
+	}
+	k.answer("Check it by pulling", "")
+	k.answer("may the port be opened? (y/n) [y]:", "")
+	k.hear("Pull the UPS's mains plug")
+	if now, err := unix.IoctlGetTermios(int(k.terminal.Fd()), unix.TCGETS); err != nil || *now != *was {
+		t.Errorf("the terminal is %+v, was %+v: %v", now, was, err)
+	}
+	k.typed("\x03")
+	k.hear("upsmaster: stopped; nothing was written")
+	if code := k.over(); code != 1 {
+		t.Errorf("exit status %d", code)
+	}
+	until(t, "the port to be closed", func() bool { return !r.tty.IsOpen() }, func() string { return "open" })
+	r.asItWas(before)
+	checkLine(t, r.cable, r.tty.Events())
+}
+
+// asItWas checks that the folder holds the one file as it was.
+func (r *rack) asItWas(text []byte) {
+	r.t.Helper()
+	now, err := os.ReadFile(r.path("master.toml"))
+	if err != nil || string(now) != string(text) {
+		r.t.Errorf("the file was changed: %v\n%s", err, now)
+	}
+	entries, err := os.ReadDir(r.dir)
+	if err != nil || len(entries) != 1 {
+		r.t.Errorf("left behind: %v, %v", entries, err)
+	}
+}
+
+// TestSetupLosesItsAdapter in the middle.
+func TestSetupLosesItsAdapter(t *testing.T) {
+	t.Parallel()
+	r := fresh(t, "nut-7")
+	k := r.setup("--port", r.tty.Path(), "--yes-open")
+	k.answer("find out by watching it:", "")
+	k.hear("Try DTR, then RTS?")
+	r.tty.Unplug()
+	k.typed("y\n")
+	k.hear("nothing was written, begin again when it is back")
+	if code := k.over(); code != 1 {
+		t.Errorf("exit status %d", code)
+	}
+}
+
+// TestSetupOnABrokenDisk writes nothing, or everything.
+func TestSetupOnABrokenDisk(t *testing.T) {
+	t.Parallel()
+	for name, fault := range map[string]vtty.Fault{"no space left on device": vtty.Full, "read-only file system": vtty.ReadOnly} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := fresh(t, "nut-7")
+			before, err := os.ReadFile(r.path("master.toml"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			disk := vtty.NewDisk(t, r.dir)
+			k := sit(t, disk.Command([]*vtty.TTY{r.tty}, program("upsmaster"), "setup", "--config", r.path("master.toml"), "--port", "sim", "--no-service"))
+			k.answer("How long does a full battery", "")
+			k.answer("shuts itself down", "")
+			k.answer("What is this rack called", "rack1")
+			k.hear("Write it? (y/n) [y]:")
+			disk.Break(fault)
+			k.typed("\n")
+			k.hear("cannot write " + r.path("master.toml") + ": " + name + "; nothing was changed")
+			if code := k.over(); code != 1 {
+				t.Errorf("exit status %d", code)
+			}
+			disk.Heal()
+			r.asItWas(before)
+		})
+	}
+}
+
+// TestLaw04Probe: live lines by the cable's own levels, and no touch of a port that a
+// master holds.
+func TestLaw04Probe(t *testing.T) {
+	t.Parallel()
+	r := newRack(t, rackOptions{cable: "nut-7"})
+	k := sit(t, r.tty.Command(program("upsctl"), "probe", "--cable", "nut-7", r.tty.Path()))
+	k.hear("outputs DTR low, RTS high; CTS high, DSR low, DCD high, RI low nut-7: on mains")
+	r.ups.Mains(false)
+	k.hear("CTS fell")
+	k.hear("nut-7: on battery")
+	r.ups.Low(true)
+	k.hear("nut-7: on battery, battery low")
+	r.ups.Low(false)
+	r.ups.Mains(true)
+	k.hear("nut-7: on mains")
+	k.typed("\x03")
+	if code := k.over(); code != 0 {
+		t.Errorf("exit status %d", code)
+	}
+	mark := len(r.tty.Events())
+	r.startMaster()
+	k = sit(t, r.tty.Command(program("upsctl"), "--socket", r.socket(), "probe", "--yes-open", r.tty.Path()))
+	k.hear("rack1/main OK, cable nut-7, high: RTS CTS DCD")
+	k.hear("held by upsmaster (pid")
+	if code := k.over(); code != 1 {
+		t.Errorf("exit status %d", code)
+	}
+	k = r.setup("--replace", "--port", r.tty.Path())
+	k.answer("find out by watching it:", "")
+	k.hear("is watched by the running master")
+	k.over()
+	for _, e := range r.tty.Events()[mark:] {
+		if e.Output() || e.Kind == vtty.Open && e.PID != r.master.cmd.Process.Pid {
+			t.Errorf("somebody touched the port: %v", e)
+		}
+	}
+}
+
+// TestProbeUnknown: what fits, as JSON, for a while.
+func TestProbeUnknown(t *testing.T) {
+	t.Parallel()
+	r := fresh(t, "apc-back-ups-txd")
+	cmd := r.tty.Command(program("upsctl"), "--json", "probe", "--yes-open", "--for", "60s", r.tty.Path())
+	k := sit(t, cmd)
+	k.hear(`{"at_seconds":0,"lines":[],`)
+	r.ups.Mains(false)
+	k.hear(`"rose":["DCD"],"fell":[],"pulses":0,"fits":["apc-back-ups","apc-back-ups-txd"`)
+	cmd.Process.Signal(syscall.SIGTERM)
+	if code := k.over(); code != 0 {
+		t.Errorf("exit status %d", code)
+	}
+}
