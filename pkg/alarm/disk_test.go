@@ -67,6 +67,31 @@ func TestLaw10ADiskThatHangsCostsWhatIsOnIt(t *testing.T) {
 	})
 }
 
+// TestAKilledDaemonForgetsNothing: what waits is on disk without a stop, and what was
+// sent no longer.
+func TestAKilledDaemonForgetsNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		path := filepath.Join(t.TempDir(), "q")
+		r := newRig(t, path, one)
+		r.set("*", errDown)
+		r.run()
+		defer r.stop()
+		onDisk := func(when string, want bool) {
+			t.Helper()
+			synctest.Wait()
+			b, err := os.ReadFile(path)
+			if err != nil || strings.Contains(string(b), `"title":"a  b"`) != want {
+				t.Errorf("%s: %s, %v", when, b, err)
+			}
+		}
+		r.put("fail", "a\r\nb")
+		onDisk("put", true)
+		r.set("*", nil)
+		time.Sleep(firstWait)
+		onDisk("sent", false)
+	})
+}
+
 func TestLaw10TheNextOneGoesOnWithoutADisk(t *testing.T) {
 	for _, hangs := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {

@@ -253,7 +253,7 @@ func TestNothingIsToldToAnUnsafeMailServer(t *testing.T) {
 
 func TestTheLetter(t *testing.T) {
 	n := failed()
-	n.Title = strings.Repeat("Größe 🔌 ", 30) + "\r\nBcc: everybody@example.org"
+	n.Title = strings.Repeat("🔌", titleMax-40) + "Größe" + "\r\nBcc: everybody@example.org"
 	n.Text = "first = line\n.\n" + strings.Repeat("long ", 100)
 	n.Message = n.tidy(when)
 	b := letter(only(t, "to = '"+byBob+"'"), n, when.Add(time.Hour))
@@ -295,5 +295,20 @@ func TestSomePasswordsTakeMore(t *testing.T) {
 		if b, err := a.Next(nil, false); b != nil || err != nil {
 			t.Error(b, err)
 		}
+	}
+}
+
+func TestAConnectionEndsWithItsContext(t *testing.T) {
+	ours, theirs := net.Pipe()
+	defer theirs.Close()
+	out := &outside{dial: func(context.Context, string, string) (net.Conn, error) { return ours, nil }}
+	ctx, cancel := context.WithCancel(t.Context())
+	conn, err := out.connect(ctx, "x:1", true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cancel()
+	if _, err := conn.Read(make([]byte, 1)); !errors.Is(err, io.ErrClosedPipe) {
+		t.Errorf("it stays open: %v", err)
 	}
 }

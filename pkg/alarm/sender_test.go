@@ -251,6 +251,7 @@ func TestAFloodIsBoundedAndSaid(t *testing.T) {
 		defer r.stop()
 		for i := range boxMax + 9 {
 			r.put("fail", fmt.Sprint(i))
+			synctest.Wait() // or the first may be on its way
 		}
 		time.Sleep(time.Second)
 		r.problem("")

@@ -51,6 +51,9 @@ func server(t *testing.T, secure bool, answer http.HandlerFunc) (*outside, chan 
 				g.Header[h] = v
 			}
 		}
+		if !r.Close {
+			t.Error("the connection is to be kept open")
+		}
 		if err := json.NewDecoder(r.Body).Decode(&g.Body); err != nil {
 			t.Errorf("the body: %v", err)
 		}
@@ -163,12 +166,18 @@ func TestAnswersThatSayNo(t *testing.T) {
 		want   refusal
 	}{
 		{"not found", answers(404, `no route /hook/s3cret-token`), refusal{text: "it answers 404 Not Found: no route /hook/…"}},
-		{"unauthorized", answers(401, "password s3cret/pw is wrong, key=s3cret-key too"), refusal{text: "it answers 401 Unauthorized: password … is wrong, … too"}},
+		{"unauthorized", answers(401, "password s3cret/pw or s3cret%2Fpw is wrong, key=s3cret-key too"), refusal{text: "it answers 401 Unauthorized: password … or … is wrong, … too"}},
 		{"bad", answers(400, "a\x1b[2Jb\nc"), refusal{text: "it answers 400 Bad Request: a?[2Jb c", message: true}},
 		{"too large", answers(413, ""), refusal{text: "it answers 413 Request Entity Too Large", message: true}},
 		{"too many", answers(429, "", "Retry-After", "7"), refusal{text: "it answers 429 Too Many Requests", after: 7}},
 		{"too many until a date", answers(429, "", "Retry-After", "Fri, 02 Jan 2026 15:04:05 GMT"), refusal{text: "it answers 429 Too Many Requests"}},
 		{"broken", answers(500, strings.Repeat("x", 1<<20)), refusal{text: "it answers 500 Internal Server Error: " + strings.Repeat("x", errorMax-38-1) + "…"}},
+		{"endless", func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(500)
+			for err := error(nil); err == nil; {
+				_, err = io.WriteString(w, strings.Repeat("x", 1<<16))
+			}
+		}, refusal{text: "it answers 500 Internal Server Error: " + strings.Repeat("x", errorMax-38-1) + "…"}},
 		{"elsewhere", answers(307, "", "Location", "https://elsewhere.example/s3cret-token?x"), refusal{text: "it answers 307 Temporary Redirect, go to https://elsewhere.example; write that address"}},
 		{"as a GET", answers(302, "", "Location", "/login"), refusal{text: "it answers 302 Found, go to https://example.com; write that address"}},
 	} {
@@ -199,6 +208,11 @@ func TestConnectionsThatFail(t *testing.T) {
 		return nil, errors.New("network is unreachable")
 	}}
 	flood, _ := server(t, true, func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("X", strings.Repeat("x", 1<<20)) })
+	file := filepath.Join(t.TempDir(), "secret")
+	if err := os.WriteFile(file, []byte("s3cret-of-a-file"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	parrot, _ := server(t, true, answers(401, "s3cret-of-a-file is wrong"))
 	for _, c := range []struct {
 		name string
 		out  *outside
@@ -210,6 +224,7 @@ func TestConnectionsThatFail(t *testing.T) {
 		{"in clear to the world", public, only(t, "to = 'http://example.com/s3cret-token'"), "in clear it is told only within a private network, and 203.0.113.7 is not in one; use TLS"},
 		{"ntfy in clear to the world", public, only(t, "to = 'ntfy+http://example.com/s3cret-token'"), "in clear it is told only within a private network, and 203.0.113.7 is not in one; use TLS"},
 		{"no network", nobody, good, "network is unreachable"},
+		{"a secret that is told again", parrot, only(t, "to = 'https://example.com/'", "secret_file = '"+file+"'"), "it answers 401 Unauthorized: … is wrong"},
 		{"headers without end", flood, good, "server response headers exceeded"},
 		{"secret gone", out, only(t, "to = 'https://example.com/'", "secret_file = '/nowhere/x'"), "cannot read the secret: open /nowhere/x: no such file or directory"},
 	} {
@@ -217,6 +232,10 @@ func TestConnectionsThatFail(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "s3cret") {
 			t.Errorf("%s: %v, want %s", c.name, err, c.want)
 		}
+	}
+	// Parts too short to be looked for are not told either.
+	if err := nobody.send(t.Context(), only(t, "to = 'https://example.com/a/b?c=d'"), failed()); err == nil || err.Error() != "network is unreachable" {
+		t.Error(err)
 	}
 	plain, seen := server(t, false, well)
 	if err := plain.send(t.Context(), only(t, "to = 'http://ha.lan/x'"), failed()); err != nil {
