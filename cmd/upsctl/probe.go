@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -47,7 +48,7 @@ the cable's idle levels, or high where --drive says so.`,
 			if len(args) == 0 {
 				return c.listPorts()
 			}
-			return c.probe(cmd.Context(), cmd, args[0], p)
+			return c.probe(cmd.Context(), args[0], p)
 		},
 	}
 	cmd.Flags().DurationVar(&p.limit, "for", 0, "how `long`; without it until Ctrl-C")
@@ -109,7 +110,7 @@ func (c *cli) listPorts() error {
 }
 
 // probe opens the port, if that may be, and tells what happens on it.
-func (c *cli) probe(ctx context.Context, cmd *cobra.Command, path string, p probing) error {
+func (c *cli) probe(ctx context.Context, path string, p probing) error {
 	o := line.ProbeOptions{Path: path, Log: slog.New(slog.DiscardHandler)}
 	among := line.Catalogue()
 	if p.cable != "" {
@@ -155,24 +156,26 @@ func (c *cli) probe(ctx context.Context, cmd *cobra.Command, path string, p prob
 func (c *cli) showHolder(ctx context.Context, info line.PortInfo) error {
 	h := info.Holders[0]
 	if h.Name == "upsmaster" {
-		fmt.Fprintln(c.err, "the running master watches this port; it says:")
-		if err := c.ask(ctx, "ask the master", func(ctx context.Context, conn *grpc.ClientConn) error {
-			p, err := look(ctx, conn, false)
-			if err != nil {
-				return err
-			}
-			for _, m := range p.Masters {
-				for _, u := range m.UPS {
-					fmt.Fprintf(c.out, "%s/%s %s, cable %s, high: %s\n", clean(m.Name), clean(u.Name), clean(u.State), clean(orDash(u.Cable)), clean(orDash(strings.Join(u.Lines, " "))))
-				}
-			}
-			return nil
-		}); err != nil {
-			fmt.Fprintln(c.err, err)
-		}
+		c.showMaster(ctx, "the running master watches this port; it says:")
 	}
-	tty := info.Path[strings.LastIndexByte(info.Path, '/')+1:]
-	return fmt.Errorf("cannot open %s: %w; %s", info.Path, &h, line.Release(h.Name, tty))
+	return fmt.Errorf("cannot open %s: %w; %s", info.Path, &h, line.Release(h.Name, filepath.Base(info.Path)))
+}
+
+// showMaster says what this machine's master sees, if one answers.
+func (c *cli) showMaster(ctx context.Context, title string) {
+	_ = c.ask(ctx, "ask the master", func(ctx context.Context, conn *grpc.ClientConn) error {
+		p, err := look(ctx, conn, false)
+		if err != nil {
+			return err // it is an extra: what was asked for is refused anyway
+		}
+		fmt.Fprintln(c.err, title)
+		for _, m := range p.Masters {
+			for _, u := range m.UPS {
+				fmt.Fprintf(c.out, "%s/%s %s, cable %s, high: %s\n", clean(m.Name), clean(u.Name), clean(u.State), clean(orDash(u.Cable)), clean(orDash(strings.Join(u.Lines, " "))))
+			}
+		}
+		return nil
+	})
 }
 
 // mayOpen tells what an open may do, and asks whether it is to be.
@@ -223,7 +226,11 @@ func (c *cli) watchLines(ctx context.Context, o line.ProbeOptions) error {
 	for ch := range p.Changes() {
 		v.show(ch)
 	}
-	return <-ended
+	err := <-ended
+	if held := new(line.HeldError); errors.As(err, &held) && held.PID == 0 { // by somebody whom this user can't see
+		c.showMaster(ctx, "perhaps by the running master; it says:")
+	}
+	return err
 }
 
 // lineView is what has been seen so far.

@@ -35,7 +35,7 @@ func machine(t *testing.T, holder string) (r line.Roots, port string) {
 		dev + "/tty/ttyS0/device":  dev,
 		dev + "/driver":            "/drivers/serial",
 		port:                       "/dev/zero", // a character device, which nobody opens here
-		r.Proc + "/77/fd/4":        "/dev/zero",
+		r.Proc + "/77/fd/4":        port,
 	}
 	if holder == "" {
 		delete(links, r.Proc+"/77/fd/4")

@@ -35,7 +35,7 @@ func (w *wizard) findOut(ctx context.Context, named line.Cable) error {
 		for range p.Changes() { // until it is closed
 		}
 		if !e.over {
-			<-e.ended
+			_ = <-e.ended // what it says was told where it mattered
 		}
 	}()
 	if err := w.watch(ctx, e, named); err != nil {
@@ -75,8 +75,7 @@ func (w *wizard) mayOpen(ctx context.Context, cables []line.Cable, hold line.Lin
 // watch looks at the lines step after step until one has moved.
 func (w *wizard) watch(ctx context.Context, e *eyes, named line.Cable) error {
 	if named.Name != "" {
-		_, err := e.pull(ctx)
-		return err
+		return e.pull(ctx)
 	}
 	tried := false
 	for {
@@ -87,13 +86,11 @@ func (w *wizard) watch(ctx context.Context, e *eyes, named line.Cable) error {
 		if err := w.drive(ctx, e, step, &tried); err != nil {
 			return err
 		}
-		var err error
+		look := e.rest
 		if step.Pull {
-			_, err = e.pull(ctx)
-		} else {
-			err = e.rest(ctx)
+			look = e.pull
 		}
-		if err != nil {
+		if err := look(ctx); err != nil {
 			return err
 		}
 	}
@@ -163,38 +160,37 @@ type eyes struct {
 	seen   []line.Observation
 }
 
-// pull has the owner pull the plug, put it back, and make the battery low. It reports
-// whether a line moved.
-func (e *eyes) pull(ctx context.Context) (moved bool, err error) {
+// pull has the owner pull the plug, put it back, and make the battery low.
+func (e *eyes) pull(ctx context.Context) error {
 	if err := e.rest(ctx); err != nil {
-		return false, err
+		return err
 	}
 	rest := e.now
 	e.t.gap()
 	e.t.say("Pull the UPS's mains plug out of the wall now. Enter alone: it is out, and nothing happened.")
-	changed := func() bool { return (e.now^rest)&line.Inputs != 0 }
-	if moved, err = e.await(ctx, changed); err != nil {
-		return moved, err
+	moved, err := e.await(ctx, func() bool { return (e.now^rest)&line.Inputs != 0 })
+	if err != nil {
+		return err
 	}
 	e.see(line.MainsOut)
 	out := e.now
 	if err := e.back(ctx, rest); err != nil || !moved {
-		return moved, err
+		return err
 	}
 	rest = e.now
 	byMains := (out ^ rest) & line.Inputs
 	e.t.gap()
 	e.t.say("Low battery: has the UPS a test button or switch that makes it say so, or can you wait with the plug out until it does? Do it now. Enter alone: skip it.")
 	low, err := e.await(ctx, func() bool { return (e.now^rest)&line.Inputs&^byMains != 0 })
-	if err != nil {
-		return moved, err
-	}
-	if low {
+	switch {
+	case err != nil:
+		return err
+	case low:
 		e.see(line.BatteryLow)
-	} else if e.now == rest {
-		return moved, nil // skipped, and all is as it was
+	case e.now == rest:
+		return nil // skipped, and all is as it was
 	}
-	return moved, e.back(ctx, rest)
+	return e.back(ctx, rest)
 }
 
 // rest looks at the lines on mains.

@@ -146,6 +146,7 @@ func (j *Judgement) weigh(o Observation, g group) {
 			j.say("on mains it says low battery: the battery is worn, or it is another cable")
 		}
 		return
+	case MainsOut, BatteryLow, Anything:
 	}
 	moved := (in ^ g.rest) & Inputs
 	if !g.hasRest {

@@ -190,9 +190,11 @@ func holders(r Roots, path string) (found []HeldError, hidden bool) {
 		}
 		if slices.ContainsFunc(fds, func(fd os.DirEntry) bool {
 			// Only what lies in dev is looked at: a stat elsewhere can hang on a dead
-			// file server.
-			to, err := os.Readlink(filepath.Join(dir, fd.Name()))
-			return err == nil && (to == path || strings.HasPrefix(to, r.Dev+"/") && sameDevice(to, path))
+			// file server. The link itself says little: in a container the same name can
+			// mean another port, and another name this one.
+			link := filepath.Join(dir, fd.Name())
+			to, err := os.Readlink(link)
+			return err == nil && strings.HasPrefix(to, r.Dev+"/") && sameDevice(link, path)
 		}) {
 			found = append(found, HeldError{PID: pid, Name: comm(r, pid)})
 		}
@@ -200,7 +202,7 @@ func holders(r Roots, path string) (found []HeldError, hidden bool) {
 	return found, hidden
 }
 
-// sameDevice reports whether two names mean one port.
+// sameDevice reports whether two names lead to one port.
 func sameDevice(a, b string) bool {
 	one, err := os.Stat(a)
 	if err != nil {
@@ -211,5 +213,8 @@ func sameDevice(a, b string) bool {
 		return false
 	}
 	s, t := one.Sys().(*syscall.Stat_t), two.Sys().(*syscall.Stat_t)
-	return os.SameFile(one, two) || one.Mode()&two.Mode()&os.ModeCharDevice != 0 && s.Rdev == t.Rdev
+	// The numbers of pseudo-terminals (136 to 143, Documentation/admin-guide/devices.txt)
+	// begin anew in each container.
+	major := unix.Major(s.Rdev)
+	return os.SameFile(one, two) || one.Mode()&two.Mode()&os.ModeCharDevice != 0 && s.Rdev == t.Rdev && (major < 136 || major > 143)
 }
