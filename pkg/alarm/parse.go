@@ -34,7 +34,7 @@ func parse(t *config.Table) []Target {
 			"fail", "batlow", "ok", "grace", "cancel", "commit", "problem", "clear", "report"),
 		as: t.Choice("as", "", asJSON, asSlack, asDiscord, asGotify, asHomeAssistant),
 	}
-	if t.Has("on") && len(out.on) == 0 {
+	if len(out.on) == 0 {
 		t.Errorf("on", `the alarm names no event and would never be sent; write on = ["problem"], or leave it out`)
 	}
 	if t.Has("secret_file") {

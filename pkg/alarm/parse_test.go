@@ -208,3 +208,19 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+func TestShown(t *testing.T) {
+	for to, want := range map[string]string{
+		"https://bob:s3cret@h/s3cret?s3cret":       "https://h/…",
+		"ntfy://:s3cret@h:1/s3cret":                "ntfy://h:1/…",
+		"smtp://bob:s3cret@h/?from=f@g&to=a@b,c@d": "smtp://h/?to=a@b,c@d",
+		"exec:///x/y":                                          "exec:///x/y",
+		"pigeon://s3cret@s3cret/s3cret":                        "pigeon://…",
+		"https://s3cret:s3c ret@h/":                            "…",
+		"https://hooks.slack.com/services/T0/B0/s3cret#s3cret": "https://hooks.slack.com/…",
+	} {
+		if got := Shown(to); got != want {
+			t.Errorf("%s: %s, want %s", to, got, want)
+		}
+	}
+}

@@ -122,3 +122,21 @@ func redact(s string, secrets []string) string {
 	}
 	return s
 }
+
+// Shown returns what everybody may see of an address as the file has it, for whoever
+// prints a file.
+func Shown(to string) string {
+	u, err := url.Parse(to)
+	if err != nil {
+		return "…"
+	}
+	all, err := Target{}.address(u)
+	if err != nil {
+		return u.Scheme + "://…"
+	}
+	text := all[0].String()
+	for _, more := range all[1:] {
+		text += "," + more.rcpt
+	}
+	return text
+}

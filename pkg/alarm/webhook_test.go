@@ -173,7 +173,7 @@ func TestAnswersThatSayNo(t *testing.T) {
 		{"too many until a date", answers(429, "", "Retry-After", "Fri, 02 Jan 2026 15:04:05 GMT"), refusal{text: "it answers 429 Too Many Requests"}},
 		{"broken", answers(500, strings.Repeat("x", 1<<20)), refusal{text: "it answers 500 Internal Server Error: " + strings.Repeat("x", errorMax-38-1) + "…"}},
 		{"endless", func(w http.ResponseWriter, _ *http.Request) {
-			w.WriteHeader(500)
+			w.WriteHeader(http.StatusInternalServerError)
 			for err := error(nil); err == nil; {
 				_, err = io.WriteString(w, strings.Repeat("x", 1<<16))
 			}
