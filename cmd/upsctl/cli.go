@@ -40,6 +40,7 @@ type cli struct {
 	sockets       []string               // the daemons' own, asked in this order
 	exe           func() (string, error) // where this program lies
 	raw           func() (restore func(), err error)
+	tty           terminal
 	roots         line.Roots // where the kernel tells of serial ports
 
 	// The global flags.

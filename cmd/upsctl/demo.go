@@ -14,19 +14,22 @@ import (
 const demoLimit = 28 * time.Second
 
 func (c *cli) demoCmd() *cobra.Command {
-	return &cobra.Command{
-		Use: "demo", Short: "a rack on this machine through a power failure, no hardware",
+	var plain bool
+	cmd := &cobra.Command{
+		Use: "demo [--plain]", Short: "a rack on this machine through a power failure, no hardware",
 		Long: `A master on a simulated UPS and three agents that only pretend to power off, on
 loopback and in a temporary folder, joined by tokens as real ones are.
 
 On a terminal you are the UPS: f fails, b makes the battery low, o is okay, q quits.
 Otherwise an outage is played and each step checked; the exit status says how it went.`,
 		Args: arguments(0, 0),
-		RunE: func(cmd *cobra.Command, _ []string) error { return c.demo(cmd.Context()) },
+		RunE: func(cmd *cobra.Command, _ []string) error { return c.demo(cmd.Context(), plain) },
 	}
+	cmd.Flags().BoolVar(&plain, "plain", false, "sentences, and nothing is redrawn; keys need Enter")
+	return cmd
 }
 
-func (c *cli) demo(ctx context.Context) (err error) {
+func (c *cli) demo(ctx context.Context, plain bool) (err error) {
 	live := c.inTTY && c.outTTY
 	if !live {
 		var cancel context.CancelFunc
@@ -42,7 +45,7 @@ func (c *cli) demo(ctx context.Context) (err error) {
 		return fmt.Errorf("cannot make a folder for the demo: %w", err)
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	d := &demo{c: c, dir: dir, bin: bin, start: time.Now(), feed: make(chan seen), told: map[string]string{}}
+	d := &demo{c: c, dir: dir, bin: bin, plain: plain, start: time.Now(), feed: make(chan seen), told: map[string]string{}}
 	defer d.stop()
 	d.say("a master on a simulated UPS and %d agents, on loopback in %s", len(demoNodes), dir)
 	if err := d.startRack(ctx); err != nil {

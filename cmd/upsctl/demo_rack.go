@@ -74,6 +74,7 @@ type demo struct {
 	c     *cli
 	dir   string
 	bin   map[string]string // program -> path
+	plain bool              // no glyphs, and nothing is redrawn
 	start time.Time
 	procs []*process
 	conn  *grpc.ClientConn  // the master's socket
@@ -84,7 +85,13 @@ type demo struct {
 
 // say writes one line of the timeline.
 func (d *demo) say(format string, args ...any) {
-	fmt.Fprintf(d.c.out, "%6.2f s  %s\n", time.Since(d.start).Seconds(), cleanLines(fmt.Sprintf(format, args...)))
+	said, at := cleanLines(fmt.Sprintf(format, args...)), time.Since(d.start).Seconds()
+	if d.plain {
+		said = strings.NewReplacer("✓ ", "as expected: ", "── ", "now: ", " → ", " to ").Replace(strings.Join(strings.Fields(said), " "))
+		fmt.Fprintf(d.c.out, "%.2f seconds: %s\n", at, said)
+		return
+	}
+	fmt.Fprintf(d.c.out, "%6.2f s  %s\n", at, said)
 }
 
 // programs finds the daemons beside this program.

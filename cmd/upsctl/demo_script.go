@@ -117,17 +117,11 @@ func (d *demo) blip(ctx context.Context) error {
 	return fmt.Errorf("this machine is too busy: %d blips of %s took longer than %s", tries, demoBlip, demoSettleFail)
 }
 
-// seen is what Watch said, one after the other, or how it ended.
-type seen struct {
-	p   picture
-	err error
-}
-
 // receive hands on what the watch says until it ends.
 func (d *demo) receive(watch grpc.ServerStreamingClient[upsv1.WatchResponse]) {
 	for {
 		resp, err := watch.Recv()
-		s := seen{err: err}
+		s := seen{err: refused("watch the rack", err)}
 		if err == nil {
 			s.p.addMaster(resp.GetStatus())
 		}
@@ -148,7 +142,7 @@ func (d *demo) next(ctx context.Context, timer <-chan time.Time) (ok bool, err e
 	select {
 	case s := <-d.feed:
 		if s.err != nil {
-			return false, refused("watch the rack", s.err)
+			return false, s.err
 		}
 		d.last = s.p
 		d.tell(s.p)
@@ -197,7 +191,11 @@ func (d *demo) hold(ctx context.Context, long time.Duration, want string, is fun
 // expected is the error of a step: what should have been and what was.
 func (d *demo) expected(want string, within time.Duration, err error) error {
 	var saw strings.Builder
-	d.last.print(&saw, false)
+	if d.plain {
+		d.last.say(&saw)
+	} else {
+		d.last.print(&saw, style{width: maxWidth})
+	}
 	if err != nil {
 		return fmt.Errorf("expected within %s: %s; got: %w; last seen:\n%s", within, want, err, saw.String())
 	}

@@ -93,7 +93,7 @@ web1        GRACE  UNKNOWN  1s         up
 			t.Error("a change was not noticed")
 		}
 		d.feed <- seen{err: errors.New("gone")}
-		if err := d.await(t.Context(), time.Second, "anything", rackIs("BATLOW")); err == nil || !strings.Contains(err.Error(), "cannot watch the rack: gone") {
+		if err := d.await(t.Context(), time.Second, "anything", rackIs("BATLOW")); err == nil || !strings.Contains(err.Error(), "got: gone") {
 			t.Error(err)
 		}
 		timeline := `  1.00 s     ups main  OK → FAIL
@@ -139,26 +139,32 @@ func TestDemoWithABrokenMaster(t *testing.T) {
 // terminal is as it was.
 func TestDemoKeys(t *testing.T) {
 	for _, tt := range []struct {
-		keys string
-		want []string
+		keys  string
+		plain bool
+		want  []string
 	}{
-		{"fxboq", []string{"sim main STATUS_FAIL", "sim main STATUS_BATLOW", "sim main STATUS_OK"}},
-		{"\x03f", nil},
-		{"f", []string{"sim main STATUS_FAIL"}}, // the keyboard went away
+		{"fxboq", false, []string{"sim main STATUS_FAIL", "sim main STATUS_BATLOW", "sim main STATUS_OK"}},
+		{"\x03f", false, nil},
+		{"f", false, []string{"sim main STATUS_FAIL"}}, // the keyboard went away
+		{"f\nb\nq\n", true, []string{"sim main STATUS_FAIL", "sim main STATUS_BATLOW"}},
 	} {
 		t.Run(tt.keys, func(t *testing.T) {
-			f := &fake{acts: true, status: answer(wellRack())}
+			f := &fake{acts: true}
 			conn, err := api.DialLocal(f.serve(t))
 			if err != nil {
 				t.Fatal(err)
 			}
 			defer func() { _ = conn.Close() }()
-			c, out, _ := testCLI(tt.keys)
-			restored := false
-			c.raw = func() (func(), error) { return func() { restored = true }, nil }
+			c, _, _ := testCLI(tt.keys)
+			g := newGlass(80, 24)
+			c.out, c.inTTY, c.outTTY, c.env = g, true, true, func(string) string { return "xterm" }
+			restored := !tt.plain
+			c.raw = func() (func(), error) { restored = false; return func() { restored = true }, nil }
 			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 			defer cancel()
-			if err := (&demo{c: c, conn: conn}).live(ctx); err != nil || ctx.Err() != nil {
+			d := &demo{c: c, conn: conn, plain: tt.plain, feed: make(chan seen, 1)}
+			d.feed <- seen{p: demoPicture(wellRack())}
+			if err := d.live(ctx); err != nil || ctx.Err() != nil {
 				t.Fatal(err, ctx.Err())
 			}
 			close(f.asked)
@@ -169,11 +175,8 @@ func TestDemoKeys(t *testing.T) {
 			if diff := cmp.Diff(tt.want, asked); diff != "" {
 				t.Errorf("asked (-want +got):\n%s", diff)
 			}
-			if !restored || !strings.HasPrefix(out.String(), termHide) || !strings.HasSuffix(out.String(), termShow+"\r\n") {
-				t.Error("the terminal is not as it was")
-			}
-			if bare := strings.ReplaceAll(out.String(), "\r\n", ""); strings.Contains(bare, "\n") {
-				t.Error("a line end without a carriage return staggers on a raw terminal")
+			if err := g.asItWas(); err != nil || restored == tt.plain {
+				t.Errorf("the terminal is not as it was: raw mode undone: %v; %v", restored, err)
 			}
 		})
 	}

@@ -224,7 +224,7 @@ func darkRack() *upsv1.MasterStatus {
 		&upsv1.NodeStatus{Name: "nas1", Role: "storage", Link: upsv1.Link_LINK_OFF, Report: &upsv1.NodeReport{
 			Phase: upsv1.Phase_PHASE_WAITING, Status: upsv1.Status_STATUS_BATLOW, WaitingOn: []string{"web1"}, WaitingCount: 2}},
 	)
-	m.Problems = []*upsv1.Problem{{On: "node/db1", Name: "node-lost", Text: "it was last heard 1m30s ago; look at upsagent and the network there, for it hears of no power failure"}}
+	m.Problems = []*upsv1.Problem{{On: "node/db1", Name: "node-lost", Age: dur(90 * time.Second), Text: "it was last heard 1m30s ago; look at upsagent and the network there, for it hears of no power failure"}}
 	return m
 }
 

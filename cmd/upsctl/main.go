@@ -29,18 +29,9 @@ func main() {
 		sockets: []string{"/run/lastwatt/master/master.sock", "/run/lastwatt/agent/agent.sock"},
 		exe:     os.Executable,
 		raw:     rawTerminal,
+		tty:     realTerminal(),
 	}
 	code := c.run(ctx, os.Args[1:])
 	stop()
 	os.Exit(code)
-}
-
-// rawTerminal makes the keyboard give each key at once and returns how to undo it.
-func rawTerminal() (restore func(), err error) {
-	fd := int(os.Stdin.Fd())
-	old, err := term.MakeRaw(fd)
-	if err != nil {
-		return nil, err
-	}
-	return func() { _ = term.Restore(fd, old) }, nil
 }

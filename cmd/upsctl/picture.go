@@ -19,6 +19,11 @@ type picture struct {
 	Masters  []masterPicture  `json:"masters"`
 	Nodes    []nodePicture    `json:"nodes"`
 	Problems []problemPicture `json:"problems"`
+	// What is not broken, but was never proved or can't be otherwise: no reason to
+	// look now, so it does not count for the exit status.
+	Weaknesses []problemPicture `json:"weaknesses"`
+	// Why nobody could be asked; only with --watch, which goes on.
+	Error string `json:"error,omitempty"`
 }
 
 type masterPicture struct {
@@ -69,16 +74,22 @@ type nodePicture struct {
 }
 
 type problemPicture struct {
-	On   string `json:"on"`
-	Name string `json:"name"`
-	Text string `json:"text"`
+	On   string   `json:"on"`
+	Name string   `json:"name"`
+	Text string   `json:"text"`
+	Age  *float64 `json:"age_seconds"` // null: not said
+}
+
+// newPicture is one without anything, whose lists are lists.
+func newPicture() picture {
+	return picture{Masters: []masterPicture{}, Nodes: []nodePicture{}, Problems: []problemPicture{}, Weaknesses: []problemPicture{}}
 }
 
 // look asks for everything: the master, or through an agent all of its masters;
 // of those that don't answer, what this node last heard. With all every node is
 // asked as well, and who only announces himself is shown.
 func look(ctx context.Context, conn *grpc.ClientConn, all bool) (picture, error) {
-	p := picture{Masters: []masterPicture{}, Nodes: []nodePicture{}, Problems: []problemPicture{}}
+	p := newPicture()
 	resp, err := upsv1.NewPowerServiceClient(conn).GetStatus(ctx, &upsv1.GetStatusRequest{All: all})
 	if err != nil && status.Code(err) != codes.Unimplemented {
 		return p, err
@@ -206,11 +217,17 @@ func nodeRow(n *upsv1.NodeStatus) nodePicture {
 	}
 }
 
+// addProblems adds what is wrong, each thing once: with all asked, a node says itself
+// what its master says of it.
 func (p *picture) addProblems(ps []*upsv1.Problem) {
 	for _, one := range ps {
-		add := problemPicture{On: one.GetOn(), Name: one.GetName(), Text: one.GetText()}
-		if !slices.Contains(p.Problems, add) {
-			p.Problems = append(p.Problems, add)
+		list := &p.Problems
+		if one.GetWeakness() {
+			list = &p.Weaknesses
+		}
+		same := func(have problemPicture) bool { return have.On == one.GetOn() && have.Name == one.GetName() }
+		if !slices.ContainsFunc(*list, same) {
+			*list = append(*list, problemPicture{On: one.GetOn(), Name: one.GetName(), Text: one.GetText(), Age: seconds(one.GetAge())})
 		}
 	}
 }
@@ -238,9 +255,13 @@ func (p picture) attention() bool {
 			return true
 		}
 	}
-	return slices.ContainsFunc(p.Nodes, func(n nodePicture) bool {
-		return n.Link == "lost" || n.Phase != "IDLE" && n.Link != linkSeen // a stranger is nobody's worry
-	})
+	return slices.ContainsFunc(p.Nodes, nodePicture.attention)
+}
+
+// attention reports whether somebody should look at this node. A stranger is
+// nobody's worry.
+func (n nodePicture) attention() bool {
+	return n.Link == "lost" || n.Phase != "IDLE" && n.Link != linkSeen
 }
 
 // linkSeen is the contact of a node that announces itself and is on no roster asked.

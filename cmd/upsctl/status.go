@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"io"
 	"strings"
 	"time"
 
@@ -12,30 +11,57 @@ import (
 )
 
 func (c *cli) statusCmd() *cobra.Command {
-	var all, watch bool
+	var all, watch, plain bool
 	cmd := &cobra.Command{
-		Use: "status [--all] [--watch]", Short: "what the power is and what every node does about it",
+		Use: "status [--all] [--watch] [--plain]", Short: "what the power is and what every node does about it",
+		Long: `Shows what each UPS says, what each node does about it, when it goes, and every
+problem with what to do about it. Phases: IDLE, HELD (somebody said: stay), GRACE
+(on battery, counting down), WAITING (for those who must be off first), COMMITTED
+(power-off asked), DONE (power-off accepted).
+
+--all asks every master and every node itself, and shows agents that announce
+themselves and belong to nobody: what to type when the master is dead.
+
+--watch goes on, on a terminal until q or Ctrl-C, with countdowns that go by the
+second; what does not fit is counted, what needs a look comes first. Without a
+terminal it writes one line for each change.
+
+--plain writes sentences in place of tables, for screen readers and logs. With
+--json, "problems" is what the exit status speaks of; "weaknesses" are things that
+were never proved or can't be otherwise, which upsctl doctor explains.`,
+		Example: `  upsctl status
+  upsctl status --all --watch
+  upsctl status --json | jq '.problems[].text'
+  upsctl status >/dev/null || echo "somebody should look"`,
 		Args: arguments(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if plain && c.json {
+				return usageError{"--plain and --json exclude each other", "--plain is for people, --json for programs"}
+			}
 			if watch {
-				return c.watch(cmd.Context(), all)
+				return c.watch(cmd.Context(), all, plain)
 			}
 			p, err := c.look(cmd.Context(), all)
 			if err != nil {
 				return err
 			}
-			if c.json {
-				if err := writeJSON(c.out, p, "  "); err != nil {
-					return err
-				}
-			} else {
-				p.print(c.out, c.colour())
+			switch {
+			case c.json:
+				err = writeJSON(c.out, p, "  ")
+			case plain:
+				p.say(c.out)
+			default:
+				p.print(c.out, c.style())
+			}
+			if err != nil {
+				return err
 			}
 			return p.verdict()
 		},
 	}
 	cmd.Flags().BoolVar(&all, "all", false, "ask every master and node itself, and show who only announces himself")
 	cmd.Flags().BoolVar(&watch, "watch", false, "go on: redraw on a terminal, else one line per change")
+	cmd.Flags().BoolVar(&plain, "plain", false, "sentences in place of tables, and nothing is redrawn")
 	return cmd
 }
 
@@ -56,66 +82,89 @@ func (p picture) verdict() error {
 	return nil
 }
 
-// print writes the picture for people.
-func (p picture) print(w io.Writer, colour bool) {
+// masterLines are the masters and their UPSes.
+func (p picture) masterLines(st style) []string {
+	var out []string
 	for i, m := range p.Masters {
 		if i > 0 {
-			fmt.Fprintln(w)
+			out = append(out, "")
 		}
-		m.print(w, colour)
+		out = append(out, m.lines(st)...)
 	}
 	if len(p.Masters) == 0 {
-		fmt.Fprintln(w, "no master is known here")
+		out = append(out, "no master is known here")
 	}
-	if len(p.Nodes) > 0 {
-		fmt.Fprintln(w)
-		t := table{}
-		t.addText("NODE", "ROLE", "PHASE", "STATE", "COUNTDOWN", "LINK", "PROBLEM")
-		for _, n := range p.Nodes {
-			t.add(cell{text: n.Name}, cell{text: n.Role}, cell{n.Phase, phasePaint(n.Phase)}, cell{n.State, statePaint(n.State)},
-				cell{text: countdown(n.Deadline)}, cell{n.Link, linkPaint(n.Link)}, cell{text: n.note(p.Problems)})
-		}
-		t.write(w, colour)
-	}
-	if len(p.Problems) > 0 {
-		fmt.Fprintln(w)
-	}
-	for _, one := range p.Problems {
-		fmt.Fprint(w, wrap(clean(fmt.Sprintf("%s: %s: %s", one.On, one.Name, one.Text))))
-	}
+	return out
 }
 
-func (m masterPicture) print(w io.Writer, colour bool) {
-	line := "master " + m.Name
-	if m.Name == "" {
-		line = "master"
-	}
-	if m.Address != "" {
-		line += " at " + m.Address
-	}
-	if !m.Reachable {
-		line += " cannot be asked: " + m.Error
-	}
-	fmt.Fprint(w, wrap(clean(line)))
+func (m masterPicture) lines(st style) []string {
+	out := paragraph(m.words(), st.width)
 	if len(m.UPS) == 0 {
-		return
+		return out
 	}
-	t := table{}
+	t := table{width: st.width, spare: []string{"CABLE", "LINES"}}
 	t.addText("UPS", "STATE", "FOR", "LINES", "CABLE", "")
 	for _, u := range m.UPS {
 		t.add(cell{text: u.Name}, cell{u.State, statePaint(u.State)}, cell{text: span(toDuration(u.Age))},
 			cell{text: strings.Join(u.Lines, " ")}, cell{text: u.Cable}, cell{text: u.note(m.Reachable)})
 	}
-	t.write(w, colour)
+	out = append(out, t.lines(st.colour)...)
 	for _, u := range m.UPS {
 		if u.Reason != "" {
-			fmt.Fprint(w, wrap(clean(u.Name+": "+u.Reason)))
+			out = append(out, paragraph(u.Name+": "+u.Reason, st.width)...)
 		}
+	}
+	return out
+}
+
+// words are who a master is, where, and why it can't be asked.
+func (m masterPicture) words() string {
+	words := strings.TrimSuffix("master "+m.Name, " ")
+	if m.Address != "" {
+		words += " at " + m.Address
+	}
+	if !m.Reachable {
+		words += " cannot be asked: " + m.Error
+	}
+	return words
+}
+
+// nodeLines is the table of those nodes.
+func (p picture) nodeLines(nodes []nodePicture, st style) []string {
+	t := table{width: st.width, spare: []string{"ROLE", "STATE", "LINK"}}
+	t.addText("NODE", "ROLE", "PHASE", "STATE", "COUNTDOWN", "LINK", "PROBLEM")
+	for _, n := range nodes {
+		t.add(cell{text: n.Name}, cell{text: n.Role}, cell{n.Phase, phasePaint(n.Phase)}, cell{n.State, statePaint(n.State)},
+			cell{text: countdown(n.Deadline)}, cell{n.Link, linkPaint(n.Link)}, cell{text: n.note(p.Problems)})
+	}
+	return t.lines(st.colour)
+}
+
+// words are what a problem is on, its name, since when, and what to do.
+func (one problemPicture) words() string {
+	long := ""
+	if one.Age != nil {
+		long = ", for " + span(toDuration(*one.Age))
+	}
+	return fmt.Sprintf("%s: %s%s: %s", one.On, one.Name, long, one.Text)
+}
+
+// weakWords say how much was never proved, and who tells more.
+func (p picture) weakWords() string {
+	switch n := len(p.Weaknesses); n {
+	case 0:
+		return ""
+	case 1:
+		return "1 thing was never proved or is a known limit: upsctl doctor"
+	default:
+		return fmt.Sprintf("%d things were never proved or are known limits: upsctl doctor", n)
 	}
 }
 
 // note says what is special about a UPS, in a word or two.
-func (u upsPicture) note(reachable bool) string {
+func (u upsPicture) note(reachable bool) string { return strings.Join(u.notes(reachable), ", ") }
+
+func (u upsPicture) notes(reachable bool) []string {
 	var notes []string
 	for _, n := range []struct {
 		yes  bool
@@ -125,7 +174,7 @@ func (u upsPicture) note(reachable bool) string {
 			notes = append(notes, n.text)
 		}
 	}
-	return strings.Join(notes, ", ")
+	return notes
 }
 
 // note says what is special about a node: who holds it, whom it waits for, its

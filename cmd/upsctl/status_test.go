@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"encoding/json"
 	"strings"
 	"testing"
@@ -30,8 +29,8 @@ web1  compute   GRACE    FAIL    4m12s      up
 db1   database  HELD     FAIL    25m        lost  held by root, node-lost
 nas1  storage   WAITING  BATLOW  -          off   waits for 2
 
-node/db1: node-lost: it was last heard 1m30s ago; look at upsagent and the
-  network there, for it hears of no power failure
+node/db1: node-lost, for 1m30s: it was last heard 1m30s ago; look at upsagent
+  and the network there, for it hears of no power failure
 `
 
 // deadMaster is what an agent says when its master is gone.
@@ -116,6 +115,9 @@ func TestStatusExit(t *testing.T) {
 		{"blind", func(m *upsv1.MasterStatus) { m.Ups[0].Status = upsv1.Status_STATUS_UNSPECIFIED }, exitAttention},
 		{"a status of the future", func(m *upsv1.MasterStatus) { m.Ups[0].Status = 99 }, exitAttention},
 		{"a problem", func(m *upsv1.MasterStatus) { m.Problems = []*upsv1.Problem{{On: "ups/main", Name: "x"}} }, exitAttention},
+		{"a weakness", func(m *upsv1.MasterStatus) {
+			m.Problems = []*upsv1.Problem{{On: "ups/main", Name: "x", Weakness: true}}
+		}, exitWell},
 		{"held", func(m *upsv1.MasterStatus) { m.Nodes[0].Report.Phase = upsv1.Phase_PHASE_HELD }, exitAttention},
 		{"never reported", func(m *upsv1.MasterStatus) { m.Nodes[0].Report = nil }, exitAttention},
 		{"lost", func(m *upsv1.MasterStatus) { m.Nodes[0].Link = upsv1.Link_LINK_LOST }, exitAttention},
@@ -136,6 +138,7 @@ func TestStatusExit(t *testing.T) {
 func TestStatusJSON(t *testing.T) {
 	m := darkRack()
 	m.Nodes = m.Nodes[:2]
+	m.Problems = append(m.Problems, &upsv1.Problem{On: "ups/main", Name: "never-low", Text: "nobody has seen it", Weakness: true})
 	m.Ups[0].Runtime, m.Ups[0].Debt = dur(20*time.Minute), dur(90*time.Second)
 	got := run(t, nil, "--socket", (&fake{status: answer(m)}).serve(t), "status", "--all", "--json")
 	var have any
@@ -151,7 +154,8 @@ func TestStatusJSON(t *testing.T) {
 			"waiting_on":[],"waiting_count":0,"feeds":["rack1/main"],"stop_time_seconds":120,"master_host":false,"answers":null,"announced":null},
 			{"name":"db1","role":"database","phase":"HELD","state":"FAIL","deadline_seconds":1500,"grace_seconds":0,"link":"lost","last_heard_seconds":90,
 			"waiting_on":[],"waiting_count":0,"held_by":"root","feeds":[],"stop_time_seconds":0,"master_host":false,"answers":null,"announced":null}],
-		"problems":[{"on":"node/db1","name":"node-lost","text":"it was last heard 1m30s ago; look at upsagent and the network there, for it hears of no power failure"}]}`), &want); err != nil {
+		"problems":[{"on":"node/db1","name":"node-lost","text":"it was last heard 1m30s ago; look at upsagent and the network there, for it hears of no power failure","age_seconds":90}],
+		"weaknesses":[{"on":"ups/main","name":"never-low","text":"nobody has seen it","age_seconds":null}]}`), &want); err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(want, have); diff != "" {
@@ -179,7 +183,7 @@ func TestJSONIsHarmless(t *testing.T) {
 // TestStatusEmptyJSON: lists are lists, never null.
 func TestStatusEmptyJSON(t *testing.T) {
 	got := run(t, nil, "--socket", (&fake{status: []*upsv1.GetStatusResponse{{}}, node: &upsv1.GetNodeStatusResponse{}}).serve(t), "--json", "status")
-	want := result{exitAttention, "{\n  \"masters\": [],\n  \"nodes\": [],\n  \"problems\": []\n}\n", ""}
+	want := result{exitAttention, "{\n  \"masters\": [],\n  \"nodes\": [],\n  \"problems\": [],\n  \"weaknesses\": []\n}\n", ""}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
@@ -227,38 +231,6 @@ nas1  storage   off   -
 	empty.Nodes = nil
 	want = result{0, "", "no node has joined; make a token for one with 'upsctl token create'\n"}
 	if diff := cmp.Diff(want, run(t, nil, "--socket", (&fake{status: answer(empty)}).serve(t), "node", "list")); diff != "" {
-		t.Errorf("(-want +got):\n%s", diff)
-	}
-}
-
-// TestWatch: a line for each thing at first, then for each that changed; it ends
-// with the verdict of the last look.
-func TestWatch(t *testing.T) {
-	f := &fake{status: append(append(answer(wellRack()), answer(wellRack())...), answer(darkRack())...)}
-	socket := f.serve(t)
-	ctx, cancel := context.WithCancel(t.Context())
-	defer cancel()
-	c, out, errs := testCLI("")
-	lines := 0
-	c.out = writerFunc(func(p []byte) (int, error) {
-		n, err := out.Write(p)
-		if lines += strings.Count(string(p), "\n"); lines == 8 {
-			cancel()
-		}
-		return n, err
-	})
-	code := c.run(ctx, []string{"--socket", socket, "status", "--watch"})
-	want := result{3, `15:04:05 master rack1: reachable
-15:04:05 node web1: IDLE, OK, link up
-15:04:05 status: answered
-15:04:05 ups rack1/main: OK
-15:04:05 node db1: HELD, FAIL, link lost
-15:04:05 node nas1: WAITING, BATLOW, link off
-15:04:05 node web1: IDLE, OK, link up -> GRACE, FAIL, link up
-15:04:05 problem node/db1 node-lost: it was last heard 1m30s ago; look at upsagent and the network there, for it hears of no power failure
-15:04:05 ups rack1/main: OK -> FAIL
-`, ""}
-	if diff := cmp.Diff(want, result{code, out.String(), errs.String()}); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }

@@ -120,11 +120,11 @@ func (t *table) widths() []int {
 		for i, w := range widths {
 			least[i] = min(w, narrow)
 		}
-		if total(least) > limit {
+		if tableWidth(least) > limit {
 			widths[slices.IndexFunc(t.rows[0], func(c cell) bool { return c.text == head })] = 0
 		}
 	}
-	for total(widths) > limit {
+	for tableWidth(widths) > limit {
 		widest := 0
 		for i := range widths {
 			if widths[i] > widths[widest] {
@@ -139,8 +139,8 @@ func (t *table) widths() []int {
 	return widths
 }
 
-// total is how wide a table with such columns is.
-func total(widths []int) int {
+// tableWidth is how wide a table with such columns is.
+func tableWidth(widths []int) int {
 	sum := -2
 	for _, w := range widths {
 		if w > 0 {

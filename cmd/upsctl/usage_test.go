@@ -20,12 +20,12 @@ func TestWrongCommandLines(t *testing.T) {
 		{"verb that moves the cursor", []string{"a\x1b[2Jb"}, "upsctl: unknown verb \"a\\x1b[2Jb\"\n'upsctl help' lists all verbs\n"},
 		{"help of nothing", []string{"help", "frobnicate"}, "upsctl: unknown verb \"frobnicate\"\n'upsctl help' lists all verbs\n"},
 		{"unknown global flag", []string{"--frob", "status"}, "upsctl: unknown flag: --frob\nusage: upsctl [--socket PATH | --master HOST:PORT] [--json] VERB; see 'upsctl --help'\n"},
-		{"unknown flag", []string{"status", "--frob"}, "upsctl: unknown flag: --frob\nusage: upsctl status [--all] [--watch]; see 'upsctl status --help'\n"},
-		{"unknown short flag", []string{"status", "-x"}, "upsctl: unknown shorthand flag: 'x' in -x\nusage: upsctl status [--all] [--watch]; see 'upsctl status --help'\n"},
-		{"flag without its value", []string{"status", "--socket"}, "upsctl: flag needs an argument: --socket\nusage: upsctl status [--all] [--watch]; see 'upsctl status --help'\n"},
-		{"switch with a value", []string{"status", "--json=maybe"}, "upsctl: invalid argument \"maybe\" for \"--json\" flag: strconv.ParseBool: parsing \"maybe\": invalid syntax\nusage: upsctl status [--all] [--watch]; see 'upsctl status --help'\n"},
+		{"unknown flag", []string{"status", "--frob"}, "upsctl: unknown flag: --frob\nusage: upsctl status [--all] [--watch] [--plain]; see 'upsctl status --help'\n"},
+		{"unknown short flag", []string{"status", "-x"}, "upsctl: unknown shorthand flag: 'x' in -x\nusage: upsctl status [--all] [--watch] [--plain]; see 'upsctl status --help'\n"},
+		{"flag without its value", []string{"status", "--socket"}, "upsctl: flag needs an argument: --socket\nusage: upsctl status [--all] [--watch] [--plain]; see 'upsctl status --help'\n"},
+		{"switch with a value", []string{"status", "--json=maybe"}, "upsctl: invalid argument \"maybe\" for \"--json\" flag: strconv.ParseBool: parsing \"maybe\": invalid syntax\nusage: upsctl status [--all] [--watch] [--plain]; see 'upsctl status --help'\n"},
 		{"two to ask", []string{"--socket", "/s", "--master", "h:1", "status"}, "upsctl: --socket and --master exclude each other\nname the one to ask\n"},
-		{"status of something", []string{"status", "web1"}, "upsctl: upsctl status does not take \"web1\"\nusage: upsctl status [--all] [--watch]; see 'upsctl status --help'\n"},
+		{"status of something", []string{"status", "web1"}, "upsctl: upsctl status does not take \"web1\"\nusage: upsctl status [--all] [--watch] [--plain]; see 'upsctl status --help'\n"},
 		{"node alone", []string{"node"}, "upsctl: upsctl node what?\nwrite upsctl node list or remove\n"},
 		{"node unknown", []string{"node", "kill"}, "upsctl: upsctl node does not know \"kill\"\nwrite upsctl node list or remove\n"},
 		{"token alone", []string{"token"}, "upsctl: upsctl token what?\nwrite upsctl token create or list or revoke\n"},
@@ -48,7 +48,7 @@ func TestWrongCommandLines(t *testing.T) {
 		{"cable unknown", []string{"cables", "show", "usb-c"}, "upsctl: no cable is called \"usb-c\"\n'upsctl cables' lists all; one that is not among them is written into master.toml as a table\n"},
 		{"check nothing", []string{"check"}, "upsctl: too few arguments for upsctl check\nusage: upsctl check FILE...; see 'upsctl check --help'\n"},
 		{"version of", []string{"version", "x"}, "upsctl: upsctl version does not take \"x\"\nusage: upsctl version; see 'upsctl version --help'\n"},
-		{"demo of", []string{"demo", "x"}, "upsctl: upsctl demo does not take \"x\"\nusage: upsctl demo; see 'upsctl demo --help'\n"},
+		{"demo of", []string{"demo", "x"}, "upsctl: upsctl demo does not take \"x\"\nusage: upsctl demo [--plain]; see 'upsctl demo --help'\n"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			if diff := cmp.Diff(result{exitUsage, "", tt.want}, run(t, nil, tt.args...)); diff != "" {
