@@ -145,12 +145,14 @@ type events struct {
 	now     func() power.Uptime
 	boot    string
 	log     *slog.Logger
+	tally   tally
 }
 
 // add never blocks: the journal takes it or says that it can't. The channel is
 // closed when it is on disk, or that has failed or lasted 1 s.
 func (e *events) add(ev event) <-chan struct{} {
 	e.log.Info(ev.Kind, "on", ev.On, "text", ev.Text)
+	e.tally.note(ev)
 	return e.journal.Record(eventRecord, ev)
 }
 

@@ -82,6 +82,7 @@ func serveHTTP(h http.Handler, l net.Listener, log *slog.Logger) (serve func() e
 // metricsHandler answers GET and HEAD, and nothing that changes anything.
 func (m *Master) metricsHandler() http.Handler {
 	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", m.scrapes())
 	mux.HandleFunc("GET /healthz", answer(func(ctx context.Context) []string {
 		if err := m.alive(ctx); err != nil {
 			return strings.Split(err.Error(), "\n")
@@ -90,7 +91,7 @@ func (m *Master) metricsHandler() http.Handler {
 	}))
 	mux.HandleFunc("GET /readyz", answer(m.unready))
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
-		plain(w, http.StatusOK, "/healthz", "/readyz")
+		plain(w, http.StatusOK, "/metrics", "/healthz", "/readyz")
 	})
 	return mux
 }
