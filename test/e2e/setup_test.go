@@ -12,11 +12,13 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/creack/pty"
 	"golang.org/x/sys/unix"
 
 	"github.com/lastwatt/lastwatt/master"
+	"github.com/lastwatt/lastwatt/master/setup"
 	"github.com/lastwatt/lastwatt/pkg/line"
 	"github.com/lastwatt/lastwatt/test/vtty"
 )
@@ -206,6 +208,14 @@ func (r *rack) leftForTheMaster() {
 	mark := len(r.tty.Events())
 	r.startMaster()
 	untouched(r.t, "the master that setup was for", r.tty.Events()[mark:])
+	m := setup.LocalMaster(r.socket())
+	views, err := m.Look(r.t.Context())
+	if err != nil || len(views) != 1 || views[0].State != "OK" || views[0].Cable != r.cable.Name {
+		r.t.Errorf("setup would see %+v, %v", views, err)
+	}
+	if token, ttl, err := m.Token(r.t.Context()); err != nil || token == "" || ttl != 15*time.Minute {
+		r.t.Errorf("setup would get token %q for %v, %v", token, ttl, err)
+	}
 	r.ups.Mains(false)
 	r.await("FAIL", reads("FAIL"))
 }
