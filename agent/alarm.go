@@ -24,12 +24,14 @@ func (a *Agent) newAlarms() *alarm.Sender {
 // tell hands on what this node has to tell.
 func (a *Agent) tell(n node.Notice) {
 	on := "node/" + a.cfg.Name
-	title := on + ": " + n.Text
+	var title string
 	switch n.Event {
 	case policy.EventProblem:
 		title = on + " has a problem: " + n.Problem.Name
 	case policy.EventClear:
 		title = on + ": " + n.Problem.Name + " is over"
+	default:
+		title = on + ": " + n.Text
 	}
 	a.alarms.Put(alarm.Message{Event: string(n.Event), On: on, Problem: n.Problem.Name, Title: title, Text: n.Text})
 }

@@ -133,6 +133,7 @@ func (h *hub) nodesNow() []nodeThen {
 			t.Link = linkLost
 		case power.LinkAway:
 			t.Link = linkOff
+		case power.LinkNone: // never in contact
 		}
 		all = append(all, t)
 	}

@@ -44,6 +44,7 @@ func (d *Driver) happened(e policy.Event) {
 			}
 			d.announce(Notice{Event: policy.EventReport, Text: text})
 		}
+	default: // not about where an outage begins or ends
 	}
 }
 
