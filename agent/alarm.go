@@ -27,11 +27,11 @@ func (a *Agent) tell(n node.Notice) {
 	var title string
 	switch n.Event {
 	case policy.EventProblem:
-		title = on + " has a problem: " + n.Problem.Name
+		title = "problem: " + n.Problem.Name
 	case policy.EventClear:
-		title = on + ": " + n.Problem.Name + " is over"
+		title = n.Problem.Name + " is over"
 	default:
-		title = on + ": " + n.Text
+		title = n.Text // whose it is stands before it
 	}
 	a.alarms.Put(alarm.Message{Event: string(n.Event), On: on, Problem: n.Problem.Name, Title: title, Text: n.Text})
 }
