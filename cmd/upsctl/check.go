@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"net/url"
 	"path/filepath"
 	"strings"
 
@@ -14,64 +15,146 @@ import (
 )
 
 func (c *cli) checkCmd() *cobra.Command {
-	return &cobra.Command{
-		Use: "check FILE...", Short: "say everything that is wrong in configuration files",
+	quiet := false
+	cmd := &cobra.Command{
+		Use: "check FILE...", Short: "say everything that is wrong in configuration files, and what they mean",
+		Long: `check says everything that is wrong in a master's or agent's configuration, then
+what would not work on this machine, then the whole configuration with every
+default. Files that are named together are also compared with each other.
+
+Mistakes are exit status 3. Warnings are not: the file may be for another machine.`,
 		Args: arguments(1, -1),
 		RunE: func(_ *cobra.Command, files []string) error {
-			type verdict struct {
-				File     string   `json:"file"`
-				Kind     string   `json:"kind"`
-				Mistakes []string `json:"mistakes"`
-			}
-			var all []verdict
-			bad := false
-			for _, f := range files {
-				kind, err := checkFile(f)
-				v := verdict{File: f, Kind: kind, Mistakes: []string{}}
-				var wrong *config.Error
-				switch {
-				case err == nil:
-				case errors.As(err, &wrong):
-					v.Mistakes, bad = strings.Split(err.Error(), "\n"), true
-				default:
-					return err // it can't even be read
-				}
-				all = append(all, v)
+			all, err := c.checkFiles(files)
+			if err != nil {
+				return err // it can't even be read
 			}
 			if c.json {
-				if err := writeJSON(c.out, all, "  "); err != nil {
-					return err
-				}
+				err = writeJSON(c.out, all, "  ")
 			} else {
-				for _, v := range all {
-					for _, m := range v.Mistakes {
-						fmt.Fprintln(c.out, clean(m))
-					}
-					if len(v.Mistakes) == 0 {
-						fmt.Fprintf(c.out, "%s: good (ups%s)\n", clean(v.File), v.Kind)
-					}
+				c.printChecked(all, quiet)
+			}
+			for _, f := range all {
+				if err == nil && len(f.Mistakes) > 0 {
+					return errAttention
 				}
 			}
-			if bad {
-				return errAttention
-			}
-			return nil
+			return err
 		},
+	}
+	cmd.Flags().BoolVarP(&quiet, "quiet", "q", false, "leave out the configuration with its defaults")
+	return cmd
+}
+
+// checked is one file that was looked at.
+type checked struct {
+	File      string   `json:"file"`
+	Kind      string   `json:"kind"`
+	Mistakes  []string `json:"mistakes"`
+	Warnings  []string `json:"warnings"`
+	Effective string   `json:"effective,omitempty"`
+
+	doc    *config.Doc
+	master *master.Config // one of the two, if there are no mistakes in the file itself
+	agent  *agent.Config
+}
+
+func (c *cli) checkFiles(files []string) ([]*checked, error) {
+	var all []*checked
+	for _, name := range files {
+		f, err := readFile(name)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, f)
+	}
+	for _, f := range all {
+		f.compare(all)
+		if f.doc == nil {
+			continue
+		}
+		if f.mistaken(f.doc.Err()); len(f.Mistakes) > 0 {
+			continue
+		}
+		f.Effective = f.doc.Effective(showable) // before more is asked of it
+		c.onThisMachine(f)
+		for _, w := range f.doc.Warnings() {
+			f.Warnings = append(f.Warnings, w.String())
+		}
+	}
+	return all, nil
+}
+
+// readFile reads a file as the daemon that it is for would. The error is one of a file
+// that can't be read.
+func readFile(name string) (*checked, error) {
+	f := &checked{File: name, Mistakes: []string{}, Warnings: []string{}}
+	kind, err := kindOf(name)
+	f.Kind = kind
+	if err != nil {
+		return f, f.mistaken(err)
+	}
+	doc, err := config.Load(name)
+	if err != nil {
+		return f, f.mistaken(err)
+	}
+	f.doc = doc
+	if kind == "master" {
+		if cfg, err := master.ReadConfig(doc); err == nil {
+			f.master = &cfg
+		}
+	} else if cfg, err := agent.ReadConfig(doc); err == nil {
+		f.agent = &cfg
+	}
+	return f, nil
+}
+
+// mistaken notes the mistakes that err names; any other error is returned.
+func (f *checked) mistaken(err error) error {
+	var wrong *config.Error
+	if errors.As(err, &wrong) {
+		f.Mistakes = strings.Split(err.Error(), "\n")
+		return nil
+	}
+	return err
+}
+
+func (c *cli) printChecked(all []*checked, quiet bool) {
+	for i, f := range all {
+		if i > 0 && !quiet {
+			fmt.Fprintln(c.out)
+		}
+		for _, m := range f.Mistakes {
+			fmt.Fprintln(c.out, clean(m))
+		}
+		if len(f.Mistakes) > 0 {
+			continue
+		}
+		fmt.Fprintf(c.out, "%s: good (ups%s)\n", clean(f.File), f.Kind)
+		for _, w := range f.Warnings {
+			fmt.Fprintf(c.out, "warning: %s\n", clean(w))
+		}
+		if !quiet {
+			fmt.Fprintf(c.out, "\n# What %s means, with every default:\n%s", clean(f.File), cleanLines(f.Effective))
+		}
 	}
 }
 
-// checkFile reads a file as the daemon that it is for would.
-func checkFile(file string) (kind string, err error) {
-	kind, err = kindOf(file)
+// showable hides what gives access to those who are told: anybody may look over the
+// shoulder of whoever checks a file.
+func showable(key, text string) string {
+	if key != "alarm.to" && key != "node.alarm.to" {
+		return text
+	}
+	u, err := url.Parse(text)
 	switch {
 	case err != nil:
-		return kind, err
-	case kind == "master":
-		_, err = master.LoadConfig(file)
+		return "…"
+	case u.Scheme == "exec":
+		return text
 	default:
-		_, err = agent.LoadConfig(file)
+		return u.Scheme + "://" + u.Host + "/…"
 	}
-	return kind, err
 }
 
 // kindOf says whose a file is: by its name, else by the keys that only a master has.

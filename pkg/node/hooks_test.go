@@ -58,7 +58,7 @@ func TestLaw09OnlyOurOwnFilesAreRunAsHooks(t *testing.T) {
 			t.Errorf("%s: got %v, want %q", c.name, err, c.want)
 		}
 	}
-	if err := trusted("/x", owned{uid: uint32(os.Geteuid()) + 4711}); err == nil || !strings.HasSuffix(err.Error(), "so it is not run as a hook; chown root /x") {
+	if err := trusted("/x", owned{uid: uint32(os.Geteuid()) + 4711}, os.Geteuid()); err == nil || !strings.HasSuffix(err.Error(), "so it is not run as a hook; chown root /x") {
 		t.Errorf("another user's file: %v", err)
 	}
 }

@@ -31,7 +31,12 @@ func (h Hook) argv() []string {
 
 // vet refuses a hook that somebody else than root or the daemon's own user could
 // have written (law 9). It looks at the file system.
-func vet(h Hook) error {
+func vet(h Hook) error { return h.Vet(os.Geteuid()) }
+
+// Vet says why a daemon that runs as user uid would refuse to run h, nil if it would
+// not: somebody else than root or that user could have written it. It looks at the
+// file system.
+func (h Hook) Vet(uid int) error {
 	if h.Unit != "" {
 		return nil // systemd's own files
 	}
@@ -43,7 +48,7 @@ func vet(h Hook) error {
 	if !st.Mode().IsRegular() || st.Mode()&0o111 == 0 {
 		return fmt.Errorf("%s is not a program; write a file that may be executed", path)
 	}
-	if err := trusted(path, st); err != nil {
+	if err := trusted(path, st, uid); err != nil {
 		return err
 	}
 	dir := filepath.Dir(path)
@@ -53,11 +58,11 @@ func vet(h Hook) error {
 	if st.Mode()&fs.ModeSticky != 0 {
 		return nil // there nobody may replace another's file: unlink(2), EPERM
 	}
-	return trusted(dir, st)
+	return trusted(dir, st, uid)
 }
 
-func trusted(path string, st fs.FileInfo) error {
-	if s, ok := st.Sys().(*syscall.Stat_t); ok && s.Uid != 0 && int(s.Uid) != os.Geteuid() {
+func trusted(path string, st fs.FileInfo, uid int) error {
+	if s, ok := st.Sys().(*syscall.Stat_t); ok && s.Uid != 0 && int(s.Uid) != uid {
 		return fmt.Errorf("%s belongs to user %d, so it is not run as a hook; chown root %s", path, s.Uid, path)
 	}
 	if st.Mode()&0o002 != 0 {
