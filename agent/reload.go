@@ -3,6 +3,8 @@ package agent
 import (
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 
 	"github.com/lastwatt/lastwatt/pkg/config"
@@ -29,6 +31,18 @@ func (a *Agent) Idle() error {
 		return errors.New("a rack is being joined or left")
 	}
 	return a.driver.Idle()
+}
+
+// Accepts says why this agent could not be followed by one with c, though nothing is
+// wrong with c by itself; nil: it could. It may wait for the disk.
+func (a *Agent) Accepts(c Config) error {
+	if c.Data == a.cfg.Data || len(a.allSessions()) == 0 {
+		return nil
+	}
+	if _, err := os.Stat(filepath.Join(c.Data, "racks")); err != nil {
+		return fmt.Errorf("data: the racks that this node joined are not in %s (%w), so nobody would tell it of a power failure; copy them from %s first", c.Data, err, a.cfg.Data)
+	}
+	return nil
 }
 
 // NotAdopted takes why the newest configuration is not the one that runs; nil: it

@@ -3,6 +3,8 @@ package master
 import (
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"reflect"
 
 	"github.com/lastwatt/lastwatt/pkg/config"
@@ -24,6 +26,18 @@ func (m *Master) Idle() error {
 	}
 	if m.host != nil {
 		return m.host.driver.Idle()
+	}
+	return nil
+}
+
+// Accepts says why this master could not be followed by one with c, though nothing is
+// wrong with c by itself; nil: it could. It may wait for the disk.
+func (m *Master) Accepts(c Config) error {
+	if c.Data == m.cfg.Data || m.authority.Load() == nil {
+		return nil
+	}
+	if _, err := os.Stat(filepath.Join(c.Data, "trust")); err != nil {
+		return fmt.Errorf("data: this rack's keys are not in %s (%w), so every node would have to join anew; copy them from %s first", c.Data, err, m.cfg.Data)
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 
 	"github.com/lastwatt/lastwatt/agent"
 	"github.com/lastwatt/lastwatt/pkg/config"
@@ -28,9 +29,16 @@ func run(ctx context.Context, file string) error {
 		Places: []string{os.Getenv("STATE_DIRECTORY"), agent.DefaultData}, Replace: journal.Replace, Log: log,
 	}
 	clock := daemon.NewClock()
-	var last *agent.Agent
+	var last atomic.Pointer[agent.Agent]
 	return daemon.RunGenerations(ctx, log, daemon.Reload[settings]{
-		Start: files.Start, Load: files.Load, Same: settings.Same, Good: files.Keep,
+		Start: files.Start, Same: settings.Same, Good: files.Keep,
+		Load: func() (settings, error) {
+			s, err := files.Load()
+			if err == nil {
+				err = last.Load().Accepts(s.Config)
+			}
+			return s, err
+		},
 		Lock: func(s settings) string { return filepath.Join(s.Config.Run, "upsagent.lock") },
 		Build: func(s settings) (g daemon.Generation, err error) {
 			chain, err := s.Config.Settings.Chain()
@@ -38,12 +46,12 @@ func run(ctx context.Context, file string) error {
 				return g, err
 			}
 			a, err := agent.New(agent.Options{
-				Config: s.Config, Version: version, Boot: boot, Chain: chain, Wall: node.Wall, Before: last, Now: clock.Now, Log: log,
+				Config: s.Config, Version: version, Boot: boot, Chain: chain, Wall: node.Wall, Before: last.Load(), Now: clock.Now, Log: log,
 			})
 			if err != nil {
 				return g, err
 			}
-			last = a
+			last.Store(a)
 			return daemon.Generation{Tasks: append(a.Tasks(), clock.Watch(a.Resumed)), Idle: a.Idle, NotAdopted: a.NotAdopted}, nil
 		},
 	})

@@ -73,7 +73,10 @@ func (c *cli) checkFiles(files []string) ([]*checked, error) {
 		if f.doc == nil {
 			continue
 		}
-		if f.mistaken(f.doc.Err()); len(f.Mistakes) > 0 {
+		if err := f.mistaken(f.doc.Err()); err != nil {
+			return nil, err
+		}
+		if len(f.Mistakes) > 0 {
 			continue
 		}
 		f.Effective = f.doc.Effective(showable) // before more is asked of it

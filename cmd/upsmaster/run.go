@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 
 	"github.com/lastwatt/lastwatt/master"
 	"github.com/lastwatt/lastwatt/pkg/config"
@@ -29,9 +30,16 @@ func run(ctx context.Context, file string) error {
 		Places: []string{os.Getenv("STATE_DIRECTORY"), master.DefaultData}, Replace: journal.Replace, Log: log,
 	}
 	clock, stored := daemon.NewClock(), daemon.StoredFDs()
-	var last *master.Master
+	var last atomic.Pointer[master.Master]
 	return daemon.RunGenerations(ctx, log, daemon.Reload[settings]{
-		Start: files.Start, Load: files.Load, Same: settings.Same, Good: files.Keep,
+		Start: files.Start, Same: settings.Same, Good: files.Keep,
+		Load: func() (settings, error) {
+			s, err := files.Load()
+			if err == nil {
+				err = last.Load().Accepts(s.Config)
+			}
+			return s, err
+		},
 		Lock: func(s settings) string { return filepath.Join(s.Config.Run, "upsmaster.lock") },
 		Build: func(s settings) (g daemon.Generation, err error) {
 			var chain []shutdown.Executor
@@ -41,13 +49,14 @@ func run(ctx context.Context, file string) error {
 				}
 			}
 			m, err := master.New(master.Options{
-				Config: s.Config, Version: version, Boot: boot, Chain: chain, Wall: node.Wall, Before: last,
+				Config: s.Config, Version: version, Boot: boot, Chain: chain, Wall: node.Wall, Before: last.Load(),
 				Stored: stored, Store: daemon.StoreFD, Drop: daemon.DropFD, Now: clock.Now, Log: log,
 			})
 			if err != nil {
 				return g, err
 			}
-			last, stored = m, nil
+			last.Store(m)
+			stored = nil
 			return daemon.Generation{Tasks: append(m.Tasks(), clock.Watch(m.Resumed)), Idle: m.Idle, NotAdopted: m.NotAdopted}, nil
 		},
 	})
