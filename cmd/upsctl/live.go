@@ -144,35 +144,33 @@ func (l *live) draw() {
 	}
 	now := time.Since(l.start)
 	st := style{cols, l.c.colour()}
-	var lines []string
-	for _, h := range l.head() {
-		lines = append(lines, cut(h, cols))
-	}
+	lines := l.head()
 	switch {
 	case !l.any:
 		lines = append(lines, "asking…")
 	case l.last.err != nil:
-		for _, t := range strings.Split(l.last.err.Error(), "\n") {
-			lines = append(lines, paragraph(t, cols)...)
+		for text := range strings.Lines(l.last.err.Error()) {
+			lines = append(lines, paragraph(text, cols)...)
 		}
 	}
 	foot := l.foot()
-	for i := range foot {
-		foot[i] = cut(foot[i], cols)
-	}
 	if room := rows - len(lines) - len(foot); l.good.Masters != nil && room > 0 {
 		answered := now
 		if l.last.err != nil {
 			answered = l.answered
 			if room > 3 {
-				lines = append(lines, "", cut(fmt.Sprintf("what was seen %s ago:", span((now-answered).Truncate(time.Second))), cols))
+				lines = append(lines, "", fmt.Sprintf("what was seen %s ago:", span((now-answered).Truncate(time.Second))))
 				room -= 2
 			}
 		}
 		lines = append(lines, l.times.show(now, answered, l.good).frame(st, room)...)
 	}
 	lines = append(lines, foot...)
-	l.screen.draw(lines[:min(len(lines), rows)], cols)
+	lines = lines[:min(len(lines), rows)]
+	for i := range lines {
+		lines[i] = narrowed(lines[i], cols)
+	}
+	l.screen.draw(lines, cols)
 }
 
 // keys reads the keyboard until ctx ends; at its end it says q.

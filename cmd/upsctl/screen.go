@@ -64,16 +64,24 @@ func (s *screen) draw(lines []string, cols int) {
 	}
 }
 
+// narrowed is a line that is too wide, cut and without its paint; others stay.
+func narrowed(line string, cols int) string {
+	if visible(line) <= cols {
+		return line
+	}
+	return cut(bare(line), cols)
+}
+
 // visible counts the characters of a line, paint aside.
-func visible(line string) int {
-	n := 0
+func visible(line string) int { return utf8.RuneCountInString(bare(line)) }
+
+// bare is a line without its paint.
+func bare(line string) string {
+	var out strings.Builder
 	for line != "" {
-		text, rest, painted := strings.Cut(line, "\x1b[")
-		n += utf8.RuneCountInString(text)
-		if !painted {
-			break
-		}
+		text, rest, _ := strings.Cut(line, "\x1b[")
+		out.WriteString(text)
 		_, line, _ = strings.Cut(rest, "m")
 	}
-	return n
+	return out.String()
 }
