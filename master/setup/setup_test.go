@@ -3,6 +3,7 @@ package setup
 import (
 	"errors"
 	"os"
+	"regexp"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -85,6 +86,28 @@ func TestTheWholeWay(t *testing.T) {
 		if b.ups.changes != nil {
 			t.Error("the port is still open")
 		}
+	})
+}
+
+// TestLaw04ChosenCableIsHeld: in the end the outputs stand as the chosen cable wants
+// them, whatever it was found at.
+func TestLaw04ChosenCableIsHeld(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, "liebert-powersure")
+		b.start()
+		b.upToThePlug()
+		n := regexp.MustCompile(`(\d+)\. genpower-oneups:`).FindStringSubmatch(b.upToTheName())
+		if n == nil {
+			t.Fatal("genpower-oneups reads the same, and is not among those that fit")
+		}
+		b.typed(n[1])
+		b.hear("How long does a full battery")
+		if last := b.ups.levels[len(b.ups.levels)-1]; last != 0 {
+			t.Errorf("the outputs were left at %v", last)
+		}
+		b.cancel()
+		_ = b.end()
 	})
 }
 
@@ -176,8 +199,8 @@ func TestNobodyIsAsked(t *testing.T) {
 				if tt.err == "" && err != nil || tt.err != "" && (err == nil || !strings.Contains(err.Error(), tt.err)) {
 					t.Fatalf("err %v, want %q", err, tt.err)
 				}
-				if b.ups.levels != nil {
-					t.Error("the port was opened")
+				if all, _ := b.text(); b.ups.levels != nil || strings.Contains(all, "?") {
+					t.Errorf("the port was opened (%v), or somebody was asked: %s", b.ups.levels, all)
 				}
 				if tt.want == "" {
 					b.untouched()
