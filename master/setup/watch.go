@@ -32,10 +32,7 @@ func (w *wizard) findOut(ctx context.Context, named line.Cable) error {
 	go func() { e.ended <- p.Run(watching) }()
 	defer func() { // the master is to open it next
 		stop()
-		for range p.Changes() { // until it is closed
-		}
-		if !e.over {
-			_ = <-e.ended // what it says was told where it mattered
+		for range p.Changes() { // until it is closed, and with it the port
 		}
 	}()
 	if err := w.watch(ctx, e, named); err != nil {
@@ -150,7 +147,6 @@ type eyes struct {
 	t      *terminal
 	p      Prober
 	ended  chan error
-	over   bool      // ended was received
 	last   time.Time // of the last change that was told
 	now    line.Lines
 	known  bool // now is
@@ -253,7 +249,6 @@ func (e *eyes) await(ctx context.Context, want func() bool) (bool, error) {
 		select {
 		case c, open := <-e.p.Changes():
 			if !open {
-				e.over = true
 				return false, lost(<-e.ended)
 			}
 			e.tell(c)
