@@ -25,8 +25,8 @@ type liveRig struct {
 	tell  chan os.Signal
 	ended chan error
 	gone  chan struct{} // closed when it has ended
-	raw   int // how often it was made raw, less how often that was undone
-	slept int // how often it was suspended
+	raw   int           // how often it was made raw, less how often that was undone
+	slept int           // how often it was suspended
 }
 
 func newLive(t *testing.T, ctx context.Context, cols, rows int) *liveRig {
@@ -37,14 +37,14 @@ func newLive(t *testing.T, ctx context.Context, cols, rows int) *liveRig {
 	c.in, c.out, c.inTTY, c.outTTY = in, r.glass, true, true
 	c.raw = func() (func(), error) { r.raw++; return func() { r.raw-- }, nil }
 	c.tty = terminal{
-		size:    func() (int, int) { return r.glass.cols, r.glass.rows },
+		size:    r.glass.size,
 		signals: func() (<-chan os.Signal, func()) { return r.tell, func() {} },
 		suspend: func() {
 			if err := r.glass.asItWas(); err != nil || r.raw != 0 {
 				t.Errorf("suspended with a terminal that is not as it was: %v, raw %d", err, r.raw)
 			}
 			r.slept++
-			r.glass.cells[0][0] = '#' // the shell's
+			r.glass.disturb()
 			time.Sleep(time.Hour)
 		},
 	}
@@ -154,17 +154,18 @@ func TestTheScreenObeysItsWindow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newLive(t, t.Context(), 80, 24)
 		r.news <- seen{p: demoPicture(crowd(30))}
+		synctest.Wait()
 		for _, step := range []struct {
 			name string
 			do   func()
 			rows int
 		}{
-			{"a smaller window", func() { *r.glass = *newGlass(40, 10); r.glass.alt, r.glass.hidden = true, true; r.tell <- syscall.SIGWINCH }, 10},
-			{"a larger one", func() { *r.glass = *newGlass(80, 60); r.glass.alt, r.glass.hidden = true, true; r.tell <- syscall.SIGWINCH }, 41},
-			{"Ctrl-L", func() { r.glass.cells[0][0] = '#'; r.press(ctrlL) }, 41},
+			{"a smaller window", func() { r.glass.resize(40, 10); r.tell <- syscall.SIGWINCH }, 10},
+			{"a larger one", func() { r.glass.resize(80, 60); r.tell <- syscall.SIGWINCH }, 41},
+			{"Ctrl-L", func() { r.glass.disturb(); r.press(ctrlL) }, 41},
 			{"Ctrl-Z", func() { r.press(ctrlZ); time.Sleep(2 * time.Hour) }, 41},
 			{"kill -TSTP", func() { r.tell <- syscall.SIGTSTP; time.Sleep(2 * time.Hour) }, 41},
-			{"kill -STOP, and the shell wrote", func() { r.glass.cells[0][0] = '#'; r.raw = 0; r.tell <- syscall.SIGCONT }, 41},
+			{"kill -STOP, and the shell wrote", func() { r.glass.disturb(); r.raw = 0; r.tell <- syscall.SIGCONT }, 41},
 			{"an unknown key", func() { r.press('x') }, 41},
 		} {
 			step.do()
@@ -173,8 +174,8 @@ func TestTheScreenObeysItsWindow(t *testing.T) {
 			if rows := strings.Count(text, "\n"); rows != step.rows || !strings.HasPrefix(text, "master rack1") {
 				t.Errorf("%s: %d rows, want %d:\n%s", step.name, rows, step.rows, text)
 			}
-			if !r.glass.alt || !r.glass.hidden || r.raw != 1 {
-				t.Errorf("%s: second screen %v, cursor hidden %v, raw %d", step.name, r.glass.alt, r.glass.hidden, r.raw)
+			if !r.glass.taken() || r.raw != 1 {
+				t.Errorf("%s: second screen taken %v, raw %d", step.name, r.glass.taken(), r.raw)
 			}
 		}
 		if r.slept != 2 {
