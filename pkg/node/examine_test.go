@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -18,11 +19,11 @@ import (
 )
 
 func (m *fakeMethod) Advise(_ context.Context, stopTime time.Duration) error {
+	if m.stuck != nil {
+		<-m.stuck // without the mutex: in a bubble nobody else may wait for that
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.stuck != nil {
-		<-m.stuck
-	}
 	if m.advice == "" {
 		return nil
 	}
@@ -204,19 +205,18 @@ func TestADrillRunsItsHooksOneAfterTheOther(t *testing.T) {
 // TestLaw11RealityEndsADrill: the hook that runs is killed, the others are left out,
 // and the machine goes its way at once.
 func TestLaw11RealityEndsADrill(t *testing.T) {
-	for name, real := range map[string]func(*rig, *Update){
+	for name, earnest := range map[string]func(*rig, *Update){
 		"a failure": func(r *rig, u *Update) { u.UPS[0].State = r.state(power.Fail, 0) },
 		"an order":  func(_ *rig, u *Update) { u.Order = policy.Order{Kind: policy.OrderShutdown, By: "bob"} },
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				r := newRig(t, "[policy]\ngrace = \"0s\"\ngrace_min = \"0s\"\n"+drillHooks)
-				drill := true
+				var real atomic.Bool // the drill has had its turn
 				r.hook["stop-db"] = func(ctx context.Context) error {
-					if !drill {
+					if real.Swap(true) {
 						return nil
 					}
-					drill = false
 					return untilKilled(ctx)
 				}
 				r.run()
@@ -224,7 +224,7 @@ func TestLaw11RealityEndsADrill(t *testing.T) {
 				r.feed(power.OK)
 				time.AfterFunc(3*time.Second, func() {
 					u := Update{Master: "rack1", Link: power.LinkUp, UPS: []NamedState{{"main", r.state(power.OK, 0)}}}
-					real(r, &u)
+					earnest(r, &u)
 					r.Update(u)
 				})
 				got := ran(r.Examine(t.Context(), true))
