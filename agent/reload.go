@@ -3,8 +3,6 @@ package agent
 import (
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 
 	"github.com/lastwatt/lastwatt/pkg/config"
@@ -39,8 +37,12 @@ func (a *Agent) Accepts(c Config) error {
 	if c.Data == a.cfg.Data || len(a.allSessions()) == 0 {
 		return nil
 	}
-	if _, err := os.Stat(filepath.Join(c.Data, "racks")); err != nil {
-		return fmt.Errorf("data: the racks that this node joined are not in %s (%w), so nobody would tell it of a power failure; copy them from %s first", c.Data, err, a.cfg.Data)
+	racks, err := loadRacks(c.Data)
+	if err == nil && len(racks) == 0 {
+		err = errors.New("there are none")
+	}
+	if err != nil {
+		return fmt.Errorf("data: the racks that this node joined are not in %s as they should be, and nobody would tell it of a power failure (%w); copy them from %s first", c.Data, err, a.cfg.Data)
 	}
 	return nil
 }

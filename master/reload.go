@@ -9,6 +9,7 @@ import (
 
 	"github.com/lastwatt/lastwatt/pkg/config"
 	"github.com/lastwatt/lastwatt/pkg/health"
+	"github.com/lastwatt/lastwatt/pkg/trust"
 )
 
 // Idle says why this master may not be replaced now by one with a new configuration,
@@ -36,8 +37,13 @@ func (m *Master) Accepts(c Config) error {
 	if c.Data == m.cfg.Data || m.authority.Load() == nil {
 		return nil
 	}
-	if _, err := os.Stat(filepath.Join(c.Data, "trust")); err != nil {
-		return fmt.Errorf("data: this rack's keys are not in %s (%w), so every node would have to join anew; copy them from %s first", c.Data, err, m.cfg.Data)
+	dir := filepath.Join(c.Data, "trust")
+	_, err := os.Stat(dir) // opening would make new keys
+	if err == nil {
+		_, err = trust.OpenAuthority(dir, c.Name)
+	}
+	if err != nil {
+		return fmt.Errorf("data: this rack's keys are not in %s as they should be, and no node would hear this master (%w); copy them from %s first", c.Data, err, m.cfg.Data)
 	}
 	return nil
 }

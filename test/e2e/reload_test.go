@@ -5,6 +5,7 @@ package e2e
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"math"
 	"os"
 	"os/exec"
@@ -332,6 +333,47 @@ func TestLaw10AReloadOnABrokenDisk(t *testing.T) {
 			})
 		}
 	}
+}
+
+// TestAReloadToOtherFolders moves a master's folders: without the rack's keys in the
+// new one nothing is adopted, with them everything goes on, under a new lock.
+func TestAReloadToOtherFolders(t *testing.T) {
+	t.Parallel()
+	r := newRack(t, rackOptions{})
+	r.startMaster()
+	r.join("node", agentOptions{})
+	moved := r.path("moved")
+	r.change(r.master, "master.toml", fmt.Sprintf("data = %q", r.path("data")), fmt.Sprintf("data = %q", moved))
+	r.await("the master to refuse", func(s status) bool {
+		return strings.Contains(s.says("master/rack1", "config-not-adopted"), "this rack's keys are not in "+moved)
+	})
+	if err := os.CopyFS(moved, os.DirFS(r.path("data"))); err != nil {
+		t.Fatal(err)
+	}
+	r.master.signal(syscall.SIGHUP)
+	r.await("the master to refuse keys that everybody may read", func(s status) bool {
+		return strings.Contains(s.says("master/rack1", "config-not-adopted"), "others may read")
+	})
+	err := filepath.WalkDir(moved, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return errors.Join(err, os.Chmod(path, 0o700))
+		}
+		return os.Chmod(path, 0o600)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.change(r.master, "master.toml", fmt.Sprintf("run = %q", r.path("run")), fmt.Sprintf("run = %q", r.path("run2")))
+	r.await("the master to have moved", func(s status) bool {
+		return s.node("node").Link == "up" && exists(r.path("run2/upsmaster.lock")) && !s.problem("master/rack1", "config-not-adopted")
+	})
+	lastGood(t, r.master, moved, moved)
+	second := r.tty.Command(program("upsmaster"), "run", "--config", r.path("master.toml"))
+	if out, err := second.CombinedOutput(); err == nil || !strings.Contains(string(out), "already running") {
+		t.Errorf("a second master on the new folder: %v\n%s", err, out)
+	}
+	r.ups.Mains(false)
+	r.await("GRACE", in("node", "GRACE"))
 }
 
 // TestLaw10AHeldAgentReloadsAlone reloads an agent that is held while its master is
