@@ -32,10 +32,12 @@ type outage struct {
 	over      bool
 	told      bool // its report was told
 	parts     map[string]*part
+	waiting   int // for how many of them something is still to be told
 }
 
 // part is one node's part in an outage.
 type part struct {
+	of        *outage
 	name      string
 	host      bool    // the master's own
 	absent    bool    // not attached at the beginning
@@ -78,6 +80,9 @@ func (o *outage) after(m *moment) (d time.Duration, rough bool) {
 	}
 	return max(least, m.wall.Sub(o.began.wall)), true
 }
+
+// waits reports whether something is still to be told of the outage.
+func (o *outage) waits() bool { return !o.over || o.waiting > 0 }
 
 // sorted returns the parts by name.
 func (o *outage) sorted() []*part {

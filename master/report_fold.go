@@ -169,11 +169,12 @@ func (f *fold) livesOn(n *tracked, ups string) bool {
 func (f *fold) join(n *tracked, o *outage) *part {
 	p := o.parts[n.name]
 	if p == nil {
-		p = &part{name: n.name, host: n.host}
+		p = &part{of: o, name: n.name, host: n.host}
 		o.parts[n.name] = p
 	}
 	if !slices.Contains(n.parts, p) {
 		n.parts = append(n.parts, p)
+		o.waiting++
 	}
 	return p
 }
@@ -190,19 +191,12 @@ func (f *fold) close(o *outage) {
 	}
 }
 
-// live reports whether p's outage is not over.
-func (f *fold) live(p *part) bool {
-	for _, o := range f.open {
-		if o.parts[p.name] == p {
-			return true
-		}
-	}
-	return false
-}
-
 // drop ends what is to be told of the node in p.
 func (n *tracked) drop(p *part) {
-	n.parts = slices.DeleteFunc(n.parts, func(q *part) bool { return p == q })
+	if i := slices.Index(n.parts, p); i >= 0 {
+		n.parts = slices.Delete(n.parts, i, i+1)
+		p.of.waiting--
+	}
 }
 
 // leaving reports whether a node of that phase asked to power off.
@@ -213,8 +207,8 @@ func (f *fold) phase(n *tracked, phase string) {
 	n.phase = phase
 	for _, p := range slices.Clone(n.parts) {
 		switch {
-		case leaving(phase) && f.live(p) && (!p.asked() || p.back != nil):
-			*p = part{name: p.name, host: p.host, absent: p.absent, committed: f.moment()}
+		case leaving(phase) && !p.of.over && (!p.asked() || p.back != nil):
+			*p = part{of: p.of, name: p.name, host: p.host, absent: p.absent, committed: f.moment()}
 			if phase == phaseDone {
 				p.accepted = f.moment()
 			}
@@ -222,7 +216,7 @@ func (f *fold) phase(n *tracked, phase string) {
 			p.accepted = f.moment()
 		case !leaving(phase) && p.asked() && !p.went():
 			p.calledBack = true
-			if !f.live(p) {
+			if p.of.over && !p.gone() {
 				n.drop(p)
 			}
 		}
@@ -268,7 +262,7 @@ func (f *fold) attached(n *tracked, ev event) {
 		if was != linkUp {
 			f.returned(p, other, leaving(ev.Phase))
 		}
-		if !p.gone() && !f.live(p) && !leaving(ev.Phase) {
+		if !p.gone() && p.of.over && !leaving(ev.Phase) {
 			p.calledBack = p.asked() && !p.went()
 			n.drop(p)
 		}
@@ -320,7 +314,7 @@ func (f *fold) restarted() {
 // first after.
 func (f *fold) rebooted(now moment) {
 	for _, o := range f.all {
-		if o.dark == nil && o.began.boot == f.now.boot && f.waits(o) {
+		if o.dark == nil && o.began.boot == f.now.boot && o.waits() {
 			o.dark = f.moment()
 		}
 	}
@@ -336,7 +330,7 @@ func (f *fold) rebooted(now moment) {
 			} else {
 				p.lost, p.crashed = f.moment(), true
 			}
-			if p.back = &now; !f.live(p) {
+			if p.back, p.unheard = &now, nil; p.of.over {
 				n.drop(p)
 			}
 		}
@@ -352,27 +346,15 @@ func (f *fold) unwatched(still []string) {
 	}
 }
 
-// waits reports whether something is still to be told of an outage.
-func (f *fold) waits(o *outage) bool {
-	if !o.over {
-		return true
-	}
-	for name, p := range o.parts {
-		if n := f.nodes[name]; n != nil && slices.Contains(n.parts, p) {
-			return true
-		}
-	}
-	return false
-}
-
 // removed takes that a node was struck off.
 func (f *fold) removed(name string) {
 	n := f.nodes[name]
 	if n == nil {
 		return
 	}
-	for _, p := range n.parts {
+	for _, p := range slices.Clone(n.parts) {
 		p.removed = true
+		n.drop(p)
 	}
 	delete(f.nodes, name)
 }

@@ -2,6 +2,7 @@ package master
 
 import (
 	"context"
+	"fmt"
 	"math"
 	"slices"
 	"time"
@@ -48,7 +49,7 @@ func (r *reporter) Step(now power.Uptime, entries ...journal.Entry) (due []strin
 				r.ended[o.id] = min(now, o.end.at)
 			}
 		}
-		if !r.fold.waits(o) || !now.Before(r.ended[o.id].Add(reportWait)) {
+		if !o.waits() || !now.Before(r.ended[o.id].Add(reportWait)) {
 			o.told = true
 			due = append(due, o.id)
 		}
@@ -95,6 +96,7 @@ func (t *reports) String() string { return "reports" }
 
 // Run follows the journal until ctx ends.
 func (t *reports) Run(ctx context.Context) error {
+	began := t.m.now()
 	t.m.events.add(event{On: "master/" + t.m.cfg.Name, Kind: kindStart, Text: "upsmaster " + t.m.version + " begins", UPS: t.m.upsNames()})
 	entries, ended := make(chan journal.Entry), make(chan struct{})
 	go func() {
@@ -109,14 +111,15 @@ func (t *reports) Run(ctx context.Context) error {
 		})
 	}()
 	defer func() { <-ended }()
-	r, last := t.catchUp(ctx)
+	old := t.catchUp(ctx, began)
+	r := old.r
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
 		var due []string
 		select {
 		case e := <-entries:
-			if !written(e, last) {
+			if !old.written(e) {
 				due = r.Step(t.m.now(), e)
 			}
 		case <-timer.C:
@@ -134,44 +137,54 @@ func (t *reports) Run(ctx context.Context) error {
 	}
 }
 
-// written reports whether e, from memory, was on disk when last was the newest there.
-func written(e, last journal.Entry) bool {
-	if e.Seq > 0 {
-		return e.Seq <= last.Seq
-	}
-	return e.Boot == last.Boot && e.At <= last.At
+// caughtUp is what was on disk when a start read it.
+type caughtUp struct {
+	r    *reporter
+	last uint64          // the newest Seq
+	now  map[string]bool // the entries of this process
 }
 
-// catchUp returns a reporter that knows what is on disk, and the newest of that.
-func (t *reports) catchUp(ctx context.Context) (r *reporter, last journal.Entry) {
-	type result struct {
-		r    *reporter
-		last journal.Entry
+// written reports whether e, from memory, was among them. An entry that was not on
+// disk when it was copied has no Seq.
+func (c *caughtUp) written(e journal.Entry) bool {
+	if e.Seq > 0 {
+		return e.Seq <= c.last
 	}
-	done := make(chan result, 1)
+	return c.now[identity(e)]
+}
+
+func identity(e journal.Entry) string { return fmt.Sprint(e.At, e.Name, string(e.Data)) }
+
+// catchUp returns a reporter that knows what is on disk; began is when this process
+// wrote its first entry.
+func (t *reports) catchUp(ctx context.Context, began power.Uptime) *caughtUp {
+	done := make(chan *caughtUp, 1)
 	go func() {
-		old := result{r: t.newReporter()}
+		c := &caughtUp{r: t.newReporter(), now: map[string]bool{}}
 		err := journal.Read(t.m.journalPath(), func(e journal.Entry) error {
-			old.r.fold.add(e)
-			old.last = e
+			c.r.fold.add(e)
+			c.last = max(c.last, e.Seq)
+			if e.Boot == t.m.boot && power.Uptime(e.At) >= began {
+				c.now[identity(e)] = true
+			}
 			return ctx.Err()
 		})
 		if err != nil && ctx.Err() == nil {
 			t.m.log.Warn("some of the journal can't be read; reports go without it", "err", err)
 		}
-		old.r.catchUp()
-		done <- old
+		c.r.catchUp()
+		done <- c
 	}()
 	timer := time.NewTimer(readLimit)
 	defer timer.Stop()
 	select {
-	case old := <-done:
-		return old.r, old.last
+	case c := <-done:
+		return c
 	case <-timer.C:
 		t.m.log.Error("the disk does not answer; reports go without what was written before")
 	case <-ctx.Done():
 	}
-	return t.newReporter(), last
+	return &caughtUp{r: t.newReporter()}
 }
 
 func (t *reports) newReporter() *reporter {

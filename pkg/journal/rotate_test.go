@@ -196,7 +196,7 @@ func TestAnyFlippedBitCostsOneRecord(t *testing.T) {
 	both := append(slices.Clone(old), now...)
 	dir := t.TempDir()
 	for i := range len(both) {
-		for bit := range 8 {
+		for _, bit := range []int{0, 3, 7} {
 			bad := slices.Clone(both)
 			bad[i] ^= 1 << bit
 			path := lay(t, dir, closed, bad[:len(old)], bad[len(old):])
@@ -212,6 +212,9 @@ func TestAnyFlippedBitCostsOneRecord(t *testing.T) {
 			}
 			if diff := cmp.Diff(others, got); diff != "" {
 				t.Fatalf("bit %d of byte %d (-want +got):\n%s", bit, i, diff)
+			}
+			if bit != 3 {
+				continue // each costs a sync
 			}
 			next := write(t, path, 9, 9)
 			if got, _ = read(t, path); len(got) != len(others)+1 || got[len(got)-1].Seq != next[0].Seq {
