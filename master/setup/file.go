@@ -131,7 +131,7 @@ type plan struct {
 
 // newPlan takes over what an older file said.
 func newPlan(old *master.Config) plan {
-	p := plan{ups: "main", runtime: unknown, grace: "5m", base: old}
+	p := plan{ups: "main", runtime: unknown, grace: "10m", base: old}
 	if old == nil {
 		return p
 	}

@@ -99,7 +99,11 @@ func (w *wizard) start(ctx context.Context) error {
 		return fmt.Errorf("this machine is protected, but there is no token for the next one yet: %w; ask for one with: upsctl token create", err)
 	}
 	w.t.gap()
-	w.t.say("This machine is protected. On the next one that lives on this UPS, install Lastwatt and run within %s:", ttl)
+	if w.plan.port == master.SimPort {
+		w.t.say("This UPS is pretended, so nobody is protected; play it with upsctl sim, and set obey_sim where a machine is to obey it. On the next machine run within %s:", ttl)
+	} else {
+		w.t.say("This machine is protected. On the next one that lives on this UPS, install Lastwatt and run within %s:", ttl)
+	}
 	w.t.gap()
 	fmt.Fprintf(w.t.out, "upsagent join %s\n", harmless(token))
 	w.t.gap()

@@ -65,7 +65,7 @@ func TestTheWholeWay(t *testing.T) {
 		b.answer("How long does a full battery carry the load", "forever")
 		b.answer(`That will not do: "forever" is no time`, "3m")
 		b.answer("shuts itself down", "")
-		b.hear("5m is longer than the battery lasts")
+		b.hear("10m is longer than the battery lasts")
 		b.answer("What is this rack called [web1]:", "rack1")
 		b.answer("Write it? (y/n) [y]:", "")
 		b.hear("upsmaster run --config " + b.o.Config)
@@ -164,7 +164,7 @@ func TestService(t *testing.T) {
 func TestNobodyIsAsked(t *testing.T) {
 	t.Parallel()
 	port := "name = \"web1\"\n\n[[ups]]\nname = \"main\"\nport = \"/dev/serial/by-id/usb-A\"\n"
-	own := "\n# This machine: it goes last.\n[node.policy]\ngrace = \"5m\"\nwait_for = [\"*\"]\n"
+	own := "\n# This machine: it goes last.\n[node.policy]\ngrace = \"10m\"\nwait_for = [\"*\"]\n"
 	for _, tt := range []struct {
 		name string
 		a    Answers
@@ -177,7 +177,7 @@ func TestNobodyIsAsked(t *testing.T) {
 		{"play", Answers{Port: "sim", Yes: true}, "name = \"web1\"\n\n[[ups]]\nname = \"main\"\nport = \"sim\"\n" + own, ""},
 		{"a known cable", Answers{Port: "/dev/ttyUSB0", Cable: "nut-22", Yes: true}, port + "cable = \"nut-7\"\n" + own, ""},
 		{"all there is", Answers{Port: "/dev/serial/by-id/usb-A", Cable: "nut-7", Name: "r-2", UPS: "big", Runtime: "12m", Grace: "batlow", Listen: ":9000", Yes: true},
-			"name = \"r-2\"\nlisten = \":9000\"\n\n[[ups]]\nname = \"big\"\nport = \"/dev/serial/by-id/usb-A\"\ncable = \"nut-7\"\n\n  [ups.battery]\n  runtime = \"12m\"\n" + strings.Replace(own, "5m", "batlow", 1), ""},
+			"name = \"r-2\"\nlisten = \":9000\"\n\n[[ups]]\nname = \"big\"\nport = \"/dev/serial/by-id/usb-A\"\ncable = \"nut-7\"\n\n  [ups.battery]\n  runtime = \"12m\"\n" + strings.Replace(own, "10m", "batlow", 1), ""},
 		{"unknown cable", Answers{Port: "/dev/ttyUSB0", Cable: "nut-77", Yes: true}, "", `--cable: no cable is called "nut-77"; did you mean "nut-7"?`},
 		{"no port", Answers{Port: "ttyS0", Yes: true}, "", "--port PATH: that is no port; write one of the numbers, a full path such as /dev/ttyS0, or sim"},
 		{"bad grace", Answers{Port: "sim", Grace: "soon", Yes: true}, "", `--grace: "soon" is no time`},

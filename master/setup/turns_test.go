@@ -96,7 +96,7 @@ func TestOwnCable(t *testing.T) {
 			t.Fatal(err)
 		}
 		want := written + "name = \"web1\"\n\n[[ups]]\nname = \"main\"\nport = \"/dev/serial/by-id/usb-A\"\n" +
-			"cable = { on_battery = \"CTS\", drive = [\"DTR\", \"!RTS\"] }\n\n# This machine: it goes last.\n[node.policy]\ngrace = \"5m\"\nwait_for = [\"*\"]\n"
+			"cable = { on_battery = \"CTS\", drive = [\"DTR\", \"!RTS\"] }\n\n# This machine: it goes last.\n[node.policy]\ngrace = \"10m\"\nwait_for = [\"*\"]\n"
 		if diff := cmp.Diff(want, b.wrote()); diff != "" {
 			t.Errorf("file (-want +got):\n%s", diff)
 		}
