@@ -127,7 +127,6 @@ func (h *hub) nodesNow() []nodeThen {
 		n := h.nodes[name]
 		t := nodeThen{Name: name, Host: n.host, Boot: n.boot, Phase: phaseOf(n.report), Feeds: n.report.GetFeeds()}
 		switch n.link {
-		case power.LinkNone:
 		case power.LinkUp:
 			t.Link = linkUp
 		case power.LinkLost:
