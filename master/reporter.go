@@ -119,9 +119,10 @@ func (t *reports) Run(ctx context.Context) error {
 		var due []string
 		select {
 		case e := <-entries:
-			if !old.written(e) {
-				due = r.Step(t.m.now(), e)
+			if old.written(e) {
+				continue // before the timer is touched: it has the old ones' reports to look for
 			}
+			due = r.Step(t.m.now(), e)
 		case <-timer.C:
 			due = r.Step(t.m.now())
 		case <-ctx.Done():

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -95,10 +96,28 @@ func aMaster(dir, boot string, offset time.Duration) *Master {
 	return m
 }
 
-// run runs the journal and the reports until stop is called.
-func (m *Master) runReports(t *testing.T, told *[]string) (stop func()) {
+// tellings are what was told.
+type tellings struct {
+	mu   sync.Mutex
+	list []string
+}
+
+func (s *tellings) add(id, text string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.list = append(s.list, id+" "+text)
+}
+
+func (s *tellings) all() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.list)
+}
+
+// runReports runs the journal and the reports until stop is called.
+func (m *Master) runReports(t *testing.T, told *tellings) (stop func()) {
 	t.Helper()
-	m.reports = &reports{m: m, tell: func(id, text string) { *told = append(*told, id+" "+text) }}
+	m.reports = &reports{m: m, tell: told.add}
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 2)
 	go func() { ended <- m.journal.Run(ctx) }()
@@ -136,44 +155,45 @@ func allWell(m *Master, id string) event {
 func TestAReportIsToldOnceOverRestarts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		dir := t.TempDir()
-		var told []string
+		told := &tellings{}
 		m := aMaster(dir, "b1", time.Hour)
-		stop := m.runReports(t, &told)
+		stop := m.runReports(t, told)
 		m.says(failure(m, "o1"), event{On: "node/web1", Kind: kindPhase, Phase: phaseCommitted})
 		time.Sleep(time.Minute)
 		m.says(event{On: "node/web1", Kind: kindLink, Link: linkLost})
 		stop()
 
 		m = aMaster(dir, "b1", 2*time.Hour)
-		stop = m.runReports(t, &told)
+		stop = m.runReports(t, told)
 		m.says(allWell(m, "o1"))
 		time.Sleep(reportWait - time.Minute)
 		stop()
-		if len(told) != 0 {
-			t.Errorf("told before web1 was back: %q", told)
+		if got := told.all(); len(got) != 0 {
+			t.Errorf("told before web1 was back: %q", got)
 		}
 
 		m = aMaster(dir, "b1", 2*time.Hour+reportWait-time.Minute)
-		stop = m.runReports(t, &told)
+		stop = m.runReports(t, told)
 		time.Sleep(59 * time.Second)
-		if len(told) != 0 {
-			t.Errorf("a restart made it sooner: %q", told)
+		if got := told.all(); len(got) != 0 {
+			t.Errorf("a restart made it sooner: %q", got)
 		}
 		time.Sleep(time.Second)
 		synctest.Wait()
-		if len(told) != 1 || !strings.HasPrefix(told[0], "o1 ") || !strings.HasSuffix(told[0], " failed; 1 of 1 down in 1m; power back after 1h; web1 is not back") {
-			t.Errorf("told %q", told)
+		got := told.all()
+		if len(got) != 1 || !strings.HasPrefix(got[0], "o1 ") || !strings.HasSuffix(got[0], " failed; 1 of 1 down in 1m; power back after 1h; web1 is not back") {
+			t.Errorf("told %q", got)
 		}
 		time.Sleep(time.Hour)
 		stop()
 
 		m = aMaster(dir, "b2", 0)
-		stop = m.runReports(t, &told)
+		stop = m.runReports(t, told)
 		m.says(failure(m, "o2"), allWell(m, "o2"))
 		time.Sleep(time.Hour)
 		stop()
-		if len(told) != 2 || !strings.HasPrefix(told[1], "o2 ") {
-			t.Errorf("told %q", told)
+		if got = told.all(); len(got) != 2 || !strings.HasPrefix(got[1], "o2 ") {
+			t.Errorf("told %q", got)
 		}
 		var reports []string
 		if err := journal.Read(m.journalPath(), func(e journal.Entry) error {
@@ -182,8 +202,8 @@ func TestAReportIsToldOnceOverRestarts(t *testing.T) {
 				reports = append(reports, ev.Outage+" "+ev.Text)
 			}
 			return nil
-		}); err != nil || !slices.Equal(reports, told) {
-			t.Errorf("in the journal %q, told %q: %v", reports, told, err)
+		}); err != nil || !slices.Equal(reports, got) {
+			t.Errorf("in the journal %q, told %q: %v", reports, got, err)
 		}
 	})
 }
