@@ -23,7 +23,7 @@ const passphraseEnv = "LASTWATT_PASSPHRASE"
 func (c *cli) caCmd() *cobra.Command {
 	const how = "The passphrase is typed on the terminal, or comes in " + passphraseEnv + ", or else as the\nfirst line of standard input."
 	export := &cobra.Command{
-		Use: "export [FILE]", Short: "the rack's CA and roster, encrypted, for a master that replaces this one",
+		Use: "export [FILE]", Short: "the rack's CA and roster, encrypted, for a master in its place",
 		Long: "Writes the rack's CA and roster, encrypted, to FILE or to standard output.\n" + how,
 		Args: arguments(0, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {

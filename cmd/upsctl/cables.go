@@ -14,12 +14,19 @@ import (
 func (c *cli) cablesCmd() *cobra.Command {
 	list := &cobra.Command{
 		Use: "list", Short: "every known cable",
+		Long: `Lists the catalogue: which line says that the power has failed ("!" means when it is
+low), which that the battery is nearly empty, and what cuts the load. The name is
+what cable = "…" in master.toml takes.`,
 		Args: arguments(0, 0),
 		RunE: func(*cobra.Command, []string) error { return c.listCables() },
 	}
 	show := &cobra.Command{
 		Use: "show NAME", Short: "which wire goes where, and what it reads as when pulled",
-		Args: arguments(1, 1),
+		Long: `Says everything about one cable: the pins, what each line means, which outputs are
+held, what cuts the load and how long the UPS may take, what a plug that is pulled
+out reads as, and where this is known from.`,
+		Example: "  upsctl cables show liebert-powersure",
+		Args:    arguments(1, 1),
 		ValidArgsFunction: func(_ *cobra.Command, _ []string, begun string) ([]string, cobra.ShellCompDirective) {
 			return completeCables(begun)
 		},

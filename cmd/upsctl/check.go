@@ -17,7 +17,7 @@ import (
 func (c *cli) checkCmd() *cobra.Command {
 	quiet := false
 	cmd := &cobra.Command{
-		Use: "check FILE...", Short: "say everything that is wrong in configuration files, and what they mean",
+		Use: "check FILE...", Short: "say what is wrong in configuration files, and what they mean",
 		Long: `check says everything that is wrong in a master's or agent's configuration, then
 what would not work on this machine, then the whole configuration with every
 default. Files that are named together are also compared with each other.

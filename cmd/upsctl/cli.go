@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/lastwatt/lastwatt/pkg/line"
 )
@@ -104,6 +105,15 @@ blind, a node not idle or out of touch, or any problem).`,
 	})
 	root.SetHelpCommand(&cobra.Command{
 		Use: "help [VERB]", Short: "say what a verb does",
+		ValidArgsFunction: func(_ *cobra.Command, given []string, begun string) ([]string, cobra.ShellCompDirective) {
+			var names []string
+			if about, rest, err := root.Find(given); err == nil && len(rest) == 0 {
+				for _, sub := range about.Commands() {
+					names = append(names, sub.Name())
+				}
+			}
+			return beginning(begun, names)
+		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			about, rest, err := root.Find(args)
 			if err != nil || len(rest) > 0 {
@@ -118,18 +128,30 @@ blind, a node not idle or out of touch, or any problem).`,
 	flags.BoolVar(&c.json, "json", false, "answer for programs")
 	root.AddCommand(
 		c.statusCmd(), c.doctorCmd(), c.nodeCmd(), c.tokenCmd(), c.joinCmd(), c.caCmd(), c.holdCmd(), c.releaseCmd(), c.shutdownCmd(),
-		c.eventsCmd(), c.historyCmd(), c.alarmCmd(), c.simCmd(), c.cablesCmd(), c.probeCmd(), c.checkCmd(), c.demoCmd(), c.versionCmd(),
+		c.eventsCmd(), c.historyCmd(), c.alarmCmd(), c.simCmd(), c.cablesCmd(), c.probeCmd(), c.checkCmd(), c.demoCmd(), c.versionCmd(), c.completionCmd(),
 	)
 	root.SuggestionsMinimumDistance = 2 // letters wrong
-	terse(root)
+	root.CompletionOptions.DisableDefaultCmd = true
+	// Each usage line is the one that its verb wrote.
+	root.SetUsageTemplate(strings.Replace(root.UsageTemplate(), "{{if .HasAvailableSubCommands}}\n  {{.CommandPath}} [command]{{end}}", "", 1))
+	tidy(root)
 	return root
 }
 
-// terse lets each usage line be the one that its verb wrote.
-func terse(cmd *cobra.Command) {
+// tidy lets each usage line be the one that its verb wrote, and completes by files
+// only what is one.
+func tidy(cmd *cobra.Command) {
 	cmd.DisableFlagsInUseLine = true
+	if cmd.ValidArgsFunction == nil && cmd.ValidArgs == nil && !strings.Contains(cmd.Use, "FILE") && !strings.Contains(cmd.Use, "[PORT]") {
+		cmd.ValidArgsFunction = nothing
+	}
+	cmd.Flags().VisitAll(func(f *pflag.Flag) {
+		if value, _ := pflag.UnquoteUsage(f); value != "PATH" {
+			flagWords(cmd, f.Name, nothing) // refused where there is something better
+		}
+	})
 	for _, sub := range cmd.Commands() {
-		terse(sub)
+		tidy(sub)
 	}
 }
 
@@ -147,13 +169,13 @@ func seeHelp(cmd *cobra.Command) string {
 
 // group makes a verb that only has verbs below it.
 func group(use, short string, verbs ...*cobra.Command) *cobra.Command {
+	var names []string
+	for _, v := range verbs {
+		names = append(names, v.Name())
+	}
 	g := &cobra.Command{
-		Use: use, Short: short,
+		Use: use + " " + strings.Join(names, "|"), Short: short,
 		Args: func(cmd *cobra.Command, args []string) error {
-			var names []string
-			for _, v := range verbs {
-				names = append(names, v.Name())
-			}
 			hint := fmt.Sprintf("write %s %s", cmd.CommandPath(), strings.Join(names, " or "))
 			if len(args) == 0 {
 				return usageError{cmd.CommandPath() + " what?", hint}

@@ -26,7 +26,7 @@ const doctorSlack = 5 * time.Second
 func (c *cli) doctorCmd() *cobra.Command {
 	var noHooks bool
 	cmd := &cobra.Command{
-		Use: "doctor [--no-hooks]", Short: "would every machine go down, and come back? runs the hooks marked drill = true",
+		Use: "doctor [--no-hooks]", Short: "would every machine go down, and come back?",
 		Long: `Asks every node, by the master, whether it would go down now and come back, and
 tells what outages have proved. It runs the hooks marked drill = true on every
 node, for real and one after the other, with LASTWATT_DRILL=1; not on battery, and

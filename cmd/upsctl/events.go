@@ -19,6 +19,11 @@ func (c *cli) eventsCmd() *cobra.Command {
 	var on, kind string
 	cmd := &cobra.Command{
 		Use: "events [--follow] [--last 100]", Short: "what happened, oldest first",
+		Long: `Shows what the master wrote into its journal: states of the UPSes, phases and links
+of the nodes, orders, problems that came and went, outages.`,
+		Example: `  upsctl events --follow
+  upsctl events --last 1000 --on node/web1
+  upsctl events --kind problem`,
 		Args: arguments(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			conn, err := c.dial(cmd.Context())

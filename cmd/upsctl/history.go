@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/durationpb"
@@ -69,19 +70,15 @@ func mastersOwn(what string, err error) error {
 }
 
 // outageIDs completes the ids of outages.
-func (c *cli) outageIDs(cmd *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
-	if len(args) > 0 {
-		return nil, cobra.ShellCompDirectiveNoFileComp
-	}
-	h, err := c.history(cmd.Context(), &upsv1.GetHistoryRequest{})
-	if err != nil {
-		return nil, cobra.ShellCompDirectiveNoFileComp
-	}
-	names := []string{"last"}
-	for _, o := range h.GetOutages() {
-		names = append(names, clean(o.GetOutage()))
-	}
-	return beginning(begun, names)
+func (c *cli) outageIDs(cmd *cobra.Command, given []string, begun string) ([]string, cobra.ShellCompDirective) {
+	return onlyFirst(c.named(func(ctx context.Context, conn *grpc.ClientConn) []string {
+		ids := []string{"last"}
+		resp, _ := upsv1.NewControlServiceClient(conn).GetHistory(ctx, &upsv1.GetHistoryRequest{})
+		for _, o := range resp.GetOutages() {
+			ids = append(ids, o.GetOutage())
+		}
+		return ids
+	}))(cmd, given, begun)
 }
 
 func (c *cli) printHistory(h *upsv1.GetHistoryResponse, inFull bool) error {

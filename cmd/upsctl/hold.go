@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -18,6 +17,12 @@ func (c *cli) holdCmd() *cobra.Command {
 	var long time.Duration
 	cmd := &cobra.Command{
 		Use: "hold [--for 30m] NODE...", Short: "keep nodes from going down; BATLOW goes over it",
+		Long: `Keeps nodes up although the power has failed: for a backup that must end, or while
+you work on the UPS. A hold ends by itself after --for, by release, or when the
+battery is low; power that fails meanwhile is not forgotten, and a node that is
+released counts from the moment it failed.`,
+		Example: `  upsctl hold nas1
+  upsctl hold --for 2h web1 web2`,
 		Args: arguments(1, -1), ValidArgsFunction: c.nodeNames,
 		RunE: func(cmd *cobra.Command, nodes []string) error {
 			if err := positive(cmd, "for", long); err != nil {
@@ -36,7 +41,10 @@ func (c *cli) holdCmd() *cobra.Command {
 func (c *cli) releaseCmd() *cobra.Command {
 	return &cobra.Command{
 		Use: "release NODE...", Short: "end holds",
-		Args: arguments(1, -1), ValidArgsFunction: c.nodeNames,
+		Long: `Ends holds before their time. In an outage a node then goes when its grace is over,
+counted from the moment the power failed; that may be at once.`,
+		Example: "  upsctl release nas1",
+		Args:    arguments(1, -1), ValidArgsFunction: c.nodeNames,
 		RunE: func(cmd *cobra.Command, nodes []string) error {
 			return c.ask(cmd.Context(), "release", func(ctx context.Context, conn *grpc.ClientConn) error {
 				_, err := upsv1.NewControlServiceClient(conn).Release(ctx, &upsv1.ReleaseRequest{Nodes: nodes})
@@ -57,23 +65,4 @@ func (c *cli) done(err error, what string, nodes []string) error {
 		fmt.Fprintf(c.out, "%s: %s\n", what, clean(strings.Join(nodes, ", ")))
 		return nil
 	}
-}
-
-// beginning returns the names that complete what was begun.
-func beginning(begun string, names []string) ([]string, cobra.ShellCompDirective) {
-	other := func(name string) bool { return !strings.HasPrefix(name, begun) }
-	return slices.DeleteFunc(names, other), cobra.ShellCompDirectiveNoFileComp
-}
-
-// nodeNames completes the names of nodes.
-func (c *cli) nodeNames(cmd *cobra.Command, _ []string, begun string) ([]string, cobra.ShellCompDirective) {
-	p, err := c.look(cmd.Context(), false)
-	if err != nil {
-		return nil, cobra.ShellCompDirectiveNoFileComp
-	}
-	var names []string
-	for _, n := range p.Nodes {
-		names = append(names, clean(n.Name))
-	}
-	return beginning(begun, names)
 }

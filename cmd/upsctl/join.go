@@ -22,7 +22,11 @@ func (c *cli) joinCmd() *cobra.Command {
 	var name string
 	cmd := &cobra.Command{
 		Use: "join --master HOST:PORT TOKEN", Short: "admit this user as an operator or viewer, by a token",
-		Args: arguments(1, 1),
+		Long: `Makes a key for this user, has the master admit it by a token of upsctl token create
+--role operator or viewer, and keeps it in ~/.config/lastwatt. From then on upsctl
+asks that master from anywhere. For a machine it is upsagent join.`,
+		Example: "  upsctl --master rack1.example.org:8493 join TOKEN",
+		Args:    arguments(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if c.master == "" {
 				return usageError{"join which master?", "write upsctl --master HOST:PORT join TOKEN"}

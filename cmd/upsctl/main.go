@@ -18,9 +18,18 @@ import (
 // version is written by the linker (Makefile).
 var version = "dev"
 
-func main() {
+func main() { os.Exit(start(newCLI())) }
+
+// start carries out this process's command line, or as much as a signal allows.
+func start(c *cli) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
-	c := &cli{
+	defer stop()
+	return c.run(ctx, os.Args[1:])
+}
+
+// newCLI is upsctl on the real terminal and environment.
+func newCLI() *cli {
+	return &cli{
 		in: os.Stdin, out: os.Stdout, err: os.Stderr,
 		inTTY:   term.IsTerminal(int(os.Stdin.Fd())),
 		outTTY:  term.IsTerminal(int(os.Stdout.Fd())),
@@ -31,7 +40,4 @@ func main() {
 		raw:     rawTerminal,
 		tty:     realTerminal(),
 	}
-	code := c.run(ctx, os.Args[1:])
-	stop()
-	os.Exit(code)
 }

@@ -14,6 +14,8 @@ import (
 func (c *cli) nodeCmd() *cobra.Command {
 	list := &cobra.Command{
 		Use: "list", Short: "the nodes on the roster, and their contact",
+		Long: `Lists every node that was admitted: its role, its link to the master (up, lost, off:
+it said that it goes), how long ago it was heard and which UPSes it lives on.`,
 		Args: arguments(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			p, err := c.look(cmd.Context(), false)
@@ -43,7 +45,11 @@ func (c *cli) nodeCmd() *cobra.Command {
 	}
 	remove := &cobra.Command{
 		Use: "remove NAME", Short: "cut a node or a person off, at once and for ever",
-		Args: arguments(1, 1), ValidArgsFunction: c.nodeNames,
+		Long: `Takes a member off the roster. Its key is never admitted again, by the master or by
+any node; the machine joins again by a new token. A node that was removed hears of
+no power failure.`,
+		Example: "  upsctl node remove web9",
+		Args:    arguments(1, 1), ValidArgsFunction: onlyFirst(c.nodeNames),
 		RunE: func(cmd *cobra.Command, names []string) error {
 			return c.ask(cmd.Context(), "remove", func(ctx context.Context, conn *grpc.ClientConn) error {
 				_, err := upsv1.NewControlServiceClient(conn).RemoveMember(ctx, &upsv1.RemoveMemberRequest{Name: names[0]})

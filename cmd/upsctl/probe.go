@@ -28,7 +28,7 @@ type probing struct {
 func (c *cli) probeCmd() *cobra.Command {
 	var p probing
 	cmd := &cobra.Command{
-		Use: "probe [--for 30s] [--cable NAME] [--drive DTR|RTS]... [--yes-open] [PORT]", Short: "what a serial port's lines do, live; without a port: which ports there are",
+		Use: "probe [--for 30s] [--cable NAME] [--drive DTR|RTS]... [--yes-open] [PORT]", Short: "what a serial port's lines do, live; which ports there are",
 		Long: `Without a port it lists all, opening none.
 
 With one it shows the lines of that port, each change as it comes, and which known

@@ -17,6 +17,10 @@ func (c *cli) shutdownCmd() *cobra.Command {
 	var yes bool
 	cmd := &cobra.Command{
 		Use: "shutdown [--yes] NODE...", Short: "shut nodes down now",
+		Long: `Makes nodes run their hooks and power off now, whatever the power does. It asks
+first; in a script write --yes.`,
+		Example: `  upsctl shutdown web1 web2
+  upsctl shutdown --yes web1`,
 		Args: arguments(1, -1), ValidArgsFunction: c.nodeNames,
 		RunE: func(cmd *cobra.Command, nodes []string) error {
 			if !yes {

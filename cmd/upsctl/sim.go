@@ -14,8 +14,22 @@ import (
 func (c *cli) simCmd() *cobra.Command {
 	return &cobra.Command{
 		Use: "sim ok|fail|batlow [UPS]", Short: "set a UPS on a sim port; touches no wire",
-		Args:      arguments(1, 2),
-		ValidArgs: []string{"ok", "fail", "batlow"},
+		Long: `Makes a UPS whose port is "sim" say that it is on mains, on battery, or on battery
+and nearly empty. Only nodes with obey_sim = true go down by it, and no line of any
+cable is touched. Without a name: the only one on a sim port.`,
+		Example: `  upsctl sim fail
+  upsctl sim ok main`,
+		Args: arguments(1, 2),
+		ValidArgsFunction: func(cmd *cobra.Command, given []string, begun string) ([]string, cobra.ShellCompDirective) {
+			switch len(given) {
+			case 0:
+				return beginning(begun, []string{"ok", "fail", "batlow"})
+			case 1:
+				return c.upsNames(cmd, given, begun)
+			default:
+				return nothing(cmd, given, begun)
+			}
+		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			st, ok := simStates[args[0]]
 			if !ok {

@@ -18,6 +18,15 @@ func (c *cli) tokenCmd() *cobra.Command {
 	var ttl time.Duration
 	create := &cobra.Command{
 		Use: "create [--role agent|operator|viewer] [--ttl 15m] [--replace NODE]", Short: "a token by which one machine or person joins",
+		Long: `Prints a token: one line that lets one machine or person in, once, within --ttl. It
+is a secret. A machine joins by it with upsagent join, a person with upsctl join:
+an operator may look and act, a viewer look.
+
+A machine that was set up anew has a new key, and its name is taken: make the token
+with --replace NAME, which cuts the old key off.`,
+		Example: `  upsctl token create
+  upsctl token create --role operator --ttl 1h
+  upsctl token create --replace web1`,
 		Args: arguments(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			req := &upsv1.CreateTokenRequest{Ttl: durationpb.New(ttl), Replace: replace}
@@ -40,6 +49,9 @@ func (c *cli) tokenCmd() *cobra.Command {
 	create.Flags().StringVar(&role, "role", "agent", "for an `agent`, an operator or a viewer")
 	create.Flags().DurationVar(&ttl, "ttl", 15*time.Minute, "how `long` it is good for")
 	create.Flags().StringVar(&replace, "replace", "", "for the machine of that `NODE`, set up anew")
+	flagWords(create, "role", words("agent", "operator", "viewer"))
+	flagWords(create, "replace", c.nodeNames)
+	flagWords(create, "ttl", nothing)
 	list := &cobra.Command{
 		Use: "list", Short: "the tokens that still let somebody in",
 		Args: arguments(0, 0),
@@ -47,7 +59,7 @@ func (c *cli) tokenCmd() *cobra.Command {
 	}
 	revoke := &cobra.Command{
 		Use: "revoke ID...", Short: "end tokens, by the ids that list shows",
-		Args: arguments(1, -1),
+		Args: arguments(1, -1), ValidArgsFunction: c.tokenIDs,
 		RunE: func(cmd *cobra.Command, ids []string) error {
 			return c.ask(cmd.Context(), "revoke a token", func(ctx context.Context, conn *grpc.ClientConn) error {
 				for _, id := range ids {
