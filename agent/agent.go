@@ -92,7 +92,7 @@ func New(o Options) (*Agent, error) {
 	a.alarms = a.newAlarms()
 	a.journal = journal.NewWriter(journal.WriterOptions{
 		Path: filepath.Join(cfg.Data, "journal.jsonl"), Boot: o.Boot, Log: o.Log,
-		Now: func() time.Duration { return time.Duration(o.Now()) },
+		Now: func() time.Duration { return time.Duration(a.now()) },
 	})
 	a.saver = journal.NewSaver(filepath.Join(cfg.Data, "addresses.json"), "a restart tries the configured addresses first", o.Log)
 	a.state = journal.NewSaver(filepath.Join(cfg.Run, "state.json"), "a crash of the agent forgets its countdown", o.Log)

@@ -103,7 +103,7 @@ func New(o Options) (*Master, error) {
 	}
 	m.journal = journal.NewWriter(journal.WriterOptions{
 		Path: m.journalPath(), Boot: o.Boot, Log: o.Log, Mark: ofAnOutage,
-		Now: func() time.Duration { return time.Duration(o.Now()) },
+		Now: func() time.Duration { return time.Duration(m.now()) },
 	})
 	m.events = &events{journal: m.journal, now: o.Now, boot: o.Boot, log: o.Log}
 	m.hub = newHub(o.Now, func(e event) { m.events.add(e) })

@@ -35,9 +35,9 @@ func newDisk(path, cost string, log *slog.Logger) disk {
 }
 
 // run calls work whenever there is some, again after a while if it failed, and
-// once more at the end. It does not wait for a disk that hangs: the goroutine
+// once more at the end, and then end. It does not wait for a disk that hangs: the goroutine
 // stays behind, stuck in the kernel, where nobody can get it out.
-func (d *disk) run(ctx context.Context, work func() error) {
+func (d *disk) run(ctx context.Context, work func() error, end func()) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -45,6 +45,7 @@ func (d *disk) run(ctx context.Context, work func() error) {
 			d.wait(ctx)
 		}
 		d.once(work) // what came while the last was being done
+		end()
 	}()
 	<-ctx.Done()
 	t := time.NewTimer(patience)

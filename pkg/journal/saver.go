@@ -31,7 +31,7 @@ func (s *Saver) String() string { return "state file" }
 // Run saves the newest value until ctx ends, and once more then if the disk takes
 // it within 1 s.
 func (s *Saver) Run(ctx context.Context) error {
-	s.disk.run(ctx, s.flush)
+	s.disk.run(ctx, s.flush, func() {})
 	return nil
 }
 

@@ -86,7 +86,11 @@ func (w *Writer) String() string { return "journal" }
 // Run writes what is recorded until ctx ends, and what was recorded before that
 // if the disk takes it within 1 s.
 func (w *Writer) Run(ctx context.Context) error {
-	w.disk.run(ctx, w.drain)
+	w.disk.run(ctx, w.drain, func() {
+		if w.j != nil {
+			_ = w.j.Close() // a process may outlive its writer
+		}
+	})
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.ended = true

@@ -358,12 +358,15 @@ func TestARecordAfterTheEndHoldsNobody(t *testing.T) {
 func TestWhatCameDuringTheLastWriteIsWrittenToo(t *testing.T) {
 	d := newDisk("x", "nothing", quiet)
 	ctx, cancel := context.WithCancel(context.Background())
-	n := 0
+	n, ended := 0, 0
 	d.run(ctx, func() error {
 		cancel() // as if the stop and a record came while this one was being written
 		n++
 		return nil
-	})
+	}, func() { ended = n })
+	if ended != n {
+		t.Error("it ended before the last look for work")
+	}
 	if n < 2 {
 		t.Error("nobody looked for more work after the stop")
 	}
