@@ -277,7 +277,12 @@ func TestLaw10AStormOfReloads(t *testing.T) {
 			r.change(a.process, "node/agent.toml", fmt.Sprintf("lost_limit = \"%ds\"\ngrace_min = \"1s\" #", i+60), `grace_min = "1s"`)
 		}
 	}
+	before := fds(t, r.master) + fds(t, a.process)
 	storm(25)
+	until(t, "the descriptors of former lives to be closed", func() bool { return fds(t, r.master)+fds(t, a.process) <= before+4 }, func() string {
+		return fmt.Sprintf("%d and %d, were %d in all", fds(t, r.master), fds(t, a.process), before)
+	})
+	storm(1)
 	r.master.kill() // wherever it was
 	a.kill()
 	r.startMaster()
@@ -292,6 +297,16 @@ func TestLaw10AStormOfReloads(t *testing.T) {
 		t.Errorf("a daemon ended: %v, %v", r.master.err, a.err)
 	}
 	untouched(t, "a storm of reloads", r.tty.Events()[mark:])
+}
+
+// fds counts a process's open descriptors.
+func fds(t *testing.T, p *process) int {
+	t.Helper()
+	all, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", p.cmd.Process.Pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(all)
 }
 
 // TestLaw10AReloadOnABrokenDisk reloads both daemons while a folder of theirs is
