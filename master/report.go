@@ -51,6 +51,7 @@ type part struct {
 	calledBack bool // it had asked, and stayed
 	unseen     bool // it was off, but nobody saw when it went
 	crashed    bool // it was off without having asked
+	unwatched  bool // it was off, and the master not there to see whether it had asked
 	bye        bool // the last time that its link ended, it said so
 	removed    bool // struck off in the outage
 }
@@ -129,6 +130,8 @@ func (p *part) note() string {
 		return "removed from the rack"
 	case p.crashed:
 		return "was off without having asked"
+	case p.unwatched:
+		return "was off, nobody saw why"
 	case p.unseen, p.down == nil && p.went():
 		return "went, nobody saw when"
 	case p.calledBack:

@@ -285,12 +285,12 @@ func (f *fold) returned(p *part, other, onItsWay bool) {
 	case unheard != nil && p.asked():
 		p.unseen = true
 	case unheard != nil:
-		p.lost = unheard
+		p.lost, p.unwatched = unheard, other
 	case p.down != nil && same && (onItsWay || !p.bye):
 		p.down = nil // only the link was gone
 		return
 	}
-	p.crashed = p.crashed || p.lost != nil && other && !p.bye
+	p.crashed = p.crashed || p.lost != nil && unheard == nil && other && !p.bye
 	if p.back == nil && (p.absent || p.lost != nil || p.went()) {
 		p.back = f.moment()
 	}

@@ -134,9 +134,9 @@ func stories() []storyCase {
 			21m start
 			21m main OK
 			22m web1 attached boot=n2`, `
-			o1 main: 17:01 failed; nobody had to go down; the master's machine was off from 1m on; power back after about 20m; rack1 and web1 were off without having asked
+			o1 main: 17:01 failed; nobody had to go down; the master's machine was off from 1m on; power back after about 20m; rack1 was off without having asked; web1 was off, nobody saw why
 			  rack1: lost 1m back about 20m (was off without having asked)
-			  web1: lost 1m back about 21m (was off without having asked)`},
+			  web1: lost 1m back about 21m (was off, nobody saw why)`},
 		{"the wall clock stood still while the power was off", `
 			0s web1 attached
 			10m main FAIL o1

@@ -111,6 +111,7 @@ const (
 	neverWent
 	askedInVain
 	crashed
+	unwatched
 	notBack
 	isLost
 	calledBack
@@ -128,6 +129,8 @@ func (s special) words() (one, many string) {
 		return "asked to power off but has not gone down", "asked to power off but have not gone down"
 	case crashed:
 		return "was off without having asked", "were off without having asked"
+	case unwatched:
+		return "was off, nobody saw why", "were off, nobody saw why"
 	case notBack:
 		return "is not back", "are not back"
 	case isLost:
@@ -170,6 +173,8 @@ func (o *outage) special(p *part) special {
 		return wasRemoved
 	case p.crashed:
 		return crashed
+	case p.unwatched:
+		return unwatched
 	case p.went():
 		if o.over && p.back == nil {
 			return notBack
