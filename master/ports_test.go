@@ -30,7 +30,7 @@ func TestLaw04PortsFollowTheirUPS(t *testing.T) {
 	}
 	o := Options{
 		Log:   slog.New(slog.DiscardHandler),
-		Store: func(name string, f *os.File) error { stored[name] = filepath.Base(f.Name()); return nil },
+		Store: func(name string, f *os.File) error { stored[name] += filepath.Base(f.Name()); return nil },
 		Drop:  func(name string) error { delete(stored, name); return nil },
 	}
 	old := newPorts(o)

@@ -141,6 +141,24 @@ func TestACopyThatIsNotOursIsNotUsed(t *testing.T) {
 	}
 }
 
+// TestACopyOfAStrangerIsNotUsed: only root can make one.
+func TestACopyOfAStrangerIsNotUsed(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root can give a file away")
+	}
+	f, data := newFiles(t)
+	f.Places = []string{data}
+	write(t, f.Path, "name = \"good\"\n")
+	keep(t, f)
+	write(t, f.Path, "name = 7\n")
+	if err := os.Chown(filepath.Join(data, goodName), 4711, 4711); err != nil {
+		t.Fatal(err)
+	}
+	if v, _, err := f.Start(); err == nil || !strings.Contains(err.Error(), "belongs to user 4711") {
+		t.Errorf("%+v %v", v.Config, err)
+	}
+}
+
 // TestAFileForEverybodyIsNotListenedTo: who may write the file must not say where
 // the copy lies.
 func TestAFileForEverybodyIsNotListenedTo(t *testing.T) {

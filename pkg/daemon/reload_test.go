@@ -361,6 +361,9 @@ func TestTheLockMovesWithTheFolder(t *testing.T) {
 				return Generation{
 					Tasks: []Task{Func("work", func(ctx context.Context) error {
 						told <- "runs " + c
+						if c == "fails" {
+							return errors.New("no port")
+						}
 						<-ctx.Done()
 						return nil
 					})},
@@ -388,6 +391,13 @@ func TestTheLockMovesWithTheFolder(t *testing.T) {
 	hups <- syscall.SIGHUP
 	if got := <-told; got != "runs b" || free("b") || !free("a") {
 		t.Errorf("%s; the lock of b is free: %v, of a: %v", got, free("b"), free("a"))
+	}
+	next = "fails" // and the one before goes on in its own folder
+	hups <- syscall.SIGHUP
+	got := []string{<-told, <-told, <-told}
+	slices.Sort(got[1:])
+	if want := []string{"runs fails", "runs b", "the new configuration can't run, the former one runs on: work: no port"}; !slices.Equal(got, want) || free("b") || !free("fails") {
+		t.Errorf("%q; the lock of b is free: %v, of fails: %v", got, free("b"), free("fails"))
 	}
 	stop()
 	if err := <-done; err != nil {
