@@ -100,9 +100,7 @@ blind, a node not idle or out of touch, or any problem).`,
 			return nil
 		},
 	}
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return usageError{err.Error(), seeHelp(cmd)}
-	})
+	root.SetFlagErrorFunc(wrongFlag)
 	root.SetHelpCommand(&cobra.Command{
 		Use: "help [VERB]", Short: "say what a verb does",
 		ValidArgsFunction: func(_ *cobra.Command, given []string, begun string) ([]string, cobra.ShellCompDirective) {
@@ -132,26 +130,50 @@ blind, a node not idle or out of touch, or any problem).`,
 	)
 	root.SuggestionsMinimumDistance = 2 // letters wrong
 	root.CompletionOptions.DisableDefaultCmd = true
-	// Each usage line is the one that its verb wrote.
-	root.SetUsageTemplate(strings.Replace(root.UsageTemplate(), "{{if .HasAvailableSubCommands}}\n  {{.CommandPath}} [command]{{end}}", "", 1))
+	root.SetUsageTemplate(strings.NewReplacer(
+		"{{if .HasAvailableSubCommands}}\n  {{.CommandPath}} [command]{{end}}", "", // its own line says that
+		"Flags.FlagUsages", fmt.Sprint("Flags.FlagUsagesWrapped ", maxWidth),
+	).Replace(root.UsageTemplate()))
 	tidy(root)
 	return root
 }
 
-// tidy lets each usage line be the one that its verb wrote, and completes by files
-// only what is one.
+// tidy lets each usage line be the one that its verb wrote, breaks long texts where a
+// terminal ends, and completes by files only what is one.
 func tidy(cmd *cobra.Command) {
 	cmd.DisableFlagsInUseLine = true
+	cmd.Long = flow(cmd.Long)
 	if cmd.ValidArgsFunction == nil && cmd.ValidArgs == nil && !strings.Contains(cmd.Use, "FILE") && !strings.Contains(cmd.Use, "[PORT]") {
 		cmd.ValidArgsFunction = nothing
 	}
-	cmd.Flags().VisitAll(func(f *pflag.Flag) {
+	noFiles := func(f *pflag.Flag) {
 		if value, _ := pflag.UnquoteUsage(f); value != "PATH" {
 			flagWords(cmd, f.Name, nothing) // refused where there is something better
 		}
-	})
+	}
+	cmd.Flags().VisitAll(noFiles)
+	cmd.PersistentFlags().VisitAll(noFiles)
 	for _, sub := range cmd.Commands() {
 		tidy(sub)
+	}
+}
+
+// wrongFlag says what is wrong with a flag in this program's words.
+func wrongFlag(cmd *cobra.Command, err error) error {
+	var value *pflag.InvalidValueError
+	if !errors.As(err, &value) {
+		return usageError{err.Error(), seeHelp(cmd)}
+	}
+	what := fmt.Sprintf("--%s %q is ", value.GetFlag().Name, value.GetValue())
+	switch value.GetFlag().Value.Type() {
+	case "duration":
+		return usageError{what + "no duration", "write it like 90s, 5m or 1h30m"}
+	case "bool":
+		return usageError{what + "neither true nor false", "write it without a value"}
+	case "uint32":
+		return usageError{what + "no count", "write a number"}
+	default:
+		return usageError{err.Error(), seeHelp(cmd)}
 	}
 }
 

@@ -26,7 +26,7 @@ func (c *cli) completionCmd() *cobra.Command {
 		Long: `Writes a script that makes the shell complete verbs, flags and the names of nodes,
 UPSes and cables. It asks the daemon for them, for half a second at most; where none
 answers there are none.`,
-		Example: `  source <(upsctl completion bash)        # for this shell; the package does it for all
+		Example: `  source <(upsctl completion bash)   # for this shell
   upsctl completion bash >/etc/bash_completion.d/upsctl
   upsctl completion zsh >"${fpath[1]}/_upsctl"
   upsctl completion fish >~/.config/fish/completions/upsctl.fish

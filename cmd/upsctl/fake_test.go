@@ -145,9 +145,19 @@ func (f *fake) GetHistory(_ context.Context, r *upsv1.GetHistoryRequest) (*upsv1
 func (f *fake) serve(t *testing.T) (path string) {
 	t.Helper()
 	path = filepath.Join(t.TempDir(), "s")
-	l, err := net.Listen("unix", path)
+	stop, err := f.serveAt(path)
 	if err != nil {
 		t.Fatal(err)
+	}
+	t.Cleanup(stop)
+	return path
+}
+
+// serveAt puts f on the socket of that path.
+func (f *fake) serveAt(path string) (stop func(), err error) {
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		return nil, err
 	}
 	f.asked = make(chan string, 16)
 	srv := grpc.NewServer()
@@ -156,8 +166,7 @@ func (f *fake) serve(t *testing.T) (path string) {
 	upsv1.RegisterControlServiceServer(srv, f)
 	ended := make(chan struct{})
 	go func() { _ = srv.Serve(l); close(ended) }()
-	t.Cleanup(func() { srv.Stop(); <-ended })
-	return path
+	return func() { srv.Stop(); <-ended }, nil
 }
 
 // result is everything that a run of upsctl left behind.

@@ -5,7 +5,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -41,64 +40,6 @@ func deadMaster() *fake {
 		node: &upsv1.GetNodeStatusResponse{Node: m.Nodes[0], Masters: []*upsv1.NodeMaster{
 			{Name: "rack1", Address: "192.0.2.1:8493", Link: upsv1.Link_LINK_LOST, Ups: m.Ups},
 		}},
-	}
-}
-
-func TestStatus(t *testing.T) {
-	attention := func(change func(*upsv1.MasterStatus)) *fake {
-		m := wellRack()
-		change(m)
-		return &fake{status: answer(m)}
-	}
-	for _, tt := range []struct {
-		name string
-		f    *fake
-		want result
-	}{
-		{"all is well", &fake{status: answer(wellRack())}, result{0, wellText, ""}},
-		{"outage", &fake{status: answer(darkRack())}, result{3, darkText, ""}},
-		{"master dead", deadMaster(), result{3, `master rack1 at 192.0.2.1:8493 cannot be asked: connection refused
-UPS   STATE  FOR  LINES        CABLE
-main  FAIL   48s  DTR CTS DCD  liebert-powersure  last heard
-
-NODE  ROLE     PHASE  STATE  COUNTDOWN  LINK  PROBLEM
-web1  compute  GRACE  FAIL   4m12s      up
-`, ""}},
-		{"joined nothing", &fake{status: []*upsv1.GetStatusResponse{{}}, node: &upsv1.GetNodeStatusResponse{Node: wellRack().Nodes[0]}}, result{3, `no master is known here
-
-NODE  ROLE     PHASE  STATE  COUNTDOWN  LINK  PROBLEM
-web1  compute  IDLE   OK     -          up
-`, ""}},
-		{"blind", attention(func(m *upsv1.MasterStatus) {
-			m.Nodes = nil
-			m.Ups[0].Status, m.Ups[0].Reason, m.Ups[0].Lines = upsv1.Status_STATUS_UNSPECIFIED, "cannot open /dev/ttyS0\x07: no such file", nil
-		}), result{3, `master rack1 at 192.0.2.1:8493
-UPS   STATE    FOR  LINES  CABLE
-main  UNKNOWN  12s         liebert-powersure
-main: cannot open /dev/ttyS0?: no such file
-`, ""}},
-		{"hostile names", attention(func(m *upsv1.MasterStatus) {
-			m.Name, m.Ups[0].Name, m.Nodes[0].Name = "r\x1b]0;x\x07", "m\u202eniam", strings.Repeat("long", 16)
-			m.Nodes[0].Role = "a\nb"
-		}), result{0, `master r?]0;x? at 192.0.2.1:8493
-UPS     STATE  FOR  LINES    CABLE
-m?niam  OK     12s  DTR DCD  liebert-powersure
-
-NODE                                ROLE  PHASE  STATE  COUNTDOWN  LINK  PROBLEM
-longlonglonglonglonglonglonglongl…  a?b   IDLE   OK     -          up
-`, ""}},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			got := run(t, nil, "--socket", tt.f.serve(t), "status", "--all")
-			if diff := cmp.Diff(tt.want, got); diff != "" {
-				t.Errorf("(-want +got):\n%s", diff)
-			}
-			for l := range strings.Lines(got.Out) {
-				if n := utf8.RuneCountInString(strings.TrimSuffix(l, "\n")); n > 80 {
-					t.Errorf("%d characters: %s", n, l)
-				}
-			}
-		})
 	}
 }
 
@@ -180,15 +121,6 @@ func TestJSONIsHarmless(t *testing.T) {
 	}
 }
 
-// TestStatusEmptyJSON: lists are lists, never null.
-func TestStatusEmptyJSON(t *testing.T) {
-	got := run(t, nil, "--socket", (&fake{status: []*upsv1.GetStatusResponse{{}}, node: &upsv1.GetNodeStatusResponse{}}).serve(t), "--json", "status")
-	want := result{exitAttention, "{\n  \"masters\": [],\n  \"nodes\": [],\n  \"problems\": [],\n  \"weaknesses\": []\n}\n", ""}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("(-want +got):\n%s", diff)
-	}
-}
-
 func TestColourOnlyWhereWanted(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
@@ -215,23 +147,6 @@ func TestColourOnlyWhereWanted(t *testing.T) {
 				t.Errorf("without its colours (-want +got):\n%s", diff)
 			}
 		})
-	}
-}
-
-func TestNodeList(t *testing.T) {
-	want := result{0, `NODE  ROLE      LINK  HEARD  FEEDS
-web1  compute   up    1s     rack1/main
-db1   database  lost  1m30s
-nas1  storage   off   -
-`, ""}
-	if diff := cmp.Diff(want, run(t, nil, "--socket", (&fake{status: answer(darkRack())}).serve(t), "node", "list")); diff != "" {
-		t.Errorf("(-want +got):\n%s", diff)
-	}
-	empty := wellRack()
-	empty.Nodes = nil
-	want = result{0, "", "no node has joined; make a token for one with 'upsctl token create'\n"}
-	if diff := cmp.Diff(want, run(t, nil, "--socket", (&fake{status: answer(empty)}).serve(t), "node", "list")); diff != "" {
-		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
 

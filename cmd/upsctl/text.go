@@ -58,19 +58,27 @@ func writeJSON(w io.Writer, v any, indent string) error {
 	return err
 }
 
-// span writes a duration for people: "850ms" never, "4m12s", "2h5m", "3d4h".
+// span writes a duration for people, in two units at most: "850ms" never, "4m12s",
+// "2h5m", "3d".
 func span(d time.Duration) string {
 	d = d.Round(time.Second)
 	switch {
 	case d >= 24*time.Hour:
-		return fmt.Sprintf("%dd%dh", d/(24*time.Hour), d%(24*time.Hour)/time.Hour)
+		return twoUnits(d/(24*time.Hour), "d", d%(24*time.Hour)/time.Hour, "h")
 	case d >= time.Hour:
-		return fmt.Sprintf("%dh%dm", d/time.Hour, d%time.Hour/time.Minute)
-	case d >= time.Minute && d%time.Minute == 0:
-		return fmt.Sprintf("%dm", d/time.Minute)
+		return twoUnits(d/time.Hour, "h", d%time.Hour/time.Minute, "m")
+	case d >= time.Minute:
+		return twoUnits(d/time.Minute, "m", d%time.Minute/time.Second, "s")
 	default:
 		return d.String()
 	}
+}
+
+func twoUnits(many time.Duration, unit string, few time.Duration, small string) string {
+	if few == 0 {
+		return fmt.Sprintf("%d%s", many, unit)
+	}
+	return fmt.Sprintf("%d%s%d%s", many, unit, few, small)
 }
 
 // cell is one field of a table, with how it is shown on a terminal.
@@ -208,6 +216,17 @@ func (c *cli) colour() bool {
 // wrap breaks a paragraph into lines of at most maxWidth characters, all but the
 // first indented.
 func wrap(text string) string { return wrapTo(text, maxWidth) }
+
+// flow breaks each paragraph of text anew, but not those that are set in.
+func flow(text string) string {
+	paragraphs := strings.Split(text, "\n\n")
+	for i, p := range paragraphs {
+		if !strings.HasPrefix(p, " ") && !strings.Contains(p, "\n ") {
+			paragraphs[i] = strings.ReplaceAll(strings.TrimSuffix(wrap(p), "\n"), "\n  ", "\n")
+		}
+	}
+	return strings.Join(paragraphs, "\n\n")
+}
 
 // wrapTo is wrap for lines of at most width.
 func wrapTo(text string, width int) string {

@@ -54,11 +54,15 @@ with --replace NAME, which cuts the old key off.`,
 	flagWords(create, "ttl", nothing)
 	list := &cobra.Command{
 		Use: "list", Short: "the tokens that still let somebody in",
+		Long: `Lists the tokens that were made and still let somebody in: by an id that is no
+secret, for whom, for how long, and who used it already.`,
 		Args: arguments(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error { return c.listTokens(cmd.Context()) },
 	}
 	revoke := &cobra.Command{
 		Use: "revoke ID...", Short: "end tokens, by the ids that list shows",
+		Long: `Ends tokens before their time. Who has joined by one stays; to cut somebody off:
+upsctl node remove.`,
 		Args: arguments(1, -1), ValidArgsFunction: c.tokenIDs,
 		RunE: func(cmd *cobra.Command, ids []string) error {
 			return c.ask(cmd.Context(), "revoke a token", func(ctx context.Context, conn *grpc.ClientConn) error {

@@ -6,7 +6,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -24,60 +23,6 @@ func withPass(pass string) func(*cli) {
 			}
 			return ""
 		}
-	}
-}
-
-func TestTrustVerbs(t *testing.T) {
-	node := &upsv1.TokenInfo{Id: "k3j9", Role: upsv1.Role_ROLE_NODE, Left: dur(12 * time.Minute), Replace: "web1"}
-	used := &upsv1.TokenInfo{Id: "zz\x1b[1m", Role: upsv1.Role_ROLE_OPERATOR, Left: dur(time.Minute), UsedBy: "ann"}
-	file := filepath.Join(t.TempDir(), "ca")
-	if err := os.WriteFile(file, []byte("FILE"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	for _, tt := range []struct {
-		name   string
-		tokens []*upsv1.TokenInfo
-		change func(*cli)
-		args   string
-		asked  string
-		want   result
-	}{
-		{"tokens", []*upsv1.TokenInfo{node, used}, nil, "token list", "tokens", result{0, "TOKEN   FOR       LEFT  REPLACES  USED BY\nk3j9    agent     12m   web1\nzz?[1m  operator  1m              ann\n", ""}},
-		{"no tokens", nil, nil, "token list", "tokens", result{0, "", "no token lets anybody in; make one with 'upsctl token create'\n"}},
-		{"tokens for programs", []*upsv1.TokenInfo{node}, nil, "--json token list", "tokens", result{0, "[\n  {\n    \"id\": \"k3j9\",\n    \"left_seconds\": 720,\n    \"replace\": \"web1\",\n    \"role\": \"agent\",\n    \"used_by\": \"\"\n  }\n]\n", ""}},
-		{"revoke", nil, nil, "token revoke k3j9", "revoke k3j9", result{0, "revoked: k3j9\n", ""}},
-		{"remove", nil, nil, "node remove web1", "remove web1", result{0, "removed: web1\n", ""}},
-		{"export", nil, withPass(secret), "ca export", "export", result{0, "CA under " + secret + "\n", ""}},
-		{"export, too short", nil, withPass("short"), "ca export", "", result{2, "", "upsctl: that passphrase is too short: whoever has the file could guess it\ntake 12 characters at least\n"}},
-		{"export, the passphrase in a line", nil, func(c *cli) { c.in = strings.NewReader(secret + "\n") }, "ca export", "export", result{0, "CA under " + secret + "\n", ""}},
-		{"export, no passphrase", nil, nil, "ca export", "", result{1, "", "upsctl: no passphrase came on standard input\n"}},
-		{"import", nil, withPass(secret), "ca import " + file, "import FILE by " + secret, result{0, "this master has taken over a rack of 3 members\n", ""}},
-		{"import, both in one", nil, nil, "ca import", "", result{2, "", "upsctl: the passphrase and the CA can't both come on standard input\nwrite upsctl ca import FILE, or set LASTWATT_PASSPHRASE\n"}},
-		{"import of nothing", nil, withPass(secret), "ca import /nowhere", "", result{1, "", "upsctl: cannot read the CA: open /nowhere: no such file or directory\n"}},
-		{"join nobody", nil, nil, "join lw1-x", "", result{2, "", "upsctl: join which master?\nwrite upsctl --master HOST:PORT join TOKEN\n"}},
-		{"join by no token", nil, nil, "--master rack1:8493 join lw1-x", "", result{2, "", "upsctl: not a token: it has 5 letters and not 88; copy the whole line that `upsctl token create` printed\nsee 'upsctl join --help'\n"}},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			f := &fake{acts: true, tokens: tt.tokens}
-			path := f.serve(t)
-			got := run(t, func(c *cli) {
-				c.sockets = []string{path}
-				if tt.change != nil {
-					tt.change(c)
-				}
-			}, strings.Fields(tt.args)...)
-			if diff := cmp.Diff(tt.want, got); diff != "" {
-				t.Errorf("(-want +got):\n%s", diff)
-			}
-			asked := ""
-			select {
-			case asked = <-f.asked:
-			default:
-			}
-			if asked != tt.asked {
-				t.Errorf("asked %q, want %q", asked, tt.asked)
-			}
-		})
 	}
 }
 
