@@ -85,7 +85,7 @@ func (f Files[C]) Start() (v Version[C], trouble, err error) {
 		}
 		v, saved, err := f.good(filepath.Join(dir, goodName))
 		if err == nil {
-			return v, fmt.Errorf("the last good copy of %s runs, saved %s, because the file is broken: %w", f.Path, saved, wrong), nil
+			return v, fmt.Errorf("the last good copy of %s runs, saved %s, because the file can't be used: %w", f.Path, saved, wrong), nil
 		}
 		if !errors.Is(err, fs.ErrNotExist) {
 			unusable = append(unusable, err)
