@@ -167,7 +167,8 @@ func (p *proofs) stepUPS(now power.Uptime, wall time.Time, u upsNow, r rack) (ch
 		proof.LowWall = wall
 		p.UPS[u.name], changed = proof, true
 	}
-	if open != nil && (u.state.Status == power.OK || u.state.Outage != "" && u.state.Outage != open.ID) {
+	// Blind, and OK before that: its end fell between two looks.
+	if open != nil && (u.state.Known() == power.OK || u.state.Outage != "" && u.state.Outage != open.ID) {
 		p.end(wall, u, open, r)
 		open, changed = nil, true
 	}
@@ -239,8 +240,8 @@ func (s *nodeStory) hear(now power.Uptime, n nodeNow) {
 
 // gone takes the end of a node's link.
 func (p *proofs) gone(now power.Uptime, ups string, o *openOutage, s *nodeStory, n nodeNow) {
-	if !n.going() || !s.Heard && !n.status.OnBattery() {
-		s.Lost = true // it fell silent, or went for another reason
+	if !n.going() || n.boot != s.Boot || !s.Heard && !n.status.OnBattery() {
+		s.Lost = true // it fell silent, went for another reason, or had been off before
 		return
 	}
 	d := &downNode{UPS: ups, Outage: o.ID, Boot: s.Boot, Went: true}
