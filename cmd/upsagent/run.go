@@ -25,7 +25,7 @@ func run(ctx context.Context, file string) error {
 		return err
 	}
 	files := config.Files[agent.Config]{
-		Path: file, Read: agent.ReadConfig, Data: func(c agent.Config) string { return c.Data },
+		Path: file, Bare: file == defaultFile, Read: agent.ReadConfig, Data: func(c agent.Config) string { return c.Data },
 		Places: []string{os.Getenv("STATE_DIRECTORY"), agent.DefaultData}, Replace: journal.Replace, Log: log,
 	}
 	clock := daemon.NewClock()

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -27,6 +28,7 @@ const keepAgain = time.Minute
 type Version[C any] struct {
 	Config C
 	text   []byte
+	bare   bool // there is no file
 }
 
 // Same reports whether two versions say the same.
@@ -44,6 +46,9 @@ type Files[C any] struct {
 	Read func(*Doc) (C, error)
 	// Data returns the folder for data, which is at the key "data".
 	Data func(C) string
+	// Bare: a file that is not there, and of which there is no copy, is an empty one:
+	// every key has its default.
+	Bare bool
 	// Places are where the copy may lie when the file can't say; empty ones are not
 	// looked at.
 	Places []string
@@ -55,10 +60,26 @@ type Files[C any] struct {
 // Load reads the owner's file.
 func (f Files[C]) Load() (Version[C], error) {
 	text, err := readFile(f.Path)
-	if err != nil {
+	switch {
+	case f.Bare && errors.Is(err, fs.ErrNotExist) && !f.copied():
+		v, err := f.parse(f.Path, nil)
+		v.bare = true
+		return v, err
+	case err != nil:
 		return Version[C]{}, err
 	}
 	return f.parse(f.Path, text)
+}
+
+// copied reports whether there is a copy, or may be one.
+func (f Files[C]) copied() bool {
+	return slices.ContainsFunc(f.Places, func(dir string) bool {
+		if dir == "" {
+			return false
+		}
+		_, err := os.Lstat(filepath.Join(dir, goodName))
+		return !errors.Is(err, fs.ErrNotExist)
+	})
 }
 
 func (f Files[C]) parse(name string, text []byte) (Version[C], error) {
@@ -176,6 +197,9 @@ func (f Files[C]) source() string {
 // Keep saves v as the last good copy, if it is not that already, and tries until it
 // is or ctx ends. A disk that hangs keeps nobody else.
 func (f Files[C]) Keep(ctx context.Context, v Version[C]) {
+	if v.bare {
+		return
+	}
 	path := filepath.Join(f.Data(v.Config), goodName)
 	said := false
 	for {

@@ -216,3 +216,38 @@ func TestBrief(t *testing.T) {
 		}
 	}
 }
+
+func TestNoFileIsAnEmptyOneWhereThatWillDo(t *testing.T) {
+	f, data := newFiles(t)
+	f.Places = []string{"", data}
+	if _, _, err := f.Start(); err == nil {
+		t.Error("a file that must be there may be missing")
+	}
+	f.Bare = true
+	v, trouble, err := f.Start()
+	if err != nil || trouble != nil || v.Config.Data != data {
+		t.Errorf("%v %v %v", v, trouble, err)
+	}
+	f.Keep(t.Context(), v)
+	if again, err := f.Load(); err != nil || !again.Same(v) {
+		t.Errorf("a reload is %v %v: nothing of a file that is not there is kept", again, err)
+	}
+	write(t, f.Path, "name = \"x\"\n")
+	keep(t, f)
+	if err := os.Remove(f.Path); err != nil {
+		t.Fatal(err)
+	}
+	if v, trouble, err = f.Start(); err != nil || trouble == nil || v.Config.Name != "x" {
+		t.Errorf("a file that was there is gone: %v %v %v", v, trouble, err)
+	}
+	if _, err := f.Load(); err == nil {
+		t.Error("a file that was there is gone, and a reload doesn't mind")
+	}
+	write(t, f.Path, "nonsense = 1\n")
+	if err := os.Remove(filepath.Join(data, goodName)); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := f.Start(); err == nil {
+		t.Error("a broken file is taken for none")
+	}
+}
