@@ -52,7 +52,8 @@ func command(started *bool) *cobra.Command {
 		Short: "Take this machine down in time when the power fails",
 		Long: `Runs on every machine of the rack but the master's, as a service. It hears of the
 power from its master, and takes this machine down by its own policy. One that has
-joined no rack waits for upsagent join.
+joined no rack waits for upsagent join. Without a configuration file each key has its
+default.
 
 SIGHUP (systemctl reload) reads the configuration anew, once the power is well; a
 file with mistakes changes nothing.`,
@@ -67,7 +68,15 @@ file with mistakes changes nothing.`,
 is attached, and says what now holds.`,
 		Example: `  upsagent join TOKEN
   upsagent join --master rack1.example.org:8493 TOKEN`,
-		Args: cobra.ExactArgs(1),
+		Args: func(_ *cobra.Command, args []string) error {
+			switch {
+			case len(args) == 0:
+				return errors.New("join needs a TOKEN; upsctl token create prints one, on the master's host")
+			case len(args) > 1:
+				return fmt.Errorf("join takes one TOKEN, and %q is too much", args[1])
+			}
+			return nil
+		},
 		RunE: func(c *cobra.Command, args []string) error {
 			*started = true
 			return joinRack(c.Context(), file, address, args[0])
@@ -79,7 +88,12 @@ is attached, and says what now holds.`,
 		Long: `Takes this machine off its rack's roster and deletes its key for it. From then on
 nobody tells it of a power failure. Where the master can't be told it says so, and
 upsctl node remove is left to do.`,
-		Args: cobra.MaximumNArgs(1),
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) > 1 {
+				return fmt.Errorf("leave takes one MASTER at most, and %q is too much", args[1])
+			}
+			return nil
+		},
 		RunE: func(c *cobra.Command, args []string) error {
 			*started = true
 			return leaveRack(c.Context(), file, append(args, "")[0])
