@@ -101,7 +101,28 @@ blind, a node not idle or out of touch, or any problem).`,
 		},
 	}
 	root.SetFlagErrorFunc(wrongFlag)
-	root.SetHelpCommand(&cobra.Command{
+	root.SetHelpCommand(helpCmd(root))
+	flags := root.PersistentFlags()
+	flags.StringVar(&c.socket, "socket", "", "ask the daemon at this socket `PATH`")
+	flags.StringVar(&c.master, "master", "", "ask the master at `HOST:PORT`")
+	flags.BoolVar(&c.json, "json", false, "answer for programs")
+	root.AddCommand(
+		c.statusCmd(), c.doctorCmd(), c.nodeCmd(), c.tokenCmd(), c.joinCmd(), c.caCmd(), c.holdCmd(), c.releaseCmd(), c.shutdownCmd(),
+		c.eventsCmd(), c.historyCmd(), c.alarmCmd(), c.simCmd(), c.cablesCmd(), c.probeCmd(), c.checkCmd(), c.demoCmd(), c.versionCmd(), c.completionCmd(),
+	)
+	root.SuggestionsMinimumDistance = 2 // letters wrong
+	root.CompletionOptions.DisableDefaultCmd = true
+	root.SetUsageTemplate(strings.NewReplacer(
+		"{{if .HasAvailableSubCommands}}\n  {{.CommandPath}} [command]{{end}}", "", // its own line says that
+		"Flags.FlagUsages", fmt.Sprint("Flags.FlagUsagesWrapped ", maxWidth),
+	).Replace(root.UsageTemplate()))
+	tidy(root)
+	return root
+}
+
+// helpCmd is what cobra has too, with errors of our own.
+func helpCmd(root *cobra.Command) *cobra.Command {
+	return &cobra.Command{
 		Use: "help [VERB]", Short: "say what a verb does",
 		ValidArgsFunction: func(_ *cobra.Command, given []string, begun string) ([]string, cobra.ShellCompDirective) {
 			var names []string
@@ -119,23 +140,7 @@ blind, a node not idle or out of touch, or any problem).`,
 			}
 			return about.Help()
 		},
-	})
-	flags := root.PersistentFlags()
-	flags.StringVar(&c.socket, "socket", "", "ask the daemon at this socket `PATH`")
-	flags.StringVar(&c.master, "master", "", "ask the master at `HOST:PORT`")
-	flags.BoolVar(&c.json, "json", false, "answer for programs")
-	root.AddCommand(
-		c.statusCmd(), c.doctorCmd(), c.nodeCmd(), c.tokenCmd(), c.joinCmd(), c.caCmd(), c.holdCmd(), c.releaseCmd(), c.shutdownCmd(),
-		c.eventsCmd(), c.historyCmd(), c.alarmCmd(), c.simCmd(), c.cablesCmd(), c.probeCmd(), c.checkCmd(), c.demoCmd(), c.versionCmd(), c.completionCmd(),
-	)
-	root.SuggestionsMinimumDistance = 2 // letters wrong
-	root.CompletionOptions.DisableDefaultCmd = true
-	root.SetUsageTemplate(strings.NewReplacer(
-		"{{if .HasAvailableSubCommands}}\n  {{.CommandPath}} [command]{{end}}", "", // its own line says that
-		"Flags.FlagUsages", fmt.Sprint("Flags.FlagUsagesWrapped ", maxWidth),
-	).Replace(root.UsageTemplate()))
-	tidy(root)
-	return root
+	}
 }
 
 // tidy lets each usage line be the one that its verb wrote, breaks long texts where a

@@ -17,6 +17,9 @@ const (
 	ctrlZ = 26
 )
 
+// stopWithin is how soon a suspended process stands still.
+const stopWithin = 200 * time.Millisecond
+
 // seen is one answer, or why there was none.
 type seen struct {
 	p   picture
@@ -58,15 +61,17 @@ func (l *live) run(ctx context.Context) (last seen, err error) {
 	l.screen.enter()
 	defer l.screen.leave()
 	tell, stop := l.signals()
-	defer func() { stop() }()
+	defer stop()
 	second := time.NewTicker(time.Second)
 	defer second.Stop()
 	pause := func() error {
-		stop()
 		l.screen.leave()
 		restore()
 		l.c.tty.suspend()
-		tell, stop = l.signals()
+		select {
+		case <-tell: // somebody lets it go on
+		case <-time.After(stopWithin): // it was not stopped
+		}
 		return l.goOn(&restore)
 	}
 	for {
@@ -89,13 +94,9 @@ func (l *live) run(ctx context.Context) (last seen, err error) {
 				err = l.press(ctx, k)
 			}
 		case sig := <-tell:
-			switch sig {
-			case syscall.SIGTSTP:
-				err = pause()
-			case syscall.SIGCONT: // stopped by somebody who did not ask
+			l.screen.forget()
+			if sig == syscall.SIGCONT { // stopped by somebody who did not ask
 				err = l.goOn(nil)
-			default:
-				l.screen.forget()
 			}
 		}
 		if err != nil {

@@ -22,14 +22,16 @@ var rewrite = flag.Bool("rewrite", false, "write testdata/script and the man pag
 
 // TestMain lets this test program be upsctl too: for scripts, and on real terminals.
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"upsctl": func() { os.Exit(start(scriptCLI())) }})
+	testscript.Main(m, map[string]func(){"upsctl": func() { os.Exit(start(scriptCLI(os.Getenv))) }})
 }
 
 // scriptCLI is the real one, but it reaches nothing of this machine: only sockets
 // that a test names, no serial port, and a wall clock that stands.
-func scriptCLI() *cli {
+func scriptCLI(env func(string) string) *cli {
 	c := newCLI()
-	c.sockets = strings.Fields(os.Getenv("SOCKETS"))
+	c.env = env
+	c.exe = func() (string, error) { return "/nowhere/upsctl", nil }
+	c.sockets = strings.Fields(env("SOCKETS"))
 	if len(c.sockets) == 0 {
 		c.sockets = []string{"/nowhere/master.sock", "/nowhere/agent.sock"}
 	}
@@ -49,6 +51,7 @@ func fakes() map[string]*fake {
 		"well":     change(func(*upsv1.MasterStatus) {}),
 		"dark":     {acts: true, status: answer(darkRack())},
 		"crowd":    {acts: true, status: answer(crowd(3))},
+		"calm":     {acts: true, status: answer(calmRack())},
 		"orphan":   deadMaster(),
 		"unjoined": {status: []*upsv1.GetStatusResponse{{}}, node: &upsv1.GetNodeStatusResponse{Node: wellRack().Nodes[0]}},
 		"empty":    {status: []*upsv1.GetStatusResponse{{}}, node: &upsv1.GetNodeStatusResponse{}},
@@ -89,7 +92,11 @@ func fakes() map[string]*fake {
 func TestScripts(t *testing.T) {
 	var asked sync.Map // script -> its fake
 	session.Run(t, session.Options{
-		Env: []string{"SOCKETS", "LASTWATT_PASSPHRASE"},
+		Main: func(s session.Command) int {
+			c := scriptCLI(s.Env)
+			c.in, c.out, c.err, c.inTTY, c.outTTY = s.In, s.Out, s.Err, false, false
+			return c.run(t.Context(), s.Args)
+		},
 		Commands: map[string]func(*testscript.TestScript, bool, []string){
 			"fake": func(ts *testscript.TestScript, _ bool, args []string) {
 				f := fakes()[strings.Join(args, " ")]

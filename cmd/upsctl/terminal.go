@@ -4,7 +4,6 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
-	"time"
 
 	"golang.org/x/term"
 )
@@ -13,9 +12,12 @@ import (
 type terminal struct {
 	// size is the window's; zero: not known.
 	size func() (cols, rows int)
-	// signals tells of a new size, of Ctrl-Z by somebody else, and of going on.
+	// signals tells of a new size, and of going on after a stop by somebody else.
 	signals func() (tell <-chan os.Signal, stop func())
-	// suspend stops this process until somebody lets it go on.
+	// suspend does what Ctrl-Z does to programs that know nothing of it: all of this
+	// job stop, a moment later. Where no shell could let it go on the kernel stops
+	// nothing, which is why this is not SIGSTOP. Nobody may ever have listened for
+	// SIGTSTP: the runtime would keep its handler, and nothing would happen.
 	suspend func()
 }
 
@@ -31,10 +33,10 @@ func realTerminal() terminal {
 		},
 		signals: func() (<-chan os.Signal, func()) {
 			tell := make(chan os.Signal, 4)
-			signal.Notify(tell, syscall.SIGWINCH, syscall.SIGTSTP, syscall.SIGCONT)
+			signal.Notify(tell, syscall.SIGWINCH, syscall.SIGCONT)
 			return tell, func() { signal.Stop(tell) }
 		},
-		suspend: suspend,
+		suspend: func() { _ = syscall.Kill(0, syscall.SIGTSTP) },
 	}
 }
 
@@ -46,20 +48,6 @@ func rawTerminal() (restore func(), err error) {
 		return nil, err
 	}
 	return func() { _ = term.Restore(fd, old) }, nil
-}
-
-// suspend does what Ctrl-Z does to a program that knows nothing of it. Where no shell
-// could let it go on the kernel doesn't stop it, which is why this is not SIGSTOP.
-// Nobody may listen for SIGTSTP meanwhile.
-func suspend() {
-	goOn := make(chan os.Signal, 1)
-	signal.Notify(goOn, syscall.SIGCONT)
-	defer signal.Stop(goOn)
-	_ = syscall.Kill(os.Getpid(), syscall.SIGTSTP)
-	select {
-	case <-goOn:
-	case <-time.After(200 * time.Millisecond): // not stopped
-	}
 }
 
 // terminalSize is the size of the terminal that is written to; zero: there is none,

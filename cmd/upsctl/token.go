@@ -52,14 +52,21 @@ with --replace NAME, which cuts the old key off.`,
 	flagWords(create, "role", words("agent", "operator", "viewer"))
 	flagWords(create, "replace", c.nodeNames)
 	flagWords(create, "ttl", nothing)
-	list := &cobra.Command{
+	return group("token", "tokens to join by", create, c.tokenListCmd(), c.tokenRevokeCmd())
+}
+
+func (c *cli) tokenListCmd() *cobra.Command {
+	return &cobra.Command{
 		Use: "list", Short: "the tokens that still let somebody in",
 		Long: `Lists the tokens that were made and still let somebody in: by an id that is no
 secret, for whom, for how long, and who used it already.`,
 		Args: arguments(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error { return c.listTokens(cmd.Context()) },
 	}
-	revoke := &cobra.Command{
+}
+
+func (c *cli) tokenRevokeCmd() *cobra.Command {
+	return &cobra.Command{
 		Use: "revoke ID...", Short: "end tokens, by the ids that list shows",
 		Long: `Ends tokens before their time. Who has joined by one stays; to cut somebody off:
 upsctl node remove.`,
@@ -75,7 +82,6 @@ upsctl node remove.`,
 			})
 		},
 	}
-	return group("token", "tokens to join by", create, list, revoke)
 }
 
 func (c *cli) listTokens(ctx context.Context) error {

@@ -153,7 +153,7 @@ func (t *ticker) tell(s seen) {
 		facts = []fact{{"answer", "none", clean(s.err.Error())}}
 	} else {
 		t.times.take(now, s.p)
-		facts = t.times.show(now, now, s.p).facts(&t.times)
+		facts = s.p.facts(&t.times) // a line stays as it is, so its times may be exact
 	}
 	var lines []string
 	for _, f := range facts {

@@ -19,6 +19,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -30,6 +31,10 @@ import (
 
 // Options are what a program adds.
 type Options struct {
+	// Main, if there is one, is the program: every first word of a line is its name, and
+	// it is not started anew for each, which takes its time under the race detector. It
+	// must not look at the folder that it is in.
+	Main func(c Command) int
 	// Env are the names of variables that the scripts' commands set; a program has them,
 	// PATH, and as HOME the script's folder.
 	Env []string
@@ -37,6 +42,14 @@ type Options struct {
 	Commands map[string]func(ts *testscript.TestScript, neg bool, args []string)
 	// After returns what to add below a command's output, in whole lines.
 	After func(ts *testscript.TestScript) string
+}
+
+// Command is one command line and its streams.
+type Command struct {
+	Args     []string // without the program's name
+	Env      func(string) string
+	In       io.Reader
+	Out, Err io.Writer
 }
 
 // Run plays every script in testdata/script. In a script
@@ -86,34 +99,45 @@ func (o Options) run(ts *testscript.TestScript, line string, out *strings.Builde
 	for i := range words {
 		words[i] = strings.ReplaceAll(os.Expand(words[i], ts.Getenv), "{ESC}", "\x1b")
 	}
-	cmd := exec.Command(words[0], words[1:]...) //nolint:noctx // the test's own limit ends it
-	cmd.Dir = ts.MkAbs(".")
-	cmd.Env = []string{"PATH=" + ts.Getenv("PATH"), "HOME=" + cmd.Dir}
-	for _, name := range o.Env {
-		cmd.Env = append(cmd.Env, name+"="+ts.Getenv(name))
-	}
-	if fed {
-		cmd.Stdin = strings.NewReader(ts.ReadFile(file))
-	}
 	var stdout, stderr bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &stdout, &stderr
-	err := cmd.Run()
-	// The folders' names are others each time.
-	text := strings.NewReplacer(cmd.Dir, "$WORK", filepath.Dir(cmd.Path), "$BIN").Replace
+	in := strings.NewReader("")
+	if fed {
+		in = strings.NewReader(ts.ReadFile(file))
+	}
+	status := 0
+	if o.Main != nil {
+		status = o.Main(Command{words[1:], ts.Getenv, in, &stdout, &stderr})
+	} else {
+		status = o.start(ts, words, in, &stdout, &stderr)
+	}
+	// The folder's name is another each time.
+	text := strings.NewReplacer(ts.Getenv("WORK"), "$WORK").Replace
 	out.WriteString(whole(text(stdout.String())))
 	for l := range strings.Lines(whole(text(stderr.String()))) {
 		out.WriteString("! " + l)
 	}
-	var exit *exec.ExitError
-	switch {
-	case errors.As(err, &exit):
-		fmt.Fprintf(out, "exit %d\n", exit.ExitCode())
-	case err != nil:
-		ts.Fatalf("%s: %v", line, err)
+	if status != 0 {
+		fmt.Fprintf(out, "exit %d\n", status)
 	}
 	if o.After != nil {
 		out.WriteString(o.After(ts))
 	}
+}
+
+// start runs a program and returns its exit status.
+func (o Options) start(ts *testscript.TestScript, words []string, in io.Reader, out, errs io.Writer) int {
+	cmd := exec.Command(words[0], words[1:]...) //nolint:noctx // the test's own limit ends it
+	cmd.Dir, cmd.Stdin, cmd.Stdout, cmd.Stderr = ts.Getenv("WORK"), in, out, errs
+	cmd.Env = []string{"PATH=" + ts.Getenv("PATH"), "HOME=" + cmd.Dir}
+	for _, name := range o.Env {
+		cmd.Env = append(cmd.Env, name+"="+ts.Getenv(name))
+	}
+	err := cmd.Run()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		ts.Fatalf("%q: %v", words, err)
+	}
+	return cmd.ProcessState.ExitCode()
 }
 
 // whole makes a last line without an end visible.
