@@ -212,7 +212,11 @@ func (d *demo) tell(p picture) {
 	for _, n := range p.Nodes {
 		more := ""
 		if n.Deadline != nil && n.Phase == "GRACE" {
-			more = ", goes in " + countdown(n.Deadline)
+			long := toDuration(*n.Deadline)
+			more = ", goes in " + span(long)
+			if d.plain {
+				more = ", goes in " + spoken(long)
+			}
 		}
 		d.tellOne(n.Name, n.Phase, more)
 	}

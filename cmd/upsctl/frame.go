@@ -56,7 +56,10 @@ func (p picture) frame(st style, rows int) []string {
 		return whole
 	}
 	half := max(1, rows/2)
-	out := fit(p.masterLines(st), half, "lines", st.width)
+	out := p.masterLines(st)
+	if len(out) > half {
+		out = fit(p.shortMasters(), half, "lines", st.width)
+	}
 	rest := rows - len(out)
 	var problems []string
 	for _, one := range p.Problems {
@@ -73,6 +76,26 @@ func (p picture) frame(st style, rows int) []string {
 	return append(out, problems...)[:min(rows, len(out)+len(problems))]
 }
 
+// shortMasters is a line for each master that can't be asked and each UPS, those to
+// look at first.
+func (p picture) shortMasters() []string {
+	var worse, well []string
+	for _, m := range p.Masters {
+		if !m.Reachable {
+			worse = append(worse, clean(m.words()))
+		}
+		for _, u := range m.UPS {
+			line := clean(fmt.Sprintf("ups %s: %s for %s", u.Name, u.State, span(toDuration(u.Age))))
+			if u.State == "OK" {
+				well = append(well, line)
+			} else {
+				worse = append(worse, line)
+			}
+		}
+	}
+	return append(worse, well...)
+}
+
 // someNodes is the table of nodes in at most rows lines, those to look at first.
 func (p picture) someNodes(st style, rows int) []string {
 	if 1+len(p.Nodes) <= rows {
@@ -81,7 +104,7 @@ func (p picture) someNodes(st style, rows int) []string {
 	sorted := slices.Clone(p.Nodes)
 	slices.SortStableFunc(sorted, func(a, b nodePicture) int { return p.worry(b) - p.worry(a) })
 	shown := max(0, rows-2)
-	more := cut(fmt.Sprintf("… %d more nodes", len(sorted)-shown), st.width)
+	more := leftOut(len(sorted)-shown, "nodes", st.width)
 	if shown == 0 {
 		return []string{more}
 	}
@@ -108,7 +131,15 @@ func fit(lines []string, rows int, of string, width int) []string {
 	if rows <= 0 {
 		return nil
 	}
-	return append(slices.Clip(lines[:rows-1]), cut(fmt.Sprintf("… %d more %s", len(lines)-rows+1, of), width))
+	return append(slices.Clip(lines[:rows-1]), leftOut(len(lines)-rows+1, of, width))
+}
+
+// leftOut says how many of something are not shown.
+func leftOut(n int, of string, width int) string {
+	if n == 1 {
+		of = strings.TrimSuffix(of, "s")
+	}
+	return cut(fmt.Sprintf("… %d more %s", n, of), width)
 }
 
 // paragraph is text in lines.

@@ -59,11 +59,11 @@ web2   IDLE   -          hook
 node/db1: node-lost, for 1m30s: it was …
 node/web2: hook: stop-db: exit status 1
 `},
-		{"three lines", crowd(3), 40, 3, `… 3 more lines
+		{"three lines", crowd(3), 40, 3, `ups main: OK for 12s
 … 5 more nodes
 … 2 more problems
 `},
-		{"one line", crowd(3), 40, 1, "… 3 more lines\n"},
+		{"one line", crowd(3), 40, 1, "ups main: OK for 12s\n"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			lines := demoPicture(tt.rack).frame(style{width: tt.cols}, tt.rows)
@@ -71,6 +71,24 @@ node/web2: hook: stop-db: exit status 1
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// TestFrameOfSeveralMasters: where there is no room, what is not well comes first.
+func TestFrameOfSeveralMasters(t *testing.T) {
+	p := demoPicture(wellRack())
+	p.addMaster(darkRack())
+	p.Masters = append(p.Masters, masterPicture{Name: "rack3", Error: "no route to host"})
+	p.Masters[1].UPS[0].Name = "spare"
+	for rows, want := range map[int]string{
+		1: "… 3 more lines\n",
+		4: "ups spare: FAIL for 48s\n… 2 more lines\n… 3 more nodes\nnode/db1: node-lost, for 1m30s: it was …\n",
+		7: "ups spare: FAIL for 48s\nmaster rack3 cannot be asked: no route to host\nups main: OK for 12s\n" +
+			"NODE  PHASE  COUNTDOWN  PROBLEM\ndb1   HELD   25m        held by root, n…\n… 2 more nodes\nnode/db1: node-lost, for 1m30s: it was …\n",
+	} {
+		if diff := cmp.Diff(want, strings.Join(p.frame(style{width: 40}, rows), "\n")+"\n"); diff != "" {
+			t.Errorf("%d rows (-want +got):\n%s", rows, diff)
+		}
 	}
 }
 

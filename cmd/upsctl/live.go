@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -145,7 +146,10 @@ func (l *live) draw() {
 	}
 	now := time.Since(l.start)
 	st := style{cols, l.c.colour()}
-	lines := l.head()
+	lines, foot := l.head(), l.foot()
+	if rows < 16 { // no room for air
+		lines, foot = dense(lines), dense(foot)
+	}
 	switch {
 	case !l.any:
 		lines = append(lines, "asking…")
@@ -154,7 +158,6 @@ func (l *live) draw() {
 			lines = append(lines, paragraph(text, cols)...)
 		}
 	}
-	foot := l.foot()
 	if room := rows - len(lines) - len(foot); l.good.Masters != nil && room > 0 {
 		answered := now
 		if l.last.err != nil {
@@ -172,6 +175,11 @@ func (l *live) draw() {
 		lines[i] = narrowed(lines[i], cols)
 	}
 	l.screen.draw(lines, cols)
+}
+
+// dense is lines without the empty ones.
+func dense(lines []string) []string {
+	return slices.DeleteFunc(lines, func(l string) bool { return l == "" })
 }
 
 // keys reads the keyboard until ctx ends; at its end it says q.

@@ -22,7 +22,8 @@ func main() { os.Exit(start(newCLI())) }
 
 // start carries out this process's command line, or as much as a signal allows.
 func start(c *cli) int {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	// SIGPIPE too: a demo whose reader has gone must still end its daemons.
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGPIPE)
 	defer stop()
 	return c.run(ctx, os.Args[1:])
 }

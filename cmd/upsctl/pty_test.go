@@ -193,9 +193,9 @@ main  OK     2h5m  DTR CTS DCD
 NODE   PHASE  COUNTDOWN  LINK  PROBLEM
 late1  GRACE  2h5m       up
 web1   IDLE   -          up
-… 29 more nodes
+web2   IDLE   -          up
+… 28 more nodes
 node/db1: node-lost, for 2h5m: it was l…
-
 15:04:05  q quits
 `
 	p.until("the small frame", func(text string) bool { return text == small })

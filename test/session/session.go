@@ -104,7 +104,7 @@ func (o Options) run(ts *testscript.TestScript, line string, out *strings.Builde
 	if fed {
 		in = strings.NewReader(ts.ReadFile(file))
 	}
-	status := 0
+	var status int
 	if o.Main != nil {
 		status = o.Main(Command{words[1:], ts.Getenv, in, &stdout, &stderr})
 	} else {
