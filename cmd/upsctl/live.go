@@ -38,6 +38,7 @@ type live struct {
 	press func(context.Context, byte) error
 
 	start    time.Time
+	clock    time.Time // the wall's; it goes on when the others do
 	screen   screen
 	times    steady
 	last     seen
@@ -58,7 +59,7 @@ func (l *live) run(ctx context.Context) (last seen, err error) {
 	}
 	// Also when this panics: what it says then must be readable.
 	defer func() { restore() }()
-	l.start, l.screen.w = time.Now(), l.c.out
+	l.start, l.clock, l.screen.w = time.Now(), l.c.now(), l.c.out
 	l.screen.enter()
 	defer l.screen.leave()
 	tell, stop := l.signals()
@@ -83,6 +84,7 @@ func (l *live) run(ctx context.Context) (last seen, err error) {
 		case n := <-l.news:
 			l.take(n)
 		case <-second.C:
+			l.clock = l.c.now()
 		case k := <-keys:
 			switch {
 			case k == 'q' || k == ctrlC:

@@ -1,8 +1,11 @@
 package main
 
 import (
+	"net"
+	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
 
 	"github.com/spf13/cobra"
@@ -61,5 +64,19 @@ func TestCompletionIsForThatShell(t *testing.T) {
 		if got.Code != exitWell || got.Err != "" || !strings.Contains(got.Out, shell+" completion") || !strings.Contains(got.Out, "__complete") {
 			t.Errorf("completion %s: exit %d, %q: %.200s", shell, got.Code, got.Err, got.Out)
 		}
+	}
+}
+
+// TestCompletionDoesNotWait for a daemon that hangs: somebody sits at the prompt.
+func TestCompletionDoesNotWait(t *testing.T) {
+	l, err := net.Listen("unix", filepath.Join(t.TempDir(), "s"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }() // nobody ever accepts
+	start := time.Now()
+	got := run(t, nil, "__complete", "--socket", l.Addr().String(), "hold", "")
+	if took := time.Since(start); got.Out != ":4\n" || took > 10*completeLimit {
+		t.Errorf("after %s: %+v", took, got)
 	}
 }

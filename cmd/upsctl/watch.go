@@ -28,10 +28,8 @@ func (c *cli) watch(ctx context.Context, all, plain bool) error {
 	var last seen
 	var any bool
 	if c.redrawn(plain) {
-		l := &live{
-			c: c, news: news, head: func() []string { return nil },
-			foot: func() []string { return []string{"", c.now().Format(time.TimeOnly) + "  q quits"} },
-		}
+		l := &live{c: c, news: news, head: func() []string { return nil }}
+		l.foot = func() []string { return []string{"", l.clock.Format(time.TimeOnly) + "  q quits"} }
 		var err error
 		if last, err = l.run(ctx); err != nil {
 			return err
