@@ -14,7 +14,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 )
 
@@ -169,8 +168,8 @@ func readGood(path string) (source, saved string, text []byte, err error) {
 	if err != nil {
 		return "", "", nil, err
 	}
-	if s, ok := st.Sys().(*syscall.Stat_t); ok && s.Uid != 0 && int(s.Uid) != os.Geteuid() {
-		return "", "", nil, fmt.Errorf("%s belongs to user %d, so it is not used", path, s.Uid)
+	if uid, stranger := strangers(st); stranger {
+		return "", "", nil, fmt.Errorf("%s belongs to user %d, so it is not used", path, uid)
 	}
 	head := goodHead.FindSubmatch(text)
 	if head == nil {

@@ -377,27 +377,6 @@ func TestWhatIsNotAFileOfTheJournalIsLeftAlone(t *testing.T) {
 	compare(t, path, write(t, path, 1, 3))
 }
 
-func TestAClosedFileThatCannotBeReadIsTold(t *testing.T) {
-	if os.Geteuid() == 0 {
-		t.Skip("root reads everything")
-	}
-	closed, old, now, all := twoFiles(t)
-	path := lay(t, t.TempDir(), closed, old, now)
-	if err := os.Chmod(filepath.Join(filepath.Dir(path), closed), 0); err != nil {
-		t.Fatal(err)
-	}
-	got, err := read(t, path)
-	if err == nil || !strings.Contains(err.Error(), "cannot read "+filepath.Join(filepath.Dir(path), closed)+" of the journal: permission denied") {
-		t.Errorf("told %v", err)
-	}
-	if n := strings.Count(string(old), "\n"); cmp.Diff(all[n:], got) != "" {
-		t.Errorf("read %v", got)
-	}
-	if next := write(t, path, 9, 9); next[0].Seq != 6 {
-		t.Errorf("seq goes on with %d", next[0].Seq)
-	}
-}
-
 func TestTheWriterTellsThatItsFileGrows(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "events")
 	w := NewWriter(WriterOptions{Path: path, Boot: "b1", Log: quiet})
