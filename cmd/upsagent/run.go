@@ -2,6 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"sync/atomic"
@@ -31,7 +34,13 @@ func run(ctx context.Context, file string) error {
 	clock := daemon.NewClock()
 	var last atomic.Pointer[agent.Agent]
 	return daemon.RunGenerations(ctx, log, daemon.Reload[settings]{
-		Start: files.Start, Same: settings.Same, Good: files.Keep,
+		Start: func() (s settings, trouble, err error) {
+			if s, trouble, err = files.Start(); errors.Is(err, fs.ErrNotExist) {
+				err = fmt.Errorf("%w; name another with --config, or none for %s, which need not exist", err, defaultFile)
+			}
+			return s, trouble, err
+		},
+		Same: settings.Same, Good: files.Keep,
 		Load: func() (settings, error) {
 			s, err := files.Load()
 			if err == nil {

@@ -2,6 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"sync/atomic"
@@ -32,7 +35,13 @@ func run(ctx context.Context, file string) error {
 	clock, stored := daemon.NewClock(), daemon.StoredFDs()
 	var last atomic.Pointer[master.Master]
 	return daemon.RunGenerations(ctx, log, daemon.Reload[settings]{
-		Start: files.Start, Same: settings.Same, Good: files.Keep,
+		Start: func() (s settings, trouble, err error) {
+			if s, trouble, err = files.Start(); errors.Is(err, fs.ErrNotExist) {
+				err = fmt.Errorf("%w; write one by upsmaster setup, or name yours with --config", err)
+			}
+			return s, trouble, err
+		},
+		Same: settings.Same, Good: files.Keep,
 		Load: func() (settings, error) {
 			s, err := files.Load()
 			if err == nil {
