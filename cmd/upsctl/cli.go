@@ -111,7 +111,6 @@ blind, a node not idle or out of touch, or any problem).`,
 		c.eventsCmd(), c.historyCmd(), c.alarmCmd(), c.simCmd(), c.cablesCmd(), c.probeCmd(), c.checkCmd(), c.demoCmd(), c.versionCmd(), c.completionCmd(),
 	)
 	root.SuggestionsMinimumDistance = 2 // letters wrong
-	root.CompletionOptions.DisableDefaultCmd = true
 	root.SetUsageTemplate(strings.NewReplacer(
 		"{{if .HasAvailableSubCommands}}\n  {{.CommandPath}} [command]{{end}}", "", // its own line says that
 		"Flags.FlagUsages", fmt.Sprint("Flags.FlagUsagesWrapped ", maxWidth),
