@@ -25,7 +25,7 @@ func (c *cli) completionCmd() *cobra.Command {
 		Use: "completion bash|zsh|fish|powershell", Short: "completion for a shell, to be read by it",
 		Long: `Writes a script that makes the shell complete verbs, flags and the names of nodes,
 UPSes and cables. It asks the daemon for them, for half a second at most; where none
-answers there are none.`,
+answers there are none. That of bash needs the package bash-completion.`,
 		Example: `  source <(upsctl completion bash)   # for this shell
   upsctl completion bash >/etc/bash_completion.d/upsctl
   upsctl completion zsh >"${fpath[1]}/_upsctl"
