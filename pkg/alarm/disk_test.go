@@ -55,8 +55,8 @@ func TestLaw10ADiskThatHangsCostsWhatIsOnIt(t *testing.T) {
 		time.Sleep(10 * time.Second)
 		r.want("1s a new")
 		r.problem("cannot read " + path + ": the disk does not answer; alarms are sent, but not those that waited for this start")
-		r.put("fail", "newer")
 		r.set("*", errDown)
+		r.put("fail", "newer")
 		r.want("10s a newer FAILED")
 
 		r.stop() // with the disk hanging, and then one that works
