@@ -9,6 +9,7 @@ VERSION   ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo de
 FUZZTIME  ?= 10s
 BENCHTIME ?= 1s
 TESTFLAGS ?=
+ONLY      ?=
 LDFLAGS   := -s -w -X main.version=$(VERSION)
 TOOL      := go tool -modfile=tools/go.mod
 GOLANGCI  := go tool -modfile=tools/golangci/go.mod golangci-lint
@@ -42,6 +43,10 @@ test: ## all tests but the end-to-end ones
 race: ## the same under the race detector (needs a C compiler)
 	CGO_ENABLED=1 go test -race -shuffle=on $(TESTFLAGS) $(UNIT)
 
+.PHONY: mutants
+mutants: ## break the code on purpose, fault by fault: the tests must notice (ONLY=regexp)
+	go test -count=1 -timeout 60m -v ./test/mutants -run '^TestMutants$$' -mutants -only '$(ONLY)'
+
 .PHONY: e2e
 e2e: build ## the real programs on a real tty (test/e2e)
 	go test -timeout 20m $(TESTFLAGS) ./test/e2e/...
@@ -74,6 +79,10 @@ proto:
 generate: ## write the generated code (api/ups/v1) again
 	$(TOOL) buf generate
 	go generate ./...
+
+.PHONY: pages
+pages: ## print deploy/man and the tables of docs again
+	go test ./test/manual ./pkg/health ./cmd/... ./api -run 'Page|Pages|Roles' -rewrite
 
 .PHONY: generated
 generated:

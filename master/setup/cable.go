@@ -15,6 +15,9 @@ import (
 // chooseCable finds out the cable: by name, by what is printed on it, or by watching.
 func (w *wizard) chooseCable(ctx context.Context) error {
 	if w.plan.sim() {
+		if w.o.Cable != "" {
+			return fmt.Errorf("--cable: %q, and a pretended UPS has no cable; leave it out, or write --port PATH", w.o.Cable)
+		}
 		return nil
 	}
 	w.t.gap()

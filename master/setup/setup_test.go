@@ -179,6 +179,7 @@ func TestNobodyIsAsked(t *testing.T) {
 		{"all there is", Answers{Port: "/dev/serial/by-id/usb-A", Cable: "nut-7", Name: "r-2", UPS: "big", Runtime: "12m", Grace: "batlow", Listen: ":9000", Yes: true},
 			"name = \"r-2\"\nlisten = \":9000\"\n\n[[ups]]\nname = \"big\"\nport = \"/dev/serial/by-id/usb-A\"\ncable = \"nut-7\"\n\n  [ups.battery]\n  runtime = \"12m\"\n" + strings.Replace(own, "10m", "batlow", 1), ""},
 		{"unknown cable", Answers{Port: "/dev/ttyUSB0", Cable: "nut-77", Yes: true}, "", `--cable: no cable is called "nut-77"; did you mean "nut-7"?`},
+		{"a cable for a pretended UPS", Answers{Port: "sim", Cable: "nut-7", Yes: true}, "", `--cable: "nut-7", and a pretended UPS has no cable; leave it out, or write --port PATH`},
 		{"no port", Answers{Port: "ttyS0", Yes: true}, "", "--port PATH: that is no port; write one of the numbers, a full path such as /dev/ttyS0, or sim"},
 		{"bad grace", Answers{Port: "sim", Grace: "soon", Yes: true}, "", `--grace: "soon" is no time`},
 		{"long grace", Answers{Port: "sim", Grace: "48h", Yes: true}, "", "--grace: 48h is out of range"},
