@@ -197,6 +197,25 @@ func TestLaw03CancelWhileThePowerOffIsAsked(t *testing.T) {
 
 // TestLaw03ANewOutageDuringTheOldCommitsHooks: the answer of the first commit's
 // hooks is not the second's, and a cancel that came too late is left out.
+// TestLaw03CancelWhileTheRecordIsAwaited: what was taken back before it was asked is
+// never asked.
+func TestLaw03CancelWhileTheRecordIsAwaited(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, "[policy]\ngrace = \"0s\"\ngrace_min = \"0s\"\n")
+		r.run()
+		defer r.stop()
+		r.journal.set(700*time.Millisecond, nil)
+		r.feed(power.Fail)
+		r.wantPhase(policy.Committed)
+		time.Sleep(100 * time.Millisecond)
+		r.feed(power.OK)
+		r.wantPhase(policy.Idle)
+		time.Sleep(5 * time.Minute)
+		r.want("ask_")
+		r.wantPhase(policy.Idle)
+	})
+}
+
 func TestLaw03ANewOutageDuringTheOldCommitsHooks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, commitHooks)

@@ -6,6 +6,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/lastwatt/lastwatt/pkg/policy"
 	"github.com/lastwatt/lastwatt/pkg/power"
 )
 
@@ -43,5 +44,10 @@ run = ["/slow"]
 		is("hooks are running")
 		close(release)
 		is("<nil>")
+		hold := policy.Order{Kind: policy.OrderHold, By: "bob", Until: r.now().Add(time.Hour)}
+		up := Update{Master: "rack1", Link: power.LinkUp, UPS: []NamedState{{"main", r.state(power.Fail, 0)}}, Order: hold}
+		r.Update(up)
+		r.wantPhase(policy.Held)
+		is(r.o.Name + " is on battery")
 	})
 }

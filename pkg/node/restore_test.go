@@ -50,6 +50,29 @@ func TestLaw02ACrashInGraceResumesWithTheSameDeadline(t *testing.T) {
 	})
 }
 
+// TestLaw10ACrashForgetsNoOrder: nor does the first word without a master, which
+// knows of no order.
+func TestLaw10ACrashForgetsNoOrder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		before := newRig(t, "")
+		before.run()
+		ups := []NamedState{{"main", before.state(power.OK, 0)}}
+		hold := policy.Order{Kind: policy.OrderHold, By: "bob", Until: before.now().Add(time.Hour)}
+		before.Update(Update{Master: "rack1", Link: power.LinkUp, UPS: ups, Order: hold})
+		before.wantPhase(policy.Held)
+		before.stop()
+		r := newRig(t, "")
+		r.start, r.store.b = before.start, before.store.b
+		r.run()
+		defer r.stop()
+		r.wantPhase(policy.Held)
+		r.Update(Update{Master: "rack1", Link: power.LinkNone})
+		r.wantPhase(policy.Held)
+		r.Update(Update{Master: "rack1", Link: power.LinkUp, UPS: ups})
+		r.wantPhase(policy.Idle)
+	})
+}
+
 func TestAStateFileOfAnotherBootOrDamagedIsWorthNothing(t *testing.T) {
 	for name, spoil := range map[string]func(r *rig){
 		"another boot": func(r *rig) { r.o.BootID = "b2" },

@@ -45,3 +45,40 @@ func TestNewsIsLookedAtTogether(t *testing.T) {
 		})
 	}
 }
+
+// TestLaw02BlindIsWhatWasKnownLast: a node whose first word is that nobody sees the
+// UPS goes by what was seen before, as if it had been there.
+func TestLaw02BlindIsWhatWasKnownLast(t *testing.T) {
+	now := power.Uptime(time.Hour)
+	for _, tc := range []struct {
+		last power.Status
+		want policy.Phase
+		left time.Duration
+	}{
+		{power.Unknown, policy.Idle, 0},
+		{power.OK, policy.Idle, 0},
+		{power.Fail, policy.Grace, 4 * time.Minute},
+		{power.BatLow, policy.Committed, 0},
+	} {
+		s := power.State{Status: power.Unknown, Since: now.Add(-10 * time.Second), Last: tc.last}
+		if tc.last.OnBattery() {
+			s.Outage, s.OutageSince = "o1", now.Add(-time.Minute)
+		}
+		m := policy.NewMachine(standard())
+		m.Step(now, policy.Power{State: s, Link: power.LinkUp})
+		if v := m.View(); v.Phase != tc.want || v.Timed && v.Deadline.Sub(now) != tc.left {
+			t.Errorf("blind, %s before: %s until %s, want %s for %s", tc.last, v.Phase, v.Deadline, tc.want, tc.left)
+		}
+	}
+}
+
+// TestTimeNeverRunsBackwards: a moment that is over can't come again.
+func TestTimeNeverRunsBackwards(t *testing.T) {
+	now := power.Uptime(time.Hour)
+	m := policy.NewMachine(standard())
+	m.Step(now, policy.Power{State: power.State{Status: power.OK}, Link: power.LinkUp})
+	m.Step(now.Add(-10*time.Minute), policy.Power{State: power.State{Status: power.Fail}, Link: power.LinkUp})
+	if v := m.View(); v.Deadline != now.Add(5*time.Minute) {
+		t.Errorf("the deadline is %s, want %s", v.Deadline, now.Add(5*time.Minute))
+	}
+}

@@ -135,6 +135,8 @@ func (w *world) input(f []string) error {
 		w.step(policy.HooksDone{})
 	case "refuse":
 		w.step(policy.Refused{Attempt: w.attempt, Method: "logind", Why: "not now"})
+	case "refuse late":
+		w.step(policy.Refused{Attempt: w.attempt - 1, Method: "logind", Why: "not then"})
 	case "accept":
 		w.step(policy.Accepted{Attempt: w.attempt, Method: "logind"})
 	case "awaited nobody":

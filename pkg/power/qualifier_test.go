@@ -314,7 +314,12 @@ func TestQualifierAsleep(t *testing.T) {
 func TestQualifierBackwardsTime(t *testing.T) {
 	w := newWatch(config())
 	w.play("0 mains; 5 battery; 6 end")
+	spent := w.q.Snapshot().Debt
 	if s := w.q.Step(at(1), power.Signals{OnBattery: true}); s.Status != power.Fail || s.Debt != 0 {
 		t.Errorf("%+v", s)
+	}
+	w.q.Tick(at(6))
+	if debt := w.q.Snapshot().Debt; debt != spent {
+		t.Errorf("%s of battery are spent, want %s: the same seconds counted twice", debt, spent)
 	}
 }
