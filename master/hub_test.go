@@ -1,6 +1,7 @@
 package master
 
 import (
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -86,6 +87,56 @@ func TestHubSetOrdersAllOrNothing(t *testing.T) {
 	}
 	if o := h.nodes["web1"].order; o.Kind != policy.OrderNone {
 		t.Errorf("web1 got %s although the call was refused", o.Kind)
+	}
+}
+
+func TestHubSetOrdersOfOneThatIsRefused(t *testing.T) {
+	h, _, _ := testHub()
+	attached(h, "web1", "b")
+	attached(h, "web2", "b")
+	err := h.setOrders([]string{"web1", "web2"}, func(n *nodeRecord) (policy.Order, error) {
+		if n.name == "web2" {
+			return policy.Order{}, errors.New("not this one")
+		}
+		return policy.Order{Kind: policy.OrderShutdown}, nil
+	})
+	if o := h.nodes["web1"].order; err == nil || o.Kind != policy.OrderNone {
+		t.Errorf("err %v, and web1 got %s although the call was refused", err, o.Kind)
+	}
+}
+
+// TestLaw08HubEndsTheSessionOfWhoIsRemoved: it hears nothing more, even before its
+// connection is cut.
+func TestLaw08HubEndsTheSessionOfWhoIsRemoved(t *testing.T) {
+	h, _, _ := testHub()
+	gone, stays := attached(h, "web1", "b"), attached(h, "web2", "b")
+	h.remove("web1")
+	if !woken(gone.removed) || woken(stays.removed) || h.nodes["web1"] != nil || !woken(stays.wake) {
+		t.Errorf("the removed node's session lives on, or another's doesn't")
+	}
+}
+
+// TestLaw07ShutdownOrderThatWasObeyedIsOver: or the machine would go down again
+// when somebody has switched it on.
+func TestLaw07ShutdownOrderThatWasObeyedIsOver(t *testing.T) {
+	h, _, _ := testHub()
+	s := attached(h, "web1", "b")
+	if err := h.setOrders([]string{"web1"}, func(*nodeRecord) (policy.Order, error) {
+		return policy.Order{Kind: policy.OrderShutdown, By: "bob"}, nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		phase upsv1.Phase
+		want  policy.OrderKind
+	}{
+		{upsv1.Phase_PHASE_COMMITTED, policy.OrderShutdown},
+		{upsv1.Phase_PHASE_DONE, policy.OrderNone},
+	} {
+		h.report(s, &upsv1.NodeReport{Phase: tt.phase})
+		if got := h.order(h.nodes["web1"]).Kind; got != tt.want {
+			t.Errorf("in %s the order is %s, want %s", tt.phase, got, tt.want)
+		}
 	}
 }
 

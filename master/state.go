@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/lastwatt/lastwatt/pkg/journal"
 	"github.com/lastwatt/lastwatt/pkg/policy"
 	"github.com/lastwatt/lastwatt/pkg/power"
 )
@@ -63,7 +62,7 @@ const loadLimit = time.Second
 
 // loadRunState reads what an earlier run on this boot left; anything else is
 // nothing, and said.
-func loadRunState(file *journal.Saver, boot string, log *slog.Logger) runState {
+func loadRunState(file interface{ Load(v any) error }, boot string, log *slog.Logger) runState {
 	type result struct {
 		s   runState
 		err error
