@@ -100,7 +100,7 @@ var masterFaults = []Fault{
 	},
 	{
 		Name: "the master reloads while a UPS is on battery", File: "master/reload.go",
-		Old: "if is := u.State.Known(); is.OnBattery() {", New: "if is := u.State.Known(); is > power.BatLow {", Laws: []int{10},
+		Old: "if is := u.State.Known(); is.OnBattery() {", New: "if is := u.State.Known(); is.OnBattery() && u.Name == \"\" {", Laws: []int{10},
 	},
 	{
 		Name: "a machine that did not come back is no problem", File: "master/status.go",
@@ -136,7 +136,7 @@ var agentFaults = []Fault{
 	},
 	{
 		Name: "a state is no news", File: "agent/session.go",
-		Old: "order != s.order || !slices.Equal(ups, s.ups)", New: "order != s.order", Laws: []int{1},
+		Old: "order != s.order || !slices.Equal(ups, s.ups)", New: "order != s.order || !slices.Equal(ups[:0], s.ups[:0])", Laws: []int{1},
 	},
 	{
 		Name: "a new state within jitter is as old as the one before", File: "agent/session.go",
@@ -152,7 +152,7 @@ var agentFaults = []Fault{
 	},
 	{
 		Name: "a phase is told at the next heartbeat", File: "agent/agent.go",
-		Old: "case s.reports <- struct{}{}:", New: "case (chan struct{})(nil) <- struct{}{}:",
+		Old: "case s.reports <- struct{}{}:", New: "case map[*session]chan struct{}{}[s] <- struct{}{}:",
 	},
 	{
 		Name: "removed keys are let in", File: "agent/racks.go",
