@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime"
+	"strings"
 	"testing"
 	"weak"
 
@@ -97,5 +98,33 @@ func TestWhatCouldNotBeReadIsReadAgain(t *testing.T) {
 	first.trouble["identity"] = errors.New("damaged")
 	if next := newTestAgent(t, "", first); next.handed != nil {
 		t.Error("the disk is not asked again")
+	}
+}
+
+// TestLaw10AReloadKeepsWhereTheMachineWas: whether or not a disk took it.
+func TestLaw10AReloadKeepsWhereTheMachineWas(t *testing.T) {
+	first := newTestAgent(t, "", nil)
+	first.state.Put("counting down")
+	next, got := newTestAgent(t, "", first), ""
+	if err := next.state.Load(&got); err != nil || got != "counting down" {
+		t.Errorf("%q, %v", got, err)
+	}
+}
+
+// TestLaw10AConfigurationWithoutTheRacksIsRefused: nobody would tell the node of a
+// power failure.
+func TestLaw10AConfigurationWithoutTheRacksIsRefused(t *testing.T) {
+	a := newTestAgent(t, "", nil)
+	here, elsewhere := a.cfg, a.cfg
+	elsewhere.Data = t.TempDir()
+	if err := a.Accepts(elsewhere); err != nil {
+		t.Errorf("there is nothing to lose: %v", err)
+	}
+	a.sessions = append(a.sessions, newSession(a, newRack("rack1", trust.Identity{}, trust.Removed{})))
+	if err := a.Accepts(here); err != nil {
+		t.Error(err)
+	}
+	if err := a.Accepts(elsewhere); err == nil || !strings.Contains(err.Error(), "copy them from "+a.cfg.Data) {
+		t.Errorf("got %v, want a refusal that says what to copy", err)
 	}
 }

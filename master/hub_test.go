@@ -116,6 +116,17 @@ func TestLaw08HubEndsTheSessionOfWhoIsRemoved(t *testing.T) {
 	}
 }
 
+// TestLaw08HubEndsTheSessionOfAnOldKey: whose place was given away.
+func TestLaw08HubEndsTheSessionOfAnOldKey(t *testing.T) {
+	h, _, _ := testHub()
+	old := attached(h, "web1", "b")
+	h.claimed("web1", "10.0.0.7")
+	h.admitted("web1")
+	if n := h.nodes["web1"]; !woken(old.removed) || n.session != nil || n.link != power.LinkLost || n.claim != "" {
+		t.Errorf("the old key's session lives on: %+v", n)
+	}
+}
+
 // TestLaw07ShutdownOrderThatWasObeyedIsOver: or the machine would go down again
 // when somebody has switched it on.
 func TestLaw07ShutdownOrderThatWasObeyedIsOver(t *testing.T) {

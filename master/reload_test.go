@@ -75,3 +75,19 @@ func TestAMasterIsReplacedOnlyAtRest(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+// TestLaw02AReloadIsNoBlindMoment: what was known of a UPS is known on, unless it is
+// read differently from now on.
+func TestLaw02AReloadIsNoBlindMoment(t *testing.T) {
+	before := newTestMaster(t, "", nil)
+	before.hub.setUPS(upsRecord{name: "main", state: power.State{Status: power.OK, Last: power.OK}})
+	for more, want := range map[string]power.Status{
+		"":                              power.OK,
+		"[ups.settle]\nfail = \"1s\"\n": power.Unknown,
+	} {
+		next := newTestMaster(t, more, before)
+		if got := next.hub.states()[0].State.Status; got != want || (next.runners[0].q == before.runners[0].q) != (want == power.OK) {
+			t.Errorf("with %q the UPS is %s, want %s", more, got, want)
+		}
+	}
+}

@@ -106,6 +106,18 @@ var nodeFaults = []Fault{
 		Name: "a full disk is no problem", File: "pkg/node/problems.go",
 		Old: `d.problem(health.Disk, strings.Join(disk, "; "))`, New: `d.problem(health.Disk, "")`, Laws: []int{10},
 	},
+	{
+		Name: "a hook is not told which outage", File: "pkg/node/hookrun.go",
+		Old: `"LASTWATT_OUTAGE=" + e.Outage`, New: `"LASTWATT_OUTAGE="`,
+	},
+	{
+		Name: "a stop leaves a power-off that is under way", File: "pkg/node/run.go",
+		Old: "d.flying.Wait()", New: "_ = d.flying.Wait", Laws: []int{12},
+	},
+	{
+		Name: "a power-off without an answer ends in nothing", File: "pkg/node/poweroff.go",
+		Old: `return fmt.Errorf("no answer for %s", powerOffLimit+stopGrace)`, New: "_ = fmt.Errorf\n\t\treturn nil", Laws: []int{10},
+	},
 }
 
 // healthFaults are problems badly told.

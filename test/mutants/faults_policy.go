@@ -182,4 +182,46 @@ var policyFaults = []Fault{
 		Name: "a crash after the commit asks for nothing", File: "pkg/policy/snapshot.go",
 		Old: "m.beginAttempts()", New: "_ = m.beginAttempts", Laws: []int{10},
 	},
+	{
+		Name: "a lost link takes a held machine down at its old deadline", File: "pkg/policy/facts.go",
+		Old: "return at(max(lost, m.deadline.At))", New: "return at(min(lost, m.deadline.At))", Laws: []int{2},
+	},
+	{
+		Name: "back-off does not grow", File: "pkg/policy/attempts.go",
+		Old: "m.backOff = min(2*m.backOff, lastBackOff)", New: "m.backOff = min(m.backOff, lastBackOff)",
+	},
+	{
+		Name: "back-off grows without end", File: "pkg/policy/attempts.go",
+		Old: "m.backOff = min(2*m.backOff, lastBackOff)", New: "m.backOff = 2 * m.backOff", Laws: []int{10},
+	},
+	{
+		Name: "an answer that nobody asked for ends everything", File: "pkg/policy/attempts.go",
+		Old: "case !m.ever:", New: "case !m.ever && m.phase == Done:",
+	},
+	{
+		Name: "who starts to wait after BATLOW waits the long limit", File: "pkg/policy/facts.go",
+		Old: "if m.low {\n\t\tm.waitLow", New: "if m.low && m.hooks {\n\t\tm.waitLow", Laws: []int{6},
+	},
+	{
+		Name: "no margin is left", File: "pkg/policy/facts.go",
+		Old: "m.cfg.StopTime-m.cfg.Margin", New: "m.cfg.StopTime",
+	},
+	{
+		Name: "blind_limit leaves no batlow_grace", File: "pkg/policy/facts.go",
+		Old: "m.blind = at(m.now.Add(m.cfg.BatLowGrace))", New: "m.blind = at(m.now)", Laws: []int{2},
+	},
+	{
+		Name: "what blind_limit began goes on when the UPS is seen", File: "pkg/policy/facts.go",
+		Old: "m.blind, m.ended = clock{}, true", New: "m.ended = true", Laws: []int{3},
+	},
+	{
+		Name: "a crash is a lost link", File: "pkg/policy/snapshot.go",
+		Old: "m.away = at(m.now)\n", New: "m.away = clock{}\n", Laws: []int{2},
+		Lives: "the same step finds that nothing was heard yet, which is excused for the same two minutes",
+	},
+	{
+		Name: "a crash after the commit goes down whatever came since", File: "pkg/policy/snapshot.go",
+		Old: "if m.wanted() || m.shutdownStands() {", New: "if m.wanted() || m.shutdownStands() || m.known == power.OK {", Laws: []int{3},
+		Lives: "no machine is COMMITTED without a reason, so no state file says so; one that did would be cancelled in the same step",
+	},
 }

@@ -119,4 +119,24 @@ var powerFaults = []Fault{
 		Name: "the battery spends nothing while the master restarts", File: "pkg/power/snapshot.go",
 		Old: "q.ledger.Spend(gap)", New: "q.ledger.Spend(0)",
 	},
+	{
+		Name: "a line that flaps is not counted", File: "pkg/power/qualifier.go",
+		Old: "q.cable.Flaps++", New: "_ = q.cable.Flaps",
+	},
+	{
+		Name: "a plug that was pulled is not suspect", File: "pkg/power/qualifier.go",
+		Old: "q.suspect = q.now.Add(suspectFor)", New: "_ = suspectFor",
+	},
+	{
+		Name: "what was seen before a blind moment is forgotten", File: "pkg/power/qualifier.go",
+		Old: "q.seenBefore += q.now.Sub(q.sideFrom)", New: "q.seenBefore = 0", Laws: []int{6},
+	},
+	{
+		Name: "an outage begins when it is believed", File: "pkg/power/qualifier.go",
+		Old: "q.state.OutageSince, q.outageDebt = q.sideFrom, q.edgeDebt", New: "q.state.OutageSince, q.outageDebt = q.now, q.edgeDebt", Laws: []int{1},
+	},
+	{
+		Name: "the jump rule begins anew with each restart", File: "pkg/power/snapshot.go",
+		Old: "q.seenBefore += gap", New: "q.seenBefore = 0", Laws: []int{6},
+	},
 }

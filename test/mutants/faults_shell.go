@@ -114,6 +114,38 @@ var masterFaults = []Fault{
 		Name: "the power's return is told nobody", File: "master/tell.go",
 		Old: "case is.Status == power.OK && was.Status.OnBattery():", New: "case is.Status == power.OK && was.Status == power.Unknown:",
 	},
+	{
+		Name: "a reload is a blind moment", File: "master/reload.go",
+		Old: "m.hub.goOn(before.hub, r.name)", New: "_ = before.hub", Laws: []int{2},
+	},
+	{
+		Name: "a reload reads the new cable by the old one's state", File: "master/reload.go",
+		Old: "reflect.DeepEqual(old.cfg, r.cfg)", New: "(reflect.DeepEqual(old.cfg, r.cfg) || old.q != nil)", Laws: []int{10},
+	},
+	{
+		Name: "the old key's stream lives on when the place is given away", File: "master/hub.go",
+		Old: "close(n.session.removed)\n\t\t\tn.session, n.link", New: "n.session, n.link", Laws: []int{8},
+	},
+	{
+		Name: "a shutdown that a node cannot hear is remembered", File: "master/control.go",
+		Old: "if !n.host && n.session == nil {", New: `if !n.host && n.session == nil && n.name == "" {`, Laws: []int{7},
+	},
+	{
+		Name: "people release what the fleet ordered", File: "master/control.go",
+		Old: "if n.order.Kind == policy.OrderEnd {", New: `if n.order.Kind == policy.OrderEnd && n.name == "" {`, Laws: []int{5},
+	},
+	{
+		Name: "a hold may last for ever", File: "master/control.go",
+		Old: "if d <= 0 || d > maxHold {", New: "if d <= 0 {",
+	},
+	{
+		Name: "an order is not kept for a restart", File: "master/control.go",
+		Old: "s.m.save()\n\treturn nil", New: "return nil", Laws: []int{10},
+	},
+	{
+		Name: "a kept order forgets which boot it is for", File: "master/state.go",
+		Old: "Of: n.orderOf", New: `Of: ""`, Laws: []int{7},
+	},
 }
 
 // agentFaults are states and links badly heard.
@@ -169,6 +201,18 @@ var agentFaults = []Fault{
 	{
 		Name: "a node that joined no rack is no problem", File: "agent/agent.go",
 		Old: "if a.loaded && len(a.sessions) == 0 {", New: "if a.loaded && len(a.sessions) < 0 {",
+	},
+	{
+		Name: "a reload loses the racks", File: "agent/reload.go",
+		Old: "a.handed = append(a.handed, newSession(a, s.rack))", New: "_ = s.rack", Laws: []int{10},
+	},
+	{
+		Name: "a reload forgets where the machine was", File: "agent/reload.go",
+		Old: "a.state.Inherit(before.state)", New: "_ = before.state", Laws: []int{10},
+	},
+	{
+		Name: "a configuration that forgets the racks is adopted", File: "agent/reload.go",
+		Old: "if err == nil && len(racks) == 0 {", New: "if err == nil && len(racks) < 0 {", Laws: []int{10},
 	},
 }
 

@@ -1,0 +1,59 @@
+package master
+
+import (
+	"testing"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/durationpb"
+
+	upsv1 "github.com/lastwatt/lastwatt/api/ups/v1"
+	"github.com/lastwatt/lastwatt/pkg/policy"
+)
+
+// TestLaw05PeopleDoNotReleaseTheFleetsOrder: the end of the rack is not theirs to
+// take back; what they ordered is.
+func TestLaw05PeopleDoNotReleaseTheFleetsOrder(t *testing.T) {
+	for _, tc := range []struct{ kind, want policy.OrderKind }{
+		{policy.OrderHold, policy.OrderNone},
+		{policy.OrderShutdown, policy.OrderNone},
+		{policy.OrderEnd, policy.OrderEnd},
+	} {
+		m := newTestMaster(t, "", nil)
+		attached(m.hub, "web1", "b")
+		m.hub.nodes["web1"].order = policy.Order{Kind: tc.kind, Until: 2}
+		if _, err := (controlService{m: m}).Release(t.Context(), &upsv1.ReleaseRequest{Nodes: []string{"web1"}}); err != nil {
+			t.Fatal(err)
+		}
+		if got := m.hub.nodes["web1"].order.Kind; got != tc.want {
+			t.Errorf("%s was released to %s, want %s", tc.kind, got, tc.want)
+		}
+	}
+}
+
+func TestAHoldHasAnEnd(t *testing.T) {
+	m := newTestMaster(t, "", nil)
+	attached(m.hub, "web1", "b")
+	for d, want := range map[time.Duration]codes.Code{
+		-time.Second: codes.InvalidArgument, 0: codes.InvalidArgument, time.Second: codes.OK,
+		maxHold: codes.OK, maxHold + 1: codes.InvalidArgument,
+	} {
+		_, err := controlService{m: m}.Hold(t.Context(), &upsv1.HoldRequest{Nodes: []string{"web1"}, For: durationpb.New(d)})
+		if status.Code(err) != want {
+			t.Errorf("a hold for %s: %v, want %s", d, err, want)
+		}
+	}
+}
+
+// TestLaw10AnOrderOutlivesARestart: it is in the state that the next start reads.
+func TestLaw10AnOrderOutlivesARestart(t *testing.T) {
+	m := newTestMaster(t, "", nil)
+	attached(m.hub, "web1", "b")
+	if _, err := (controlService{m: m}).Hold(t.Context(), &upsv1.HoldRequest{Nodes: []string{"web1"}, For: durationpb.New(time.Hour)}); err != nil {
+		t.Fatal(err)
+	}
+	if s := loadRunState(m.saver, "b", m.log); s.Orders["web1"].Kind != policy.OrderHold {
+		t.Errorf("%+v", s)
+	}
+}
