@@ -12,9 +12,9 @@ import (
 	"github.com/lastwatt/lastwatt/pkg/policy"
 )
 
-// TestLaw05PeopleDoNotReleaseTheFleetsOrder: the end of the rack is not theirs to
+// TestPeopleDoNotReleaseTheFleetsOrder: the end of the rack is not theirs to
 // take back; what they ordered is.
-func TestLaw05PeopleDoNotReleaseTheFleetsOrder(t *testing.T) {
+func TestPeopleDoNotReleaseTheFleetsOrder(t *testing.T) {
 	for _, tc := range []struct{ kind, want policy.OrderKind }{
 		{policy.OrderHold, policy.OrderNone},
 		{policy.OrderShutdown, policy.OrderNone},

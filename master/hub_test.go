@@ -127,9 +127,9 @@ func TestLaw08HubEndsTheSessionOfAnOldKey(t *testing.T) {
 	}
 }
 
-// TestLaw07ShutdownOrderThatWasObeyedIsOver: or the machine would go down again
+// TestShutdownOrderThatWasObeyedIsOver: or the machine would go down again
 // when somebody has switched it on.
-func TestLaw07ShutdownOrderThatWasObeyedIsOver(t *testing.T) {
+func TestShutdownOrderThatWasObeyedIsOver(t *testing.T) {
 	h, _, _ := testHub()
 	s := attached(h, "web1", "b")
 	if err := h.setOrders([]string{"web1"}, func(*nodeRecord) (policy.Order, error) {
