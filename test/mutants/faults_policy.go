@@ -217,7 +217,7 @@ var policyFaults = []Fault{
 	{
 		Name: "a crash is a lost link", File: "pkg/policy/snapshot.go",
 		Old: "m.away = at(m.now)\n", New: "m.away = clock{}\n", Laws: []int{2},
-		Lives: "the same step finds that nothing was heard yet, which is excused for the same two minutes",
+		Lives: "the same step finds that nothing was heard yet, which is excused for the same two minutes; a UPS that was blind before stays so either way",
 	},
 	{
 		Name: "a crash after the commit goes down whatever came since", File: "pkg/policy/snapshot.go",
