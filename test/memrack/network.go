@@ -83,6 +83,22 @@ func (n *Network) Heal(host string) {
 	}
 }
 
+// Drop ends every connection of the host, as when it dies: what was under way on
+// them is lost.
+func (n *Network) Drop(host string) {
+	n.mu.Lock()
+	var its []*conn
+	for c := range n.conns {
+		if c.ends[0] == host || c.ends[1] == host {
+			its = append(its, c)
+		}
+	}
+	n.mu.Unlock()
+	for _, c := range its {
+		_ = c.Close()
+	}
+}
+
 // listener gives its address back when it is closed.
 type listener struct {
 	*bufconn.Listener

@@ -33,13 +33,25 @@ type Rack struct {
 	start  time.Time
 	master *process
 	config string // extra text of master.toml
+	host   machine
 	nodes  map[string]*Node
 }
+
+// machine is what a daemon runs on.
+type machine struct {
+	boot string
+	born time.Time         // when it was switched on
+	off  shutdown.Executor // how it is powered off
+}
+
+// now is the machine's clock.
+func (m machine) now() power.Uptime { return power.Uptime(time.Since(m.born)) }
 
 // Node is one machine with an agent.
 type Node struct {
 	name    string
 	config  string
+	machine machine
 	process *process
 	// Offs are the moments at which a power-off was asked for, since the rack began.
 	mu   sync.Mutex
@@ -55,14 +67,22 @@ type process struct {
 // New starts a master; extra is appended to its master.toml. It must be called
 // inside a synctest bubble and is stopped by the test's end.
 func New(t *testing.T, extra string) *Rack {
-	r := &Rack{t: t, Net: NewNetwork(), dir: t.TempDir(), start: time.Now(), config: extra, nodes: map[string]*Node{}}
+	r := newRack(t, extra)
 	r.StartMaster()
 	return r
 }
 
-// now is every machine's clock: they were all switched on an hour before the rack
-// began.
-func (r *Rack) now() power.Uptime { return power.Uptime(time.Hour + time.Since(r.start)) }
+// newRack returns a rack in which nothing runs yet. Every machine was switched on
+// an hour before.
+func newRack(t *testing.T, extra string) *Rack {
+	r := &Rack{t: t, Net: NewNetwork(), dir: t.TempDir(), start: time.Now(), config: extra, nodes: map[string]*Node{}}
+	r.host = r.switchedOn(shutdown.None())
+	return r
+}
+
+func (r *Rack) switchedOn(off shutdown.Executor) machine {
+	return machine{boot: "boot", born: r.start.Add(-time.Hour), off: off}
+}
 
 // Stop ends every process. Call it before the bubble ends.
 func (r *Rack) Stop() {
@@ -83,7 +103,7 @@ func (r *Rack) StartMaster() {
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	m, err := master.New(master.Options{Config: cfg, Boot: "boot", Listen: r.Net.Listen, Dial: r.Net.Dialer("master"), Chain: []shutdown.Executor{shutdown.None()}, Now: r.now, Log: quiet()})
+	m, err := master.New(master.Options{Config: cfg, Boot: r.host.boot, Listen: r.Net.Listen, Dial: r.Net.Dialer("master"), Chain: []shutdown.Executor{r.host.off}, Now: r.host.now, Log: quiet()})
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -107,6 +127,7 @@ func (r *Rack) Join(name, extra string) *Node {
 func (r *Rack) Add(name, extra string) *Node {
 	r.t.Helper()
 	n := &Node{name: name, config: extra}
+	n.machine = r.switchedOn(recorder{r, n})
 	r.nodes[name] = n
 	r.StartAgent(n)
 	synctest.Wait()
@@ -143,8 +164,8 @@ func (r *Rack) StartAgent(n *Node) {
 		r.t.Fatal(err)
 	}
 	a, err := agent.New(agent.Options{
-		Config: cfg, Boot: "boot", Chain: []shutdown.Executor{recorder{r, n}},
-		Listen: r.Net.Listen, Dial: r.Net.Dialer(n.name), Now: r.now, Log: quiet(),
+		Config: cfg, Boot: n.machine.boot, Chain: []shutdown.Executor{n.machine.off},
+		Listen: r.Net.Listen, Dial: r.Net.Dialer(n.name), Now: n.machine.now, Log: quiet(),
 	})
 	if err != nil {
 		r.t.Fatal(err)

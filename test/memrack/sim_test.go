@@ -1,0 +1,96 @@
+package memrack
+
+import (
+	"flag"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+var (
+	simSeed  = flag.Uint64("seed", 0, "play the rack of this seed only, and tell its story")
+	simSeeds = flag.Uint64("seeds", 25, "play the racks of so many seeds")
+)
+
+// TestSim plays a rack through random outages for each seed and holds it against
+// the laws. A seed that fails prints its story, without what has no part in it.
+func TestSim(t *testing.T) {
+	first, last := uint64(1), *simSeeds
+	if *simSeed != 0 {
+		first, last = *simSeed, *simSeed
+		t.Log(newPlan(*simSeed))
+	}
+	var (
+		mu      sync.Mutex
+		outages int
+		died    int
+		seen    = map[string]map[string]int{}
+	)
+	start := time.Now()
+	t.Run("seeds", func(t *testing.T) {
+		for seed := first; seed <= last; seed++ {
+			t.Run(fmt.Sprint(seed), func(t *testing.T) {
+				t.Parallel()
+				p := newPlan(seed)
+				j := simulate(t, p)
+				mu.Lock()
+				outages, died = outages+j.failed, died+j.died
+				for phase, events := range j.seen {
+					if seen[phase] == nil {
+						seen[phase] = map[string]int{}
+					}
+					for e, n := range events {
+						seen[phase][e] += n
+					}
+				}
+				mu.Unlock()
+				if len(j.wrong) != 0 {
+					p, wrong := shrink(t, p, j.wrong)
+					t.Errorf("%s\n%sagain: go test ./test/memrack -run TestSim -seed=%d -v", strings.Join(wrong, "\n"), p, p.seed)
+				}
+			})
+		}
+	})
+	took := time.Since(start)
+	t.Logf("%d seeds, %d outages in %s: %.1f a second; %d machines ran when a battery died", last-first+1, outages, took.Round(time.Second/10), float64(outages)/took.Seconds(), died)
+	t.Log("visited, phase by event:\n" + table(seen))
+}
+
+// shrink leaves out what the failure doesn't need: halves, quarters, … single steps.
+func shrink(t *testing.T, p simPlan, wrong []string) (simPlan, []string) {
+	start := time.Now()
+	for size := max(1, len(p.steps)/2); ; size /= 2 {
+		for i := 0; i < len(p.steps) && time.Since(start) < 20*time.Second; {
+			less := p
+			less.steps = slices.Delete(slices.Clone(p.steps), i, min(i+size, len(p.steps)))
+			if w := simulate(t, less).wrong; len(w) != 0 {
+				p, wrong = less, w
+			} else {
+				i += size
+			}
+		}
+		if size <= 1 {
+			return p, wrong
+		}
+	}
+}
+
+func table(seen map[string]map[string]int) string {
+	var b strings.Builder
+	phases := []string{"IDLE", "HELD", "GRACE", "COMMITTED", "DONE"}
+	fmt.Fprintf(&b, "%14s", "")
+	for _, p := range phases {
+		fmt.Fprintf(&b, "%11s", p)
+	}
+	for _, e := range slices.Sorted(maps.Keys(simEvents())) {
+		fmt.Fprintf(&b, "\n%14s", e)
+		for _, p := range phases {
+			fmt.Fprintf(&b, "%11d", seen[p][e])
+		}
+	}
+	return b.String()
+}
