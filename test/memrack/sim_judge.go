@@ -197,10 +197,10 @@ func (j *simJudge) asked(f *simFacts, c simCall) {
 	}
 	switch {
 	case f.ordered:
-	case !f.mayKnow:
-		j.blame("law 2", f, "%s although it never heard of a failure", what)
 	case j.status == upsv1.Status_STATUS_OK && j.sure(f, j.since):
 		j.blame("law 3", f, "%s although it has heard OK", what)
+	case !f.mayKnow:
+		j.blame("law 2", f, "%s although it never heard of a failure", what)
 	case !c.accepted && j.holds(f, c.at):
 		j.blame("hold", f, "%s although it is held for %s more", what, f.heldTo-c.at)
 	}
