@@ -134,6 +134,9 @@ func (s *session) attach(ctx context.Context, address string) error {
 		m, err := stream.Recv()
 		if err != nil {
 			err = cause(sctx, err)
+			if ctx.Err() == nil {
+				s.lost(address, err) // now: closing may wait 5 s for a dead switch (crypto/tls)
+			}
 			cancel(err)
 			<-sent
 			return err
