@@ -44,11 +44,7 @@ func (s nodeService) TestNodeAlarms(ctx context.Context, _ *upsv1.TestNodeAlarms
 	}
 	out := &upsv1.TestNodeAlarmsResponse{}
 	for _, r := range results {
-		one := &upsv1.AlarmResult{To: r.To}
-		if r.Err != nil {
-			one.Error = r.Err.Error()
-		}
-		out.Results = append(out.Results, one)
+		out.Results = append(out.Results, api.FromTest(r.To, r.Err))
 	}
 	return out, nil
 }

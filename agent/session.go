@@ -66,14 +66,10 @@ func (s *session) Run(ctx context.Context) error {
 	wait := retryMin
 	for ctx.Err() == nil {
 		began := time.Now()
-		address, err := api.Reach(ctx, s.a.lookFor(ctx, s.rack.master), s.rack.dialTLS(), s.a.dial)
-		if err == nil {
-			err = s.attach(ctx, address)
-		}
+		s.once(ctx)
 		if ctx.Err() != nil {
 			break
 		}
-		s.lost(address, err)
 		if time.Since(began) > retryMax {
 			wait = retryMin // it lived: the next try is a first one
 		}
@@ -83,6 +79,21 @@ func (s *session) Run(ctx context.Context) error {
 		wait = min(2*wait, retryMax)
 	}
 	return nil
+}
+
+// once attaches once and notes how that ended, unless ctx did.
+func (s *session) once(ctx context.Context) {
+	address, err := api.Reach(ctx, s.a.lookFor(ctx, s.rack.master), s.rack.dialTLS(), s.a.dial)
+	if err == nil {
+		var conn *grpc.ClientConn
+		if conn, err = api.Dial(address, s.rack.dialTLS(), s.a.dial); err == nil {
+			defer func() { _ = conn.Close() }() // last: for a dead switch it may wait 5 s (crypto/tls)
+			err = s.attach(ctx, conn, address)
+		}
+	}
+	if ctx.Err() == nil {
+		s.lost(address, err)
+	}
 }
 
 // lost notes that there is no contact. A goodbye stays one: the driver counts.
@@ -105,13 +116,9 @@ func (s *session) lost(address string, err error) {
 	s.tellDriver()
 }
 
-// attach runs one stream at address until it ends, and says why it did.
-func (s *session) attach(ctx context.Context, address string) error {
-	conn, err := api.Dial(address, s.rack.dialTLS(), s.a.dial)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = conn.Close() }()
+// attach runs one stream on conn, which is to address, until it ends, and says why
+// it did.
+func (s *session) attach(ctx context.Context, conn *grpc.ClientConn, address string) error {
 	// The stream outlives ctx by the farewell: it says that this agent goes.
 	sctx, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer cancel(nil)
@@ -134,9 +141,6 @@ func (s *session) attach(ctx context.Context, address string) error {
 		m, err := stream.Recv()
 		if err != nil {
 			err = cause(sctx, err)
-			if ctx.Err() == nil {
-				s.lost(address, err) // now: closing may wait 5 s for a dead switch (crypto/tls)
-			}
 			cancel(err)
 			<-sent
 			return err

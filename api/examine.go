@@ -60,6 +60,15 @@ func FromHook(name string, err error, took time.Duration) *upsv1.HookResult {
 	return &upsv1.HookResult{Name: name, Error: Message(err), Took: durationpb.New(took)}
 }
 
+// FromTest returns how the test of one alarm went for the wire.
+func FromTest(to string, err error) *upsv1.AlarmResult {
+	r := &upsv1.AlarmResult{To: to}
+	if err != nil {
+		r.Error = err.Error()
+	}
+	return r
+}
+
 // maxHooks is how many results of hooks one node may send.
 const maxHooks = 64
 

@@ -69,11 +69,7 @@ func (s controlService) TestAlarms(ctx context.Context, _ *upsv1.TestAlarmsReque
 	}
 	out := &upsv1.TestAlarmsResponse{}
 	for _, r := range results {
-		one := &upsv1.AlarmResult{To: r.To}
-		if r.Err != nil {
-			one.Error = r.Err.Error()
-		}
-		out.Results = append(out.Results, one)
+		out.Results = append(out.Results, api.FromTest(r.To, r.Err))
 	}
 	return out, nil
 }

@@ -12,6 +12,13 @@ import (
 // remindEvery is how often a problem that stays is told again.
 const remindEvery = 24 * time.Hour
 
+// How long a problem must stay before anybody is alarmed.
+const (
+	atOnce = 0
+	start  = 10 * time.Second // a daemon's start: states settle, sockets open, links are made
+	reboot = 3 * time.Minute  // a machine's reboot, or a switch's
+)
+
 // Problem is something that weakens the protection: Name is that of a [Kind], Text
 // says what it is here and what to do.
 type Problem struct {
@@ -48,8 +55,7 @@ type Notice struct {
 // Registry remembers what is wrong since when and what was told of it. Its zero
 // value is ready: nothing is wrong.
 type Registry struct {
-	all   map[key]*record
-	kinds map[string]Kind
+	all map[key]*record
 }
 
 type key struct{ on, name string }
@@ -65,17 +71,15 @@ type record struct {
 // found twice on one thing under one name is one, with both texts.
 func (r *Registry) Step(now power.Uptime, found []Found) []Notice {
 	if r.all == nil {
-		r.all, r.kinds = map[key]*record{}, map[string]Kind{}
-		for _, k := range Kinds() {
-			r.kinds[k.Name] = k
-		}
+		r.all = map[key]*record{}
 	}
 	present := map[key]bool{}
 	for _, f := range merge(found) {
 		k := key{f.On, f.Name}
 		present[k] = true
 		if r.all[k] == nil {
-			r.all[k] = &record{Entry: Entry{Since: now}, kind: r.kinds[f.Name]}
+			kind, _ := Lookup(f.Name)
+			r.all[k] = &record{Entry: Entry{Since: now}, kind: kind}
 		}
 		r.all[k].Found = f
 	}

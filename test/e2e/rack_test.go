@@ -91,17 +91,23 @@ cable = %q
 // withHost makes the master protect its own host, as node rack1.
 func (r *rack) withHost() {
 	r.t.Helper()
-	text, err := os.ReadFile(r.path("master.toml"))
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	r.write("master.toml", string(text)+fmt.Sprintf(`[node.policy]
+	r.configure(fmt.Sprintf(`[node.policy]
 grace = "1h"
 [node.shutdown]
 method = ["command"]
 command = [%q, %q]
 stop_time = "1s"
 `, touch(r.t), r.path("went")))
+}
+
+// configure appends to the master's configuration.
+func (r *rack) configure(more string) {
+	r.t.Helper()
+	text, err := os.ReadFile(r.path("master.toml"))
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	r.write("master.toml", string(text)+more)
 }
 
 // tempDir makes a folder whose name is short: a socket's path has 107 bytes.

@@ -9,7 +9,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"os"
 	"os/exec"
 	"slices"
 	"strings"
@@ -82,12 +81,8 @@ func TestLaw02AnOutageAndABlindUPSAreTold(t *testing.T) {
 	t.Parallel()
 	r := newRack(t, rackOptions{})
 	hook := newWebhook(t)
-	text, err := os.ReadFile(r.path("master.toml"))
-	if err != nil {
-		t.Fatal(err)
-	}
 	figures := freeAddress(t)
-	r.write("master.toml", string(text)+"[[alarm]]\nto = \""+hook.url+"\"\n[metrics]\nlisten = \""+figures+"\"\n")
+	r.configure("[[alarm]]\nto = \"" + hook.url + "\"\n[metrics]\nlisten = \"" + figures + "\"\n")
 	r.startMaster()
 	r.join("node", agentOptions{grace: "1h"})
 	r.await("OK", reads("OK"))
