@@ -12,7 +12,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"golang.org/x/sync/errgroup"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
 
@@ -20,98 +19,141 @@ import (
 	upsv1 "github.com/lastwatt/lastwatt/api/ups/v1"
 	"github.com/lastwatt/lastwatt/master"
 	"github.com/lastwatt/lastwatt/pkg/daemon"
-	"github.com/lastwatt/lastwatt/pkg/power"
 	"github.com/lastwatt/lastwatt/pkg/shutdown"
 )
 
-// Rack is one master on a sim port and the agents that joined it, each a process
-// that can be stopped and started, all on one [Network].
+// Rack is masters, each with its UPSes, and the agents that joined them, each a
+// process that can be stopped and started, all on one [Network].
 type Rack struct {
-	t      *testing.T
-	Net    *Network
-	dir    string
-	start  time.Time
-	master *process
-	config string // extra text of master.toml
-	host   machine
-	nodes  map[string]*Node
+	t   *testing.T
+	Net *Network
+	// Exec runs the hooks; nil: they are real programs, which a bubble has no time for.
+	Exec    func(context.Context, shutdown.Cmd) (string, error)
+	dir     string
+	start   time.Time
+	masters []*Master // the first is the one that a method without a name is about
+	nodes   map[string]*Node
 }
 
-// machine is what a daemon runs on.
-type machine struct {
-	boot string
-	born time.Time         // when it was switched on
-	off  shutdown.Executor // how it is powered off
+// Master is one machine with a master.
+type Master struct {
+	name    string
+	host    string // on the network
+	config  string // its [[ups]] and what follows
+	machine *machine
+	process *process
+	daemon  *master.Master
 }
-
-// now is the machine's clock.
-func (m machine) now() power.Uptime { return power.Uptime(time.Since(m.born)) }
 
 // Node is one machine with an agent.
 type Node struct {
 	name    string
 	config  string
-	machine machine
+	machine *machine
 	process *process
+	daemon  *agent.Agent
 	// Offs are the moments at which a power-off was asked for, since the rack began.
 	mu   sync.Mutex
 	offs []time.Duration
 }
 
-// process is a daemon's tasks.
-type process struct {
-	cancel context.CancelFunc
-	done   chan error
-}
+// simUPSText is a UPS on a sim port.
+const simUPSText = "[[ups]]\nname = \"main\"\nport = \"sim\"\n"
 
-// New starts a master; extra is appended to its master.toml. It must be called
-// inside a synctest bubble and is stopped by the test's end.
+// New starts a master on a sim port; extra is appended to its master.toml. It must be
+// called inside a synctest bubble and is stopped by the test's end.
 func New(t *testing.T, extra string) *Rack {
-	r := newRack(t, extra)
+	r := newRack(t)
+	r.addMaster("rack1", "master", simUPSText+extra, r.switchedOn(shutdown.None()))
 	r.StartMaster()
 	return r
 }
 
-// newRack returns a rack in which nothing runs yet. Every machine was switched on
-// an hour before.
-func newRack(t *testing.T, extra string) *Rack {
-	r := &Rack{t: t, Net: NewNetwork(), dir: t.TempDir(), start: time.Now(), config: extra, nodes: map[string]*Node{}}
-	r.host = r.switchedOn(shutdown.None())
-	return r
+// newRack returns a rack without anybody.
+func newRack(t *testing.T) *Rack {
+	return &Rack{t: t, Net: NewNetwork(), dir: t.TempDir(), start: time.Now(), nodes: map[string]*Node{}}
 }
 
-func (r *Rack) switchedOn(off shutdown.Executor) machine {
-	return machine{boot: "boot", born: r.start.Add(-time.Hour), off: off}
+// switchedOn returns a machine that was switched on an hour before.
+func (r *Rack) switchedOn(off shutdown.Executor) *machine {
+	return &machine{boot: "boot", born: r.start.Add(-time.Hour), off: off}
 }
 
 // Stop ends every process. Call it before the bubble ends.
 func (r *Rack) Stop() {
 	for _, n := range r.nodes {
-		n.process.stop()
+		n.process.stop(nil)
 	}
-	r.StopMaster()
+	for _, m := range r.masters {
+		m.process.stop(nil)
+	}
 	synctest.Wait()
 }
 
-// StartMaster starts the master on what its folder has.
-func (r *Rack) StartMaster() {
-	r.t.Helper()
-	dir := filepath.Join(r.dir, "master")
-	text := fmt.Sprintf("name = \"rack1\"\nlisten = \"master:8493\"\nsocket = %q\ndata = %q\nrun = %q\n[discovery]\nmdns = false\n[[ups]]\nname = \"main\"\nport = \"sim\"\n%s",
-		dir+"/master.sock", dir+"/data", dir+"/run", r.config)
-	cfg, err := master.ParseConfig("master.toml", []byte(text))
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	m, err := master.New(master.Options{Config: cfg, Boot: r.host.boot, Listen: r.Net.Listen, Dial: r.Net.Dialer("master"), Chain: []shutdown.Executor{r.host.off}, Now: r.host.now, Log: quiet()})
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	r.master = run(m.Tasks())
+// addMaster adds a master that does not run yet.
+func (r *Rack) addMaster(name, host, config string, on *machine) *Master {
+	m := &Master{name: name, host: host, config: config, machine: on}
+	r.masters = append(r.masters, m)
+	return m
 }
 
-// StopMaster stops the master in order: it says goodbye.
-func (r *Rack) StopMaster() { r.master.stop() }
+// StartMaster starts the first master on what its folder has.
+func (r *Rack) StartMaster() {
+	r.t.Helper()
+	r.startMaster(r.masters[0])
+}
+
+// StopMaster stops the first master in order: it says goodbye.
+func (r *Rack) StopMaster() { r.masters[0].process.stop(nil) }
+
+func (r *Rack) startMaster(m *Master) {
+	r.t.Helper()
+	cfg, err := r.masterConfig(m, m.config)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	r.runMaster(m, cfg, nil)
+}
+
+func (r *Rack) masterDir(m *Master) string { return filepath.Join(r.dir, m.host) }
+
+func (r *Rack) masterConfig(m *Master, config string) (master.Config, error) {
+	dir := r.masterDir(m)
+	return master.ParseConfig("master.toml", fmt.Appendf(nil, "name = %q\nlisten = %q\nsocket = %q\ndata = %q\nrun = %q\n[discovery]\nmdns = false\n%s",
+		m.name, m.host+":8493", dir+"/master.sock", dir+"/data", dir+"/run", config))
+}
+
+// runMaster runs by cfg, after the master before in the same process, if there was one.
+func (r *Rack) runMaster(m *Master, cfg master.Config, before *master.Master) {
+	r.t.Helper()
+	on := m.machine
+	d, err := master.New(master.Options{
+		Config: cfg, Boot: on.boot, Chain: []shutdown.Executor{on.off}, Before: before,
+		Listen: r.Net.Listen, Dial: r.Net.Dialer(m.host), Now: on.now, Log: quiet(),
+	})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	m.daemon, m.process = d, run(d.Tasks())
+}
+
+// reloadMaster makes m run by another text of its configuration, as a SIGHUP does, or
+// says why it does not.
+func (r *Rack) reloadMaster(m *Master, config string) error {
+	cfg, err := r.masterConfig(m, config)
+	for _, check := range []func() error{func() error { return m.daemon.Accepts(cfg) }, m.daemon.Idle} {
+		if err == nil {
+			err = check()
+		}
+	}
+	if m.daemon.NotAdopted(err); err != nil {
+		return err
+	}
+	m.process.stop(daemon.ErrReload)
+	m.config = config
+	r.runMaster(m, cfg, m.daemon)
+	return nil
+}
 
 // Join starts an agent with extra appended to its agent.toml and makes it join.
 func (r *Rack) Join(name, extra string) *Node {
@@ -123,10 +165,10 @@ func (r *Rack) Join(name, extra string) *Node {
 	return n
 }
 
-// Add starts an agent with extra appended to its agent.toml.
+// Add starts an agent with extra appended to its agent.toml. It obeys sim ports.
 func (r *Rack) Add(name, extra string) *Node {
 	r.t.Helper()
-	n := &Node{name: name, config: extra}
+	n := &Node{name: name, config: "obey_sim = true\n" + mdnsOff + extra}
 	n.machine = r.switchedOn(recorder{r, n})
 	r.nodes[name] = n
 	r.StartAgent(n)
@@ -134,17 +176,27 @@ func (r *Rack) Add(name, extra string) *Node {
 	return n
 }
 
-// JoinBy makes a running agent join by a token.
-func (r *Rack) JoinBy(n *Node, token string) error {
+const mdnsOff = "[discovery]\nmdns = false\n"
+
+// JoinBy makes a running agent join the first master's rack by a token.
+func (r *Rack) JoinBy(n *Node, token string) error { return r.joinAt(n, r.masters[0], token) }
+
+func (r *Rack) joinAt(n *Node, m *Master, token string) error {
 	_, err := upsv1.NewNodeServiceClient(r.local(r.agentDir(n)+"/agent.sock")).JoinRack(r.t.Context(),
-		&upsv1.JoinRackRequest{Token: token, Master: "master:8493"})
+		&upsv1.JoinRackRequest{Token: token, Master: m.host + ":8493"})
 	return err
 }
 
-// Token makes a token.
+// Token makes a token of the first master.
 func (r *Rack) Token() string {
 	r.t.Helper()
-	tok, err := upsv1.NewControlServiceClient(r.Client()).CreateToken(r.t.Context(), &upsv1.CreateTokenRequest{})
+	return r.tokenOf(r.masters[0], "")
+}
+
+// tokenOf makes a token for a new node, or for one that takes another's place.
+func (r *Rack) tokenOf(m *Master, replace string) string {
+	r.t.Helper()
+	tok, err := upsv1.NewControlServiceClient(r.clientOf(m)).CreateToken(r.t.Context(), &upsv1.CreateTokenRequest{Replace: replace})
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -156,25 +208,52 @@ func (r *Rack) agentDir(n *Node) string { return filepath.Join(r.dir, n.name) }
 // StartAgent starts the node's agent on what its folder has.
 func (r *Rack) StartAgent(n *Node) {
 	r.t.Helper()
-	dir := r.agentDir(n)
-	text := fmt.Sprintf("name = %q\nlisten = %q\nsocket = %q\ndata = %q\nrun = %q\nobey_sim = true\n[discovery]\nmdns = false\n%s",
-		n.name, n.name+":8494", dir+"/agent.sock", dir+"/data", dir+"/run", n.config)
-	cfg, err := agent.ParseConfig("agent.toml", []byte(text))
+	cfg, err := r.agentConfig(n, n.config)
 	if err != nil {
 		r.t.Fatal(err)
 	}
+	r.runAgent(n, cfg, nil)
+}
+
+func (r *Rack) agentConfig(n *Node, config string) (agent.Config, error) {
+	dir := r.agentDir(n)
+	return agent.ParseConfig("agent.toml", fmt.Appendf(nil, "name = %q\nlisten = %q\nsocket = %q\ndata = %q\nrun = %q\n%s",
+		n.name, n.name+":8494", dir+"/agent.sock", dir+"/data", dir+"/run", config))
+}
+
+// runAgent is what runMaster is for a master.
+func (r *Rack) runAgent(n *Node, cfg agent.Config, before *agent.Agent) {
+	r.t.Helper()
+	on := n.machine
 	a, err := agent.New(agent.Options{
-		Config: cfg, Boot: n.machine.boot, Chain: []shutdown.Executor{n.machine.off},
-		Listen: r.Net.Listen, Dial: r.Net.Dialer(n.name), Now: n.machine.now, Log: quiet(),
+		Config: cfg, Boot: on.boot, Chain: []shutdown.Executor{on.off}, Before: before,
+		Listen: r.Net.Listen, Dial: r.Net.Dialer(n.name), Now: on.now, Log: quiet(),
 	})
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	n.process = run(a.Tasks())
+	n.daemon, n.process = a, run(a.Tasks())
+}
+
+// reloadAgent is what reloadMaster is for a master.
+func (r *Rack) reloadAgent(n *Node, config string) error {
+	cfg, err := r.agentConfig(n, config)
+	for _, check := range []func() error{func() error { return n.daemon.Accepts(cfg) }, n.daemon.Idle} {
+		if err == nil {
+			err = check()
+		}
+	}
+	if n.daemon.NotAdopted(err); err != nil {
+		return err
+	}
+	n.process.stop(daemon.ErrReload)
+	n.config = config
+	r.runAgent(n, cfg, n.daemon)
+	return nil
 }
 
 // StopAgent stops the node's agent in order: it says that it goes.
-func (r *Rack) StopAgent(n *Node) { n.process.stop() }
+func (r *Rack) StopAgent(n *Node) { n.process.stop(nil) }
 
 // Offs returns when power-offs were asked for, since the rack began.
 func (n *Node) Offs() []time.Duration {
@@ -229,10 +308,10 @@ func (r *Rack) Own(n *Node) *upsv1.NodeReport {
 	return st.GetNode().GetReport()
 }
 
-// Client returns a connection to the master's local socket, as root.
-func (r *Rack) Client() *grpc.ClientConn {
-	return r.local(filepath.Join(r.dir, "master", "master.sock"))
-}
+// Client returns a connection to the first master's local socket, as root.
+func (r *Rack) Client() *grpc.ClientConn { return r.clientOf(r.masters[0]) }
+
+func (r *Rack) clientOf(m *Master) *grpc.ClientConn { return r.local(r.masterDir(m) + "/master.sock") }
 
 func (r *Rack) local(socket string) *grpc.ClientConn {
 	r.t.Helper()
@@ -261,26 +340,6 @@ func (x recorder) PowerOff(context.Context) error {
 	defer x.n.mu.Unlock()
 	x.n.offs = append(x.n.offs, time.Since(x.r.start))
 	return nil
-}
-
-// run runs a daemon's tasks without its signals.
-func run(tasks []daemon.Task) *process {
-	ctx, cancel := context.WithCancel(context.Background())
-	g, ctx := errgroup.WithContext(ctx)
-	for _, t := range tasks {
-		g.Go(func() error { return t.Run(ctx) })
-	}
-	p := &process{cancel: cancel, done: make(chan error, 1)}
-	go func() { p.done <- g.Wait() }()
-	return p
-}
-
-func (p *process) stop() {
-	if p.cancel != nil {
-		p.cancel()
-		<-p.done
-		p.cancel = nil
-	}
 }
 
 func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }

@@ -113,11 +113,12 @@ func newWorld(t *testing.T, p simPlan) *simWorld {
 		extra += "runtime = \"" + p.runtime.String() + "\"\n"
 	}
 	extra += "[node]\nobey_sim = true\n" + p.nodes[0].toml("node.")
-	w := &simWorld{plan: p, rack: newRack(t, extra), mains: true, charge: p.runtime, told: upsv1.Status_STATUS_OK}
+	w := &simWorld{plan: p, rack: newRack(t), mains: true, charge: p.runtime, told: upsv1.Status_STATUS_OK}
 	for i, pol := range p.nodes {
 		w.nodes = append(w.nodes, &simNode{simPolicy: pol, i: i})
 	}
 	w.judge = newJudge(w)
+	w.rack.addMaster("rack1", "master", simUPSText+extra, nil)
 	w.boot(w.nodes[0])
 	for _, n := range w.nodes[1:] {
 		w.boot(n)
@@ -134,16 +135,16 @@ func newWorld(t *testing.T, p simPlan) *simWorld {
 // boot switches a machine on: nothing is left in its run folder.
 func (w *simWorld) boot(n *simNode) {
 	w.boots++
-	m := machine{boot: fmt.Sprintf("boot%d", w.boots), born: time.Now().Add(-time.Minute)}
+	m := &machine{boot: fmt.Sprintf("boot%d", w.boots), born: time.Now().Add(-time.Minute)}
 	m.off = simExec{w, n.i, m.boot}
 	n.boot = m.boot
 	n.powered, n.tries, n.offAt = true, 0, 0
 	dir := filepath.Join(w.rack.dir, "master")
 	if n.i == 0 {
-		w.rack.host = m
+		w.rack.masters[0].machine = m
 	} else {
 		if n.node == nil {
-			n.node = &Node{name: n.name, config: n.toml("")}
+			n.node = &Node{name: n.name, config: "obey_sim = true\n" + mdnsOff + n.toml("")}
 			w.rack.nodes[n.name] = n.node
 		}
 		n.node.machine, dir = m, w.rack.agentDir(n.node)
@@ -181,7 +182,7 @@ func (w *simWorld) stop(n *simNode, inOrder bool) {
 		return
 	}
 	n.agent = false
-	host, p := "master:8493", w.rack.master
+	host, p := "master:8493", w.rack.masters[0].process
 	if n.i == 0 {
 		w.master = false
 	} else {
@@ -190,7 +191,7 @@ func (w *simWorld) stop(n *simNode, inOrder bool) {
 	if !inOrder {
 		w.rack.Net.Cut(host)
 	}
-	p.stop()
+	p.stop(nil)
 	if !inOrder {
 		w.rack.Net.Drop(host)
 		if !n.cut {
