@@ -48,7 +48,9 @@ type Options struct {
 	Listen api.Listener // nil: api.Listen
 	Dial   api.Dialer   // nil: net.Dialer's
 	Now    func() power.Uptime
-	Log    *slog.Logger
+	// OpenPort opens a UPS's port; nil: this system's serial ports.
+	OpenPort line.Opener
+	Log      *slog.Logger
 }
 
 // Master is the parts of the master's daemon.
@@ -163,6 +165,7 @@ func (m *Master) addUPS(u UPS, o Options) {
 		r.held = file != nil
 		r.src = newLineSource(line.WatcherOptions{
 			Path: u.Port, Cable: u.Cable, Log: m.log.With("ups", u.Name),
+			Open:   o.OpenPort,
 			File:   file,
 			OnOpen: func(f *os.File) { m.ports.store(name, f) },
 			OnEnd:  func(f *os.File) { m.ports.keep(name, f) },

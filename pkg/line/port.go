@@ -37,34 +37,38 @@ func cannotOpen(path string, cause error, fix string) error {
 	return fmt.Errorf("cannot open %s: %w; %s", path, cause, fix)
 }
 
-// port is one open serial port, as the Watcher needs it. It has one user.
-type port interface {
-	// get reads the levels of all lines, inputs and outputs.
-	get() (Lines, error)
-	// counters returns how often each input has changed; false: nobody counts.
-	counters() (counters, bool)
-	// idle sets the outputs to these levels, the cable's idle ones.
-	idle(levels Lines) error
-	// close ends the use of the port and everything that waits on it. The
+// Handle is one open serial port, as a [Watcher] needs it. It has one user.
+type Handle interface {
+	// Levels reads the levels of all lines, inputs and outputs.
+	Levels() (Lines, error)
+	// Counters returns how often each input has changed; false: nobody counts.
+	Counters() (Counters, bool)
+	// Drive sets the outputs to these levels.
+	Drive(outputs Lines) error
+	// Close ends the use of the port and everything that waits on it. The
 	// outputs stay as they are.
-	close()
+	Close()
 }
 
-// opened is a port and what is known about it.
-type opened struct {
-	port port
-	// hints delivers a value when a line has probably changed. It is closed when
+// Opened is a port and what is known about it.
+type Opened struct {
+	Port Handle
+	// Hints delivers a value when a line has probably changed. It is closed when
 	// no more will come, which may be at once.
-	hints <-chan struct{}
-	// cache names the driver if it answers from a memory that starts empty.
-	cache string
+	Hints <-chan struct{}
+	// Cache names the driver if it answers from a memory that starts empty.
+	Cache string
 }
 
-// counters is how often CTS, DSR, RI and DCD have changed, in the order of the
-// kernel's struct serial_icounter_struct (linux/serial.h). It wraps around.
-type counters [4]uint32
+// Opener opens the port at path. Its outputs stand at the cable's idle levels when
+// it returns, from the first call that could change them.
+type Opener func(path string, c Cable) (Opened, error)
 
-// counted are the lines in the order of counters.
+// Counters is how often CTS, DSR, RI and DCD have changed, in the order of the
+// kernel's struct serial_icounter_struct (linux/serial.h). It wraps around.
+type Counters [4]uint32
+
+// counted are the lines in the order of Counters.
 func counted() [4]Lines { return [4]Lines{CTS, DSR, RI, DCD} }
 
 // edges compares what was counted with what was seen, so that no pulse is lost
@@ -72,7 +76,7 @@ func counted() [4]Lines { return [4]Lines{CTS, DSR, RI, DCD} }
 type edges struct {
 	reads Lines // lines that matter
 	seen  Lines // levels at the last step
-	last  counters
+	last  Counters
 	// owed is, per line, changes counted less changes seen. It may be negative
 	// for a while: the counters are read before the levels, so that it never says
 	// more than there was.
@@ -81,7 +85,7 @@ type edges struct {
 
 // step takes the counters and then the levels of one reading and returns how many
 // changes have been counted but never seen since the last step.
-func (e *edges) step(c counters, now Lines) (hidden uint32) {
+func (e *edges) step(c Counters, now Lines) (hidden uint32) {
 	for i, one := range counted() {
 		if e.reads&one == 0 {
 			continue

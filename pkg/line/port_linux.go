@@ -55,31 +55,31 @@ type linuxPort struct {
 	counts bool // the driver counts
 
 	hints  chan struct{}
-	closed chan struct{} // closed by close
+	closed chan struct{} // closed by Close
 	tid    chan int      // the waiter's thread
 	ended  chan struct{} // closed when the waiter has ended
 }
 
 // openPort takes over file if it still is the port, else opens the path. From the
 // first ioctl on the outputs stand at the cable's idle levels.
-func openPort(o WatcherOptions, file *os.File) (opened, error) {
+func openPort(o WatcherOptions, file *os.File) (Opened, error) {
 	if file != nil {
 		p, err := adopt(o, file)
 		if err == nil {
-			return opened{port: p, hints: p.hints}, nil
+			return Opened{Port: p, Hints: p.hints}, nil
 		}
 		o.Log.Info("the stored port is of no use; opening it anew", "port", o.Path, "err", err)
 	}
 	if err := checkPath(o.Path); err != nil {
-		return opened{}, err
+		return Opened{}, err
 	}
 	fd, err := openTTY(o.Path)
 	if err != nil {
-		return opened{}, explainOpen(o.Path, err)
+		return Opened{}, explainOpen(o.Path, err)
 	}
 	p, err := setup(fd, o.Cable, o.Cable.Parkable())
 	if err != nil {
-		return opened{}, explainSetup(o.Path, err)
+		return Opened{}, explainSetup(o.Path, err)
 	}
 	p.lend(o.OnOpen, o.Path)
 	if os.Geteuid() == 0 { // TIOCEXCL keeps root out neither way: tell at least
@@ -87,7 +87,7 @@ func openPort(o WatcherOptions, file *os.File) (opened, error) {
 			o.Log.Warn("another process has the port open too; stop it, or keep it off this port", "port", o.Path, "pid", h.PID, "process", h.Name)
 		}
 	}
-	return opened{port: p, hints: p.hints, cache: cachingDriver(o.Path)}, nil
+	return Opened{Port: p, Hints: p.hints, Cache: cachingDriver(o.Path)}, nil
 }
 
 func openTTY(path string) (int, error) {
@@ -135,7 +135,7 @@ func setup(fd int, cable Cable, park bool) (_ *linuxPort, err error) {
 			_ = unix.Close(p.null)
 		}
 	}()
-	if err := p.idle(cable.Idle()); err != nil {
+	if err := p.Drive(cable.Idle()); err != nil {
 		return nil, notLines(fd, err)
 	}
 	t, err := unix.IoctlGetTermios(fd, unix.TCGETS)
@@ -147,14 +147,14 @@ func setup(fd int, cable Cable, park bool) (_ *linuxPort, err error) {
 			return nil, fmt.Errorf("TCSETS: %w", err)
 		}
 		// Going to B0 lowers both lines and coming from it raises them.
-		if err := p.idle(cable.Idle()); err != nil {
+		if err := p.Drive(cable.Idle()); err != nil {
 			return nil, err
 		}
 	}
 	if err := unix.IoctlSetInt(fd, unix.TIOCEXCL, 0); err != nil {
 		return nil, fmt.Errorf("TIOCEXCL: %w", err)
 	}
-	if _, err := p.get(); err != nil {
+	if _, err := p.Levels(); err != nil {
 		return nil, notLines(fd, err)
 	}
 	_, p.counts = p.readCounters()
@@ -237,7 +237,8 @@ func (p *linuxPort) wait(mask int) {
 	}
 }
 
-func (p *linuxPort) get() (Lines, error) {
+// Levels implements Handle.
+func (p *linuxPort) Levels() (Lines, error) {
 	bits, err := unix.IoctlGetInt(p.fd, unix.TIOCMGET)
 	switch err {
 	case nil:
@@ -249,30 +250,32 @@ func (p *linuxPort) get() (Lines, error) {
 	}
 }
 
-func (p *linuxPort) counters() (counters, bool) {
+// Counters implements Handle.
+func (p *linuxPort) Counters() (Counters, bool) {
 	if !p.counts {
-		return counters{}, false
+		return Counters{}, false
 	}
 	return p.readCounters()
 }
 
-func (p *linuxPort) readCounters() (counters, bool) {
+func (p *linuxPort) readCounters() (Counters, bool) {
 	var c [20]int32 // struct serial_icounter_struct, linux/serial.h
 	_, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(p.fd), unix.TIOCGICOUNT, uintptr(unsafe.Pointer(&c)))
 	if errno != 0 {
-		return counters{}, false
+		return Counters{}, false
 	}
-	return counters{uint32(c[0]), uint32(c[1]), uint32(c[2]), uint32(c[3])}, true
+	return Counters{uint32(c[0]), uint32(c[1]), uint32(c[2]), uint32(c[3])}, true
 }
 
-func (p *linuxPort) idle(levels Lines) error {
-	return unix.IoctlSetPointerInt(p.fd, unix.TIOCMSET, outputBits(levels))
+// Drive implements Handle.
+func (p *linuxPort) Drive(outputs Lines) error {
+	return unix.IoctlSetPointerInt(p.fd, unix.TIOCMSET, outputBits(outputs))
 }
 
-// close ends the waiter before the descriptor's number can be used again. A close
+// Close ends the waiter before the descriptor's number can be used again. A close
 // does not wake TIOCMIWAIT and a signal only restarts it, so the number is first
 // made to mean /dev/null, on which the restarted call fails.
-func (p *linuxPort) close() {
+func (p *linuxPort) Close() {
 	close(p.closed)
 	_ = unix.Dup3(p.null, p.fd, unix.O_CLOEXEC)
 	tid := <-p.tid

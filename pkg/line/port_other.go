@@ -19,7 +19,7 @@ type otherPort struct {
 
 // openPort opens the path. The library sets the outputs as early as the system
 // lets it; a stored file is of no use to it.
-func openPort(o WatcherOptions, file *os.File) (opened, error) {
+func openPort(o WatcherOptions, file *os.File) (Opened, error) {
 	if file != nil {
 		_ = file.Close()
 	}
@@ -29,16 +29,16 @@ func openPort(o WatcherOptions, file *os.File) (opened, error) {
 		InitialStatusBits: &serial.ModemOutputBits{DTR: idle&DTR != 0, RTS: idle&RTS != 0},
 	})
 	if err != nil {
-		return opened{}, explainOpen(o.Path, err)
+		return Opened{}, explainOpen(o.Path, err)
 	}
 	p := &otherPort{port: port, levels: idle}
 	if _, err := port.GetModemStatusBits(); err != nil {
-		p.close()
-		return opened{}, cannotOpen(o.Path, ErrNoModemLines, "use a port with the full set of wires")
+		p.Close()
+		return Opened{}, cannotOpen(o.Path, ErrNoModemLines, "use a port with the full set of wires")
 	}
 	none := make(chan struct{})
 	close(none)
-	return opened{port: p, hints: none}, nil
+	return Opened{Port: p, Hints: none}, nil
 }
 
 func explainOpen(path string, err error) error {
@@ -59,7 +59,8 @@ func explainOpen(path string, err error) error {
 	return cannotOpen(path, err, "check the adapter and the path")
 }
 
-func (p *otherPort) get() (Lines, error) {
+// Levels implements Handle.
+func (p *otherPort) Levels() (Lines, error) {
 	bits, err := p.port.GetModemStatusBits()
 	if err != nil {
 		return 0, fmt.Errorf("%w: %w; check the adapter and its plug", ErrLost, err)
@@ -76,11 +77,14 @@ func (p *otherPort) get() (Lines, error) {
 	return lines, nil
 }
 
-func (p *otherPort) counters() (counters, bool) { return counters{}, false }
+// Counters implements Handle.
+func (p *otherPort) Counters() (Counters, bool) { return Counters{}, false }
 
-func (p *otherPort) idle(levels Lines) error {
-	p.levels = levels & Outputs
-	return errors.Join(p.port.SetDTR(levels&DTR != 0), p.port.SetRTS(levels&RTS != 0))
+// Drive implements Handle.
+func (p *otherPort) Drive(outputs Lines) error {
+	p.levels = outputs & Outputs
+	return errors.Join(p.port.SetDTR(outputs&DTR != 0), p.port.SetRTS(outputs&RTS != 0))
 }
 
-func (p *otherPort) close() { _ = p.port.Close() }
+// Close implements Handle.
+func (p *otherPort) Close() { _ = p.port.Close() }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"log/slog"
-	"os"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -16,16 +15,15 @@ func probed(t *testing.T, o ProbeOptions, port *fakePort, test func(ctx context.
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		cable := probing(o)
-		w := NewWatcher(WatcherOptions{Path: "/dev/fake", Cable: cable, Log: slog.New(slog.NewTextHandler(io.Discard, nil))})
-		w.open = func(*os.File) (opened, error) {
+		open := func(string, Cable) (Opened, error) {
 			if port == nil {
-				return opened{}, ErrMissing
+				return Opened{}, ErrMissing
 			}
 			port.hints = make(chan struct{})
-			_ = port.idle(cable.Idle())
-			return opened{port: port, hints: port.hints, cache: port.cache}, nil
+			_ = port.Drive(cable.Idle())
+			return Opened{Port: port, Hints: port.hints, Cache: port.cache}, nil
 		}
-		p := newProbe(w)
+		p := newProbe(NewWatcher(WatcherOptions{Path: "/dev/fake", Cable: cable, Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Open: open}))
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error, 1)
 		go func() { done <- p.Run(ctx) }()

@@ -51,10 +51,13 @@ type Sample struct {
 type WatcherOptions struct {
 	Path  string // of the port; a link such as /dev/serial/by-id/… is resolved at every open
 	Cable Cable  // valid
+	Log   *slog.Logger
+	// Open opens the port; File, OnOpen and OnEnd are then unused. Nil: this system's
+	// serial port at Path is opened.
+	Open Opener
 	// File is the port, open already and held by the service manager across a
 	// restart. The Watcher takes it over. Nil: open Path.
 	File *os.File
-	Log  *slog.Logger
 	// OnOpen is given each newly opened port so that it can be stored; the file is
 	// valid until OnOpen returns. Nil: nobody stores it.
 	OnOpen func(*os.File)
@@ -69,7 +72,6 @@ type WatcherOptions struct {
 type Watcher struct {
 	options WatcherOptions
 	samples chan Sample
-	open    func(*os.File) (opened, error)
 	last    Sample // what was published, blind or not
 	pulses  uint32
 
@@ -89,7 +91,6 @@ func NewWatcher(o WatcherOptions) *Watcher {
 	return &Watcher{
 		options: o,
 		samples: make(chan Sample, 1),
-		open:    func(f *os.File) (opened, error) { return openPort(o, f) },
 		last:    Sample{Err: errors.New("not opened yet")},
 	}
 }
@@ -143,16 +144,24 @@ func pause(ctx context.Context, d time.Duration) {
 	}
 }
 
+// open opens the port, or takes it over.
+func (w *Watcher) open(file *os.File) (Opened, error) {
+	if w.options.Open != nil {
+		return w.options.Open(w.options.Path, w.options.Cable)
+	}
+	return openPort(w.options, file)
+}
+
 // session opens the port and watches it until it is lost or ctx is done.
 func (w *Watcher) session(ctx context.Context, file *os.File) error {
 	o, err := w.open(file)
 	if err != nil {
 		return err
 	}
-	defer o.port.close()
+	defer o.Port.Close()
 	w.options.Log.Info("port open", "port", w.options.Path, "cable", w.options.Cable.Name)
 	err = w.watch(ctx, o)
-	if p, ok := o.port.(interface{ duplicate(string) *os.File }); ok && err == nil && w.options.OnEnd != nil {
+	if p, ok := o.Port.(interface{ duplicate(string) *os.File }); ok && err == nil && w.options.OnEnd != nil {
 		if f := p.duplicate(w.options.Path); f != nil {
 			w.options.OnEnd(f)
 		}
@@ -183,22 +192,22 @@ func (w *Watcher) publish(s Sample) {
 }
 
 // watch reads the port at every hint and at least once in netPoll.
-func (w *Watcher) watch(ctx context.Context, o opened) error {
+func (w *Watcher) watch(ctx context.Context, o Opened) error {
 	reads := w.options.Cable.Reads()
 	e := edges{reads: reads}
 	var err error
-	if e.last, e.seen, err = read(o.port, e.last); err != nil {
+	if e.last, e.seen, err = read(o.Port, e.last); err != nil {
 		return err
 	}
 	settled := time.Now()
-	if o.cache != "" {
+	if o.Cache != "" {
 		settled = settled.Add(settling)
-		w.publish(Sample{Pulses: w.pulses, Err: fmt.Errorf("%w: %s answers from memory until a line changes; wait %v", ErrSettling, o.cache, settling)})
+		w.publish(Sample{Pulses: w.pulses, Err: fmt.Errorf("%w: %s answers from memory until a line changes; wait %v", ErrSettling, o.Cache, settling)})
 	} else {
 		w.publish(Sample{Lines: e.seen, Pulses: w.pulses})
 	}
 
-	hints, vain, tries := o.hints, 0, 0
+	hints, vain, tries := o.Hints, 0, 0
 	timer := time.NewTimer(recheck)
 	defer timer.Stop()
 	for {
@@ -208,20 +217,20 @@ func (w *Watcher) watch(ctx context.Context, o opened) error {
 			return nil
 		case d := <-w.orders:
 			w.options.Cable.Drive = holding(d.levels)
-			d.done <- o.port.idle(d.levels)
+			d.done <- o.Port.Drive(d.levels)
 		case <-timer.C:
 		case _, hinted = <-hints:
 			if !hinted {
 				hints = nil
 			}
 		}
-		counts, lines, err := read(o.port, e.last)
+		counts, lines, err := read(o.Port, e.last)
 		if err != nil {
 			return err
 		}
 		changed := lines != e.seen || counts != e.last
 		w.pulses += e.step(counts, lines)
-		tries = w.keepIdle(o.port, lines, tries)
+		tries = w.keepIdle(o.Port, lines, tries)
 		if changed || !time.Now().Before(settled) {
 			settled = time.Time{}
 			w.tell(Sample{Lines: lines, Pulses: w.pulses})
@@ -251,12 +260,12 @@ func interval(hinting, settled, busy bool) time.Duration {
 // read reads the counters first: an edge between the two readings is then seen
 // before it is counted, and no pulse is made up. Counters that can't be read stand
 // still at last.
-func read(p port, last counters) (counters, Lines, error) {
-	counts, ok := p.counters()
+func read(p Handle, last Counters) (Counters, Lines, error) {
+	counts, ok := p.Counters()
 	if !ok {
 		counts = last
 	}
-	lines, err := p.get()
+	lines, err := p.Levels()
 	return counts, lines, err
 }
 
@@ -269,7 +278,7 @@ func (w *Watcher) tell(s Sample) {
 
 // keepIdle sets the outputs right if another program has changed them, and
 // returns how often in a row that was needed.
-func (w *Watcher) keepIdle(p port, lines Lines, tries int) int {
+func (w *Watcher) keepIdle(p Handle, lines Lines, tries int) int {
 	idle := w.options.Cable.Idle()
 	if lines&Outputs == idle {
 		return 0
@@ -281,7 +290,7 @@ func (w *Watcher) keepIdle(p port, lines Lines, tries int) int {
 		w.options.Log.Warn("another program changed the outputs of the port; setting them back",
 			"port", w.options.Path, "were", (lines & Outputs).String(), "idle", idle.String())
 	}
-	if err := p.idle(idle); err != nil {
+	if err := p.Drive(idle); err != nil {
 		w.options.Log.Warn("cannot set the outputs", "port", w.options.Path, "err", err)
 	}
 	return tries + 1

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"os"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -16,7 +15,7 @@ import (
 type fakePort struct {
 	mu      sync.Mutex // guards all below
 	lines   Lines
-	counts  counters
+	counts  Counters
 	counted bool // the driver counts
 	hints   chan struct{}
 	cache   string
@@ -29,7 +28,7 @@ type fakePort struct {
 	inRead  func() // happens between the two halves of the next reading
 }
 
-func (p *fakePort) get() (Lines, error) {
+func (p *fakePort) Levels() (Lines, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	defer p.between()
@@ -40,7 +39,7 @@ func (p *fakePort) get() (Lines, error) {
 	return p.lines, p.lost
 }
 
-func (p *fakePort) counters() (counters, bool) {
+func (p *fakePort) Counters() (Counters, bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	defer p.between()
@@ -55,7 +54,7 @@ func (p *fakePort) between() {
 	}
 }
 
-func (p *fakePort) idle(levels Lines) error {
+func (p *fakePort) Drive(levels Lines) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.idles++
@@ -65,7 +64,7 @@ func (p *fakePort) idle(levels Lines) error {
 	return nil
 }
 
-func (p *fakePort) close() { p.change(func() { p.closed = true }) }
+func (p *fakePort) Close() { p.change(func() { p.closed = true }) }
 
 // change changes the port.
 func (p *fakePort) change(f func()) {
@@ -127,13 +126,12 @@ func watched(t *testing.T, cable string, p *fakePort, test func(r *rig)) {
 			t.Fatal("no such cable")
 		}
 		r := &rig{T: t, port: p, start: time.Now()}
-		r.w = NewWatcher(WatcherOptions{Path: "/dev/fake", Cable: c, Log: slog.New(slog.NewTextHandler(&r.log, nil))})
-		r.w.open = func(*os.File) (opened, error) {
+		open := func(_ string, c Cable) (Opened, error) {
 			r.mu.Lock()
 			defer r.mu.Unlock()
 			r.opens = append(r.opens, time.Now())
 			if r.port == nil {
-				return opened{}, r.err
+				return Opened{}, r.err
 			}
 			p := r.port
 			p.change(func() {
@@ -142,8 +140,9 @@ func watched(t *testing.T, cable string, p *fakePort, test func(r *rig)) {
 					p.hints = make(chan struct{})
 				}
 			})
-			return opened{port: p, hints: p.hints, cache: p.cache}, nil
+			return Opened{Port: p, Hints: p.hints, Cache: p.cache}, nil
 		}
+		r.w = NewWatcher(WatcherOptions{Path: "/dev/fake", Cable: c, Log: slog.New(slog.NewTextHandler(&r.log, nil)), Open: open})
 		ctx, cancel := context.WithCancel(t.Context())
 		r.stop = cancel
 		done := make(chan error, 1)

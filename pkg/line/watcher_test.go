@@ -158,7 +158,7 @@ func TestWatcherOnADriverThatDoesNotCount(t *testing.T) {
 		p.change(func() { p.lines |= CTS })
 		p.hint()
 		r.want(CTS|DCD, 0)
-		p.change(func() { p.counted, p.counts = true, counters{7, 7, 7, 7} }) // it counts after all
+		p.change(func() { p.counted, p.counts = true, Counters{7, 7, 7, 7} }) // it counts after all
 		p.hint()
 		p.change(func() { p.counted = false }) // and fails again
 		p.hint()
@@ -214,7 +214,7 @@ func TestLostPortIsBlindAndComesBack(t *testing.T) {
 		}
 		<-r.w.Samples()
 
-		r.plugged(&fakePort{lines: CTS | DCD, counted: true, counts: counters{9, 9, 9, 9}}, nil)
+		r.plugged(&fakePort{lines: CTS | DCD, counted: true, counts: Counters{9, 9, 9, 9}}, nil)
 		r.after(retryMax).want(CTS|DCD, 2)
 		r.after(time.Minute).wantNone()
 	})
