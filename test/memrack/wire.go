@@ -47,8 +47,8 @@ type Driver struct {
 type Output struct {
 	At     time.Time
 	Levels line.Lines
-	// Program: it was set; else the kernel raised it at an open, or it fell with the
-	// adapter or the computer.
+	// Program: who opened the port by [Wire.Open] set it; else the kernel raised it at
+	// an open, it fell with the adapter or the computer, or somebody meddled.
 	Program bool
 }
 
@@ -159,6 +159,11 @@ func (w *Wire) Replug() {
 // open after it.
 func (w *Wire) HostOff() { w.change(w.dark) }
 
+// Meddle is another program that has the port open too and sets its outputs.
+func (w *Wire) Meddle(outputs line.Lines) {
+	w.change(func() { w.drive(outputs&line.Outputs, false) })
+}
+
 // dark lets the outputs fall, which no program did. w.mu is held.
 func (w *Wire) dark() {
 	w.drive(0, false)
@@ -172,7 +177,7 @@ func (w *Wire) Outputs() []Output {
 	return slices.Clone(w.moves)
 }
 
-// Strays returns the changes by which a program took the outputs away from the cable's
+// Strays returns the changes by which who has the port open took the outputs away from the cable's
 // idle levels: what law 4 forbids.
 func (w *Wire) Strays() []Output {
 	return slices.DeleteFunc(w.Outputs(), func(o Output) bool { return !o.Program || o.Levels == w.cable.Idle() })
