@@ -5,26 +5,36 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strings"
 	"sync"
-
-	"google.golang.org/grpc/test/bufconn"
+	"time"
 )
 
-// Network is a switch in memory. Addresses are any strings.
+// Network is a switch in memory. Addresses are any strings: HOST:PORT, or the path of
+// a host's own socket. What goes wrong is said by a host, as Dialer names it, with all
+// its ports, or by one address. What stays within a host never goes through the switch.
 type Network struct {
-	mu        sync.Mutex // guards everything that follows
+	mu        sync.Mutex // guards everything that follows and every connection
 	listeners map[string]*listener
-	cut       map[string]bool
-	conns     map[*conn]bool
+	faults    map[string]fault // by host or address
+	off       bool
+	changed   chan struct{}  // closed when anything of it is another than before
+	conns     map[*conn]bool // by the client's end, until both are closed
+}
+
+// fault is what is wrong at one place of the network.
+type fault struct {
+	to, from bool          // nothing arrives there; nothing from there arrives
+	slow     time.Duration // more for each message
 }
 
 // NewNetwork returns a network without anybody on it.
 func NewNetwork() *Network {
-	return &Network{listeners: map[string]*listener{}, cut: map[string]bool{}, conns: map[*conn]bool{}}
+	return &Network{
+		listeners: map[string]*listener{}, faults: map[string]fault{},
+		changed: make(chan struct{}), conns: map[*conn]bool{},
+	}
 }
-
-// window is how many bytes may be under way on one connection.
-const window = 64 << 10
 
 // Listen has the form of net.Listen. "unix" addresses are on the same network.
 func (n *Network) Listen(_, address string) (net.Listener, error) {
@@ -33,175 +43,188 @@ func (n *Network) Listen(_, address string) (net.Listener, error) {
 	if n.listeners[address] != nil {
 		return nil, fmt.Errorf("listen %s: address in use", address)
 	}
-	l := &listener{Listener: bufconn.Listen(window), network: n, address: address, who: make(chan string, 1)}
+	l := &listener{network: n, address: address, come: make(chan net.Conn), over: make(chan struct{})}
 	n.listeners[address] = l
 	return l, nil
 }
 
-// Dialer returns what has the form of net.Dialer's DialContext, for the host who.
+// Dialer returns what has the form of net.Dialer's DialContext, for the host who. While
+// either way is cut it gets no answer at all, as behind a dead switch.
 func (n *Network) Dialer(who string) func(context.Context, string, string) (net.Conn, error) {
 	return func(ctx context.Context, _, address string) (net.Conn, error) {
-		n.mu.Lock()
-		l, cut := n.listeners[address], n.cut[who] || n.cut[address]
-		n.mu.Unlock()
-		if cut {
-			// As behind a dead switch: no answer at all.
-			<-ctx.Done()
-			return nil, ctx.Err()
-		}
-		if l == nil {
-			return nil, errors.New("connection refused")
-		}
-		c, err := l.dial(ctx, who)
-		if err != nil {
+		client, server := n.pair(who, address)
+		if err := n.roundTrip(ctx, client.out, server.out); err != nil {
 			return nil, err
 		}
-		out := &conn{Conn: c, network: n, ends: [2]string{who, address}, thawed: make(chan struct{})}
 		n.mu.Lock()
-		n.conns[out] = true
+		l := n.listeners[address]
+		n.conns[client] = true
 		n.mu.Unlock()
-		return out, nil
+		err := errRefused
+		if l != nil {
+			err = l.put(ctx, rootConn{server})
+		}
+		if err != nil {
+			n.mu.Lock()
+			defer n.mu.Unlock()
+			delete(n.conns, client)
+			return nil, err
+		}
+		return client, nil
 	}
 }
 
-// Cut takes the host (as Dialer names it, or an address) off the network: what is
-// under way stalls, as behind a dead switch, and no new connection is made.
-func (n *Network) Cut(host string) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.cut[host] = true
-}
+var errRefused = errors.New("connection refused")
 
-// Heal puts the host back. What stalled goes on.
-func (n *Network) Heal(host string) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	delete(n.cut, host)
-	for c := range n.conns {
-		close(c.thawed)
-		c.thawed = make(chan struct{})
-	}
-}
-
-// Drop ends every connection of the host, as when it dies: what was under way on
-// them is lost.
-func (n *Network) Drop(host string) {
-	n.mu.Lock()
-	var its []*conn
-	for c := range n.conns {
-		if c.ends[0] == host || c.ends[1] == host {
-			its = append(its, c)
+// roundTrip lasts as long as a first message and its answer.
+func (n *Network) roundTrip(ctx context.Context, there, back *flow) error {
+	for {
+		n.mu.Lock()
+		stalled, takes, changed := there.stalled() || back.stalled(), there.takes()+back.takes(), n.changed
+		n.mu.Unlock()
+		var over <-chan time.Time
+		if !stalled {
+			if takes == 0 {
+				return ctx.Err()
+			}
+			over, changed = time.After(takes), nil
+		}
+		select {
+		case <-over:
+			return nil
+		case <-changed:
+		case <-ctx.Done():
+			return ctx.Err()
 		}
 	}
-	n.mu.Unlock()
-	for _, c := range its {
-		_ = c.Close()
+}
+
+// Cut takes the host off the network, both ways: what is under way stalls, as behind a
+// dead switch, and no new connection is made.
+func (n *Network) Cut(host string) { n.fault(host, func(f *fault) { f.to, f.from = true, true }) }
+
+// CutTo cuts one way: nothing arrives at the host any more.
+func (n *Network) CutTo(host string) { n.fault(host, func(f *fault) { f.to = true }) }
+
+// CutFrom cuts one way: nothing that the host sends arrives any more.
+func (n *Network) CutFrom(host string) { n.fault(host, func(f *fault) { f.from = true }) }
+
+// Heal puts the host back. What stalled goes on, unless something else stalls it. What
+// was slow stays so.
+func (n *Network) Heal(host string) { n.fault(host, func(f *fault) { f.to, f.from = false, false }) }
+
+// Slow makes every message to and from the host take d longer; 0 takes that back. What
+// is under way is not overtaken.
+func (n *Network) Slow(host string, d time.Duration) { n.fault(host, func(f *fault) { f.slow = d }) }
+
+// Off stalls everything between hosts, as when the switch dies with the mains.
+func (n *Network) Off() { n.change(func() { n.off = true }) }
+
+// On is the end of Off. Who is cut off stays so.
+func (n *Network) On() { n.change(func() { n.off = false }) }
+
+// fault changes what is wrong with a host or an address.
+func (n *Network) fault(host string, change func(*fault)) {
+	n.change(func() {
+		f := n.faults[host]
+		change(&f)
+		n.faults[host] = f
+	})
+}
+
+// change changes what is wrong, and lets everybody look again.
+func (n *Network) change(change func()) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	change()
+	close(n.changed)
+	n.changed = make(chan struct{})
+	for c := range n.conns {
+		c.changed.Broadcast()
 	}
+}
+
+// Drop ends every connection of the host, as when it dies: what was under way on them is
+// lost. Who is at their other end hears of it, but not while that way is cut.
+func (n *Network) Drop(host string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for client := range n.conns {
+		for _, c := range []*conn{client, client.peer} {
+			if c.name == host || hostOf(c.name) == host {
+				c.in.waiting, c.out.waiting = nil, nil
+				c.closed = false // its last word was lost too
+				c.close()
+			}
+		}
+	}
+}
+
+// hostOf returns whose address it is.
+func hostOf(address string) string {
+	if i := strings.LastIndexByte(address, ':'); i >= 0 {
+		return address[:i]
+	}
+	return address
+}
+
+// of returns what is wrong with an address, its host's faults too. Network.mu is held.
+func (n *Network) of(address string) fault {
+	f := n.faults[address]
+	if host := hostOf(address); host != address {
+		h := n.faults[host]
+		f = fault{f.to || h.to, f.from || h.from, f.slow + h.slow}
+	}
+	return f
 }
 
 // listener gives its address back when it is closed.
 type listener struct {
-	*bufconn.Listener
 	network *Network
 	address string
-
-	dialling sync.Mutex  // one at a time, so that each is told from the others
-	who      chan string // who dials, size one
+	come    chan net.Conn
+	over    chan struct{} // closed when nobody listens any more
+	once    sync.Once
 }
 
-// dial connects, and lets Accept know who does.
-func (l *listener) dial(ctx context.Context, who string) (net.Conn, error) {
-	l.dialling.Lock()
-	defer l.dialling.Unlock()
+// put hands over a connection.
+func (l *listener) put(ctx context.Context, c net.Conn) error {
 	select {
-	case <-l.who: // one that gave up
-	default:
+	case l.come <- c:
+		return nil
+	case <-l.over:
+		return errRefused
+	case <-ctx.Done():
+		return ctx.Err()
 	}
-	l.who <- who
-	return l.DialContext(ctx)
 }
 
 // Accept returns connections that say which host, and that root, is at the other end.
 func (l *listener) Accept() (net.Conn, error) {
-	c, err := l.Listener.Accept()
-	if err != nil {
-		return nil, err
+	select {
+	case c := <-l.come:
+		return c, nil
+	case <-l.over:
+		return nil, net.ErrClosed
 	}
-	return rootConn{c, <-l.who}, nil
 }
 
 // Close implements net.Listener.
 func (l *listener) Close() error {
-	l.network.mu.Lock()
-	defer l.network.mu.Unlock()
-	delete(l.network.listeners, l.address)
-	return l.Listener.Close()
+	l.once.Do(func() {
+		l.network.mu.Lock()
+		defer l.network.mu.Unlock()
+		delete(l.network.listeners, l.address)
+		close(l.over)
+	})
+	return nil
 }
 
-// rootConn is a server's end of a connection.
-type rootConn struct {
-	net.Conn
-	who string
-}
-
-// RemoteAddr says which host has connected.
-func (c rootConn) RemoteAddr() net.Addr { return addr(c.who) }
+// Addr implements net.Listener.
+func (l *listener) Addr() net.Addr { return addr(l.address) }
 
 // addr is a host's address on a [Network].
 type addr string
 
 func (addr) Network() string  { return "memory" }
 func (a addr) String() string { return string(a) }
-
-// PeerUID says that root calls.
-func (rootConn) PeerUID() (int, error) { return 0, nil }
-
-// conn is a client's end; it stalls while either end is cut off.
-type conn struct {
-	net.Conn
-	network *Network
-	ends    [2]string
-
-	thawed chan struct{} // guarded by network.mu; closed at a Heal
-}
-
-// wait stalls while the connection is cut; false when it was closed meanwhile.
-func (c *conn) wait() bool {
-	for {
-		c.network.mu.Lock()
-		open, cut, thawed := c.network.conns[c], c.network.cut[c.ends[0]] || c.network.cut[c.ends[1]], c.thawed
-		c.network.mu.Unlock()
-		if !open || !cut {
-			return open
-		}
-		<-thawed
-	}
-}
-
-// Read implements net.Conn.
-func (c *conn) Read(b []byte) (int, error) {
-	n, err := c.Conn.Read(b)
-	if !c.wait() {
-		return 0, net.ErrClosed
-	}
-	return n, err
-}
-
-// Write implements net.Conn.
-func (c *conn) Write(b []byte) (int, error) {
-	if !c.wait() {
-		return 0, net.ErrClosed
-	}
-	return c.Conn.Write(b)
-}
-
-// Close implements net.Conn.
-func (c *conn) Close() error {
-	c.network.mu.Lock()
-	if c.network.conns[c] {
-		delete(c.network.conns, c)
-		close(c.thawed)
-	}
-	c.network.mu.Unlock()
-	return c.Conn.Close()
-}

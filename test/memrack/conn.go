@@ -1,0 +1,224 @@
+package memrack
+
+import (
+	"io"
+	"net"
+	"os"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// window is how many bytes may be under way on one connection in each direction: what
+// the two kernels keep while nobody reads, or nothing arrives.
+const window = 64 << 10
+
+// flow is one direction of a connection. Network.mu guards what changes of it.
+type flow struct {
+	network  *Network
+	from, to string // hosts or addresses
+	local    bool   // it does not go through the switch
+	waiting  []message
+	size     int       // bytes that wait
+	last     time.Time // when the newest message arrives: order stays
+}
+
+// message is some bytes; none: whoever sends has closed.
+type message struct {
+	bytes []byte
+	due   time.Time
+}
+
+// stalled reports whether nothing that goes this way arrives now.
+func (f *flow) stalled() bool {
+	return !f.local && (f.network.off || f.network.of(f.from).from || f.network.of(f.to).to)
+}
+
+// takes returns how much longer a message takes this way now.
+func (f *flow) takes() time.Duration {
+	if f.local {
+		return 0
+	}
+	return f.network.of(f.from).slow + f.network.of(f.to).slow
+}
+
+// arrived returns the first message that waits; nil: none has arrived.
+func (f *flow) arrived() *message {
+	if len(f.waiting) == 0 || f.stalled() || time.Until(f.waiting[0].due) > 0 {
+		return nil
+	}
+	return &f.waiting[0]
+}
+
+// ended reports whether word has arrived that the sender has closed, even if what it
+// sent before was not read.
+func (f *flow) ended() bool {
+	i := len(f.waiting) - 1
+	return i >= 0 && f.waiting[i].bytes == nil && !f.stalled() && time.Until(f.waiting[i].due) <= 0
+}
+
+// conn is one end of a connection.
+type conn struct {
+	network *Network
+	name    string     // a host, or the address that was dialled
+	peer    *conn      // the other end
+	in, out *flow      // the peer's out and in
+	changed *sync.Cond // on network.mu; both ends'
+
+	closed          bool // network.mu guards this and what follows
+	readBy, writeBy time.Time
+}
+
+// pair returns both ends of a connection from the host who to an address.
+func (n *Network) pair(who, address string) (client, server *conn) {
+	local := who == "root" || strings.HasPrefix(address, "/") || hostOf(address) == who
+	there := &flow{network: n, from: who, to: address, local: local}
+	back := &flow{network: n, from: address, to: who, local: local}
+	changed := sync.NewCond(&n.mu)
+	client = &conn{network: n, name: who, in: back, out: there, changed: changed}
+	server = &conn{network: n, name: address, in: there, out: back, changed: changed, peer: client}
+	client.peer = server
+	return client, server
+}
+
+// Read implements net.Conn.
+func (c *conn) Read(b []byte) (int, error) {
+	c.network.mu.Lock()
+	defer c.network.mu.Unlock()
+	for {
+		switch m := c.in.arrived(); {
+		case c.closed:
+			return 0, net.ErrClosed
+		case passed(c.readBy):
+			return 0, os.ErrDeadlineExceeded
+		case m != nil && m.bytes == nil:
+			return 0, io.EOF
+		case m != nil:
+			n := copy(b, m.bytes)
+			c.in.size -= n
+			if m.bytes = m.bytes[n:]; len(m.bytes) == 0 {
+				c.in.waiting = c.in.waiting[1:]
+			}
+			c.changed.Broadcast()
+			return n, nil
+		}
+		c.changed.Wait()
+	}
+}
+
+// Write implements net.Conn. As with a kernel, that it returns does not mean that
+// anything arrived.
+func (c *conn) Write(b []byte) (int, error) {
+	c.network.mu.Lock()
+	defer c.network.mu.Unlock()
+	for done := 0; ; {
+		room := min(window-c.out.size, len(b)-done)
+		switch {
+		case c.closed:
+			return done, net.ErrClosed
+		case done == len(b):
+			return done, nil
+		case passed(c.writeBy):
+			return done, os.ErrDeadlineExceeded
+		case c.in.ended():
+			return done, syscall.EPIPE
+		case room > 0:
+			c.send(append([]byte(nil), b[done:done+room]...))
+			done += room
+			continue
+		}
+		c.changed.Wait()
+	}
+}
+
+// send puts a message on its way. Network.mu is held.
+func (c *conn) send(b []byte) {
+	f, now := c.out, time.Now()
+	if f.last = later(f.last, now.Add(f.takes())); f.last.After(now) {
+		time.AfterFunc(f.last.Sub(now), c.wake)
+	}
+	f.waiting = append(f.waiting, message{b, f.last})
+	f.size += len(b)
+	c.changed.Broadcast()
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+// wake lets everybody at both ends look again.
+func (c *conn) wake() {
+	c.network.mu.Lock()
+	defer c.network.mu.Unlock()
+	c.changed.Broadcast()
+}
+
+// Close implements net.Conn. What was written before still arrives.
+func (c *conn) Close() error {
+	c.network.mu.Lock()
+	defer c.network.mu.Unlock()
+	c.close()
+	return nil
+}
+
+// close closes this end; that is told to the other like everything else. Network.mu is
+// held.
+func (c *conn) close() {
+	if c.closed {
+		return
+	}
+	c.closed = true
+	c.send(nil)
+	if c.peer.closed {
+		delete(c.network.conns, c) // one of them is the client's end
+		delete(c.network.conns, c.peer)
+	}
+}
+
+// SetDeadline implements net.Conn.
+func (c *conn) SetDeadline(t time.Time) error {
+	c.limit(t, &c.readBy, &c.writeBy)
+	return nil
+}
+
+// SetReadDeadline implements net.Conn.
+func (c *conn) SetReadDeadline(t time.Time) error {
+	c.limit(t, &c.readBy)
+	return nil
+}
+
+// SetWriteDeadline implements net.Conn.
+func (c *conn) SetWriteDeadline(t time.Time) error {
+	c.limit(t, &c.writeBy)
+	return nil
+}
+
+func (c *conn) limit(t time.Time, what ...*time.Time) {
+	c.network.mu.Lock()
+	defer c.network.mu.Unlock()
+	for _, by := range what {
+		*by = t
+	}
+	c.changed.Broadcast()
+	if d := time.Until(t); !t.IsZero() && d > 0 {
+		time.AfterFunc(d, c.wake)
+	}
+}
+
+func passed(by time.Time) bool { return !by.IsZero() && time.Until(by) <= 0 }
+
+// LocalAddr implements net.Conn.
+func (c *conn) LocalAddr() net.Addr { return addr(c.name) }
+
+// RemoteAddr says who is at the other end.
+func (c *conn) RemoteAddr() net.Addr { return addr(c.peer.name) }
+
+// rootConn is a server's end of a connection.
+type rootConn struct{ *conn }
+
+// PeerUID says that root calls.
+func (rootConn) PeerUID() (int, error) { return 0, nil }
