@@ -137,11 +137,16 @@ func (a *Agent) join(ctx context.Context, token, address string) (*session, erro
 	if id.Role() != trust.RoleNode {
 		return nil, api.Error(codes.FailedPrecondition, fmt.Errorf("that token was for a person (%s), not for a machine, and is used up; ask for a new one: upsctl token create", id.Role()))
 	}
-	if _, err := a.joinedTo(master); err == nil {
-		return nil, api.Error(codes.AlreadyExists, fmt.Errorf("this node has joined %s already", master))
-	}
 	if err := id.Save(rackDir(a.cfg.Data, master)); err != nil {
 		return nil, api.Error(codes.Internal, err)
+	}
+	// A member may come back by a new key: the master refuses the old one by now,
+	// because it was removed or replaced. It need not leave first: on battery it could
+	// not, and would never hear that the power is back.
+	if old, err := a.joinedTo(master); err == nil {
+		old.end()
+		<-old.ended
+		a.drop(old)
 	}
 	// The key is the rack's now. A later join begins with a new one: a master that
 	// removed this node never admits the old one again.

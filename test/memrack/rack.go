@@ -19,6 +19,7 @@ import (
 	upsv1 "github.com/lastwatt/lastwatt/api/ups/v1"
 	"github.com/lastwatt/lastwatt/master"
 	"github.com/lastwatt/lastwatt/pkg/daemon"
+	"github.com/lastwatt/lastwatt/pkg/line"
 	"github.com/lastwatt/lastwatt/pkg/shutdown"
 )
 
@@ -38,8 +39,9 @@ type Rack struct {
 // Master is one machine with a master.
 type Master struct {
 	name    string
-	host    string // on the network
-	config  string // its [[ups]] and what follows
+	host    string      // on the network
+	config  string      // its [[ups]] and what follows
+	open    line.Opener // nil: it has no port but sim
 	machine *machine
 	process *process
 	daemon  *master.Master
@@ -129,7 +131,7 @@ func (r *Rack) runMaster(m *Master, cfg master.Config, before *master.Master) {
 	on := m.machine
 	d, err := master.New(master.Options{
 		Config: cfg, Boot: on.boot, Chain: []shutdown.Executor{on.off}, Before: before,
-		Listen: r.Net.Listen, Dial: r.Net.Dialer(m.host), Now: on.now, Log: quiet(),
+		OpenPort: m.open, Listen: r.Net.Listen, Dial: r.Net.Dialer(m.host), Now: on.now, Log: quiet(),
 	})
 	if err != nil {
 		r.t.Fatal(err)

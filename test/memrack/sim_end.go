@@ -17,11 +17,7 @@ func simulate(t *testing.T, p simPlan) (j *simJudge) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, p)
 		j = w.judge
-		for _, s := range p.steps {
-			w.live(s.at)
-			w.do(s)
-		}
-		w.live(p.end)
+		w.play()
 		w.whole()
 		for range 10 { // the longest way back: shut down, boot, attach
 			w.live(w.rack.Since() + 30*time.Second)
@@ -32,6 +28,7 @@ func simulate(t *testing.T, p simPlan) (j *simJudge) {
 			w.stop(n, true)
 		}
 		synctest.Wait()
+		j.wires()
 		j.journals()
 	})
 	return j
@@ -39,33 +36,62 @@ func simulate(t *testing.T, p simPlan) (j *simJudge) {
 
 // whole mends everything that was broken, and takes back what was ordered.
 func (w *simWorld) whole() {
-	w.do(simStep{what: "mains on"})
-	w.do(simStep{what: "start master"})
-	for _, n := range w.nodes[1:] {
-		w.do(simStep{what: "heal", node: n.i})
-		w.do(simStep{what: "start agent", node: n.i})
+	all := func(what string, of []*simNode) {
+		for _, n := range of {
+			w.do(simStep{what: what, on: n.i})
+		}
 	}
-	w.live(w.rack.Since() + time.Minute + bootAfter) // the master's host may have to boot
-	for _, n := range w.nodes {
-		w.do(simStep{what: "release", node: n.i})
+	masters, nodes := w.nodes[:w.plan.masters], w.nodes[w.plan.masters:]
+	for i, u := range w.ups {
+		if u.wire != nil {
+			w.do(simStep{what: "replug", on: i})
+			w.do(simStep{what: "plug", on: i})
+		}
+		w.do(simStep{what: "mains on", on: i})
 	}
+	w.do(simStep{what: "switch on"})
+	all("disk well", w.nodes)
+	all("resume", nodes)
+	all("heal", nodes)
+	all("start master", masters)
+	all("start agent", nodes)
+	w.live(w.rack.Since() + time.Minute + bootAfter) // a master's host may have to boot
+	all("rejoin", nodes)
+	all("release", w.nodes)
 }
 
 // end holds that every machine runs and is watched again.
 func (j *simJudge) end() {
-	is := map[string]*upsv1.NodeStatus{}
-	for _, n := range j.w.rack.Status().GetNodes() {
-		is[n.GetName()] = n
+	for m, host := range j.w.nodes[:j.w.plan.masters] {
+		is := map[string]*upsv1.NodeStatus{}
+		for _, n := range j.status(host).GetNodes() {
+			is[n.GetName()] = n
+		}
+		for _, f := range j.nodes {
+			if f.i != m && !f.member(j.w, m) {
+				continue
+			}
+			n := is[f.name]
+			switch p := n.GetReport().GetPhase(); {
+			case !f.powered:
+				j.blame("end", f, "it is off")
+			case n.GetLink() != upsv1.Link_LINK_UP:
+				j.blame("end", f, "its link to %s is %s", host.name, n.GetLink())
+			case p != upsv1.Phase_PHASE_IDLE:
+				j.blame("end", f, "it is %s", p)
+			}
+		}
 	}
-	for _, f := range j.nodes {
-		n := is[f.name]
-		switch p := n.GetReport().GetPhase(); {
-		case !f.powered:
-			j.blame("end", f, "it is off")
-		case n.GetLink() != upsv1.Link_LINK_UP:
-			j.blame("end", f, "its link is %s", n.GetLink())
-		case p != upsv1.Phase_PHASE_IDLE:
-			j.blame("end", f, "it is %s", p)
+}
+
+// wires holds that no program moved an output away from where the cable wants it.
+func (j *simJudge) wires() {
+	for _, u := range j.ups {
+		if u.wire == nil {
+			continue
+		}
+		for _, o := range u.wire.Strays() {
+			j.blame("law 4", j.nodes[u.master], "the outputs of %s stood at %s", u.name, o.Levels)
 		}
 	}
 }
@@ -74,9 +100,6 @@ func (j *simJudge) end() {
 func (j *simJudge) journals() {
 	for _, f := range j.nodes {
 		dir := filepath.Join(j.w.rack.dir, f.name)
-		if f.i == 0 {
-			dir = filepath.Join(j.w.rack.dir, "master")
-		}
 		var phases []string
 		asks := 0
 		err := journal.Read(filepath.Join(dir, "data", "journal.jsonl"), func(e journal.Entry) error {
@@ -97,6 +120,9 @@ func (j *simJudge) journals() {
 		})
 		if err != nil {
 			j.blame("law 12", f, "its journal: %v", err)
+		}
+		if f.sick {
+			continue // what it could not write is not there
 		}
 		if asks != f.asks {
 			j.blame("law 12", f, "its power-off was asked for %d times, and its journal has %d", f.asks, asks)

@@ -1,8 +1,8 @@
 package memrack
 
 import (
-	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	upsv1 "github.com/lastwatt/lastwatt/api/ups/v1"
@@ -17,45 +17,61 @@ const (
 	long = -time.Hour
 )
 
-// simJudge is the oracle: it knows the true mains and battery, who could hear whom,
-// and what executors were asked, and holds that against the laws. It shares no line
-// with the code that it judges; where it can't know what a node heard it lets the
-// node do either.
+// simJudge is the oracle: it knows the true mains and batteries, what the plugs say
+// of them, who could hear whom, and what executors were asked, and holds that against
+// the laws. It shares no line with the code that it judges; where it can't know what
+// a node heard it lets the node do either.
 type simJudge struct {
 	w      *simWorld
+	ups    []*simSaid
 	nodes  []*simFacts
 	wrong  []string
 	seen   map[string]map[string]int // phase by event
+	found  map[string]int            // problems that were seen, by name
 	died   int                       // machines that ran when the battery died
 	failed int                       // outages
-
-	status   upsv1.Status
-	since    time.Duration // of status
-	failAt   time.Duration // the newest change from OK
-	chainAt  time.Duration // the first of those that may be one outage
-	chainLow bool          // BATLOW since then
-	lowAt    time.Duration // the first BATLOW after failAt; 0: none
-	lastBad  time.Duration // the newest moment at which status was not OK
-	masterAt time.Duration
-	masterOn bool
-	seenAt   time.Duration // when a master first saw the failure of failAt: nobody knows of an age that nobody watched
-	seenOf   time.Duration // that failAt
 }
 
-// simFacts is what the judge knows of a node.
+// simSaid is what the plug of one UPS has said, and its battery's account.
+type simSaid struct {
+	*simPower
+	status   upsv1.Status
+	since    time.Duration // of status
+	chainAt  time.Duration // the first FAIL of those that may be one outage
+	chainLow bool          // BATLOW may have been said since then
+	murky    time.Duration // until then anything may have been read
+	most     time.Duration // the longest that it can have been on battery in all
+	least    time.Duration // what a master that watched must know of as spent
+}
+
+// simFacts is what the judge knows of a node, and of the power that it lives on: its
+// feeds taken together.
 type simFacts struct {
 	*simNode
-	agentAt  time.Duration
-	touch    bool          // its agent and the master run and could talk
-	touchAt  time.Duration // since when touch is what it is
-	mayKnow  bool          // it may have heard that the power failed
-	knew     time.Duration // the failAt that it has heard of for certain; -1: none
-	heldAt   time.Duration
-	heldTo   time.Duration
-	ordered  bool // down, in this boot
-	askedAt  time.Duration
-	accepted bool
-	asks     int
+	status  upsv1.Status
+	since   time.Duration // of status
+	failAt  time.Duration // the newest change from OK
+	chainAt time.Duration // the first of those that may be one outage
+	lowAt   time.Duration // the first BATLOW after failAt; 0: none
+	owed    time.Duration // least at chainAt
+	lastBad time.Duration // the newest moment at which status was not OK
+	seenAt  time.Duration // when its masters first saw the failure of failAt: nobody knows of an age that nobody watched
+	seenOf  time.Duration // that failAt
+
+	mastersAt time.Duration // since when its masters are what they are
+	mastersOn bool
+	agentAt   time.Duration // since when its agent runs; -1: it does not
+	touch     bool          // its agent and its masters run, could talk, and see the UPS
+	touchAt   time.Duration // since when touch is what it is
+	lostAt    time.Duration // when touch was lost last
+	mayKnow   bool          // it may have heard that the power failed
+	knew      time.Duration // the failAt that it has heard of for certain; -1: none
+
+	heldAt  time.Duration
+	heldTo  time.Duration
+	ordered bool // down, in this boot
+	askedAt time.Duration
+	asks    int
 
 	phase    upsv1.Phase
 	deadline time.Duration // the earliest seen in the outage of deadlineOf
@@ -64,18 +80,23 @@ type simFacts struct {
 }
 
 func newJudge(w *simWorld) *simJudge {
-	j := &simJudge{w: w, seen: map[string]map[string]int{}, status: upsv1.Status_STATUS_OK}
+	j := &simJudge{w: w, seen: map[string]map[string]int{}, found: map[string]int{}}
+	for _, u := range w.ups {
+		j.ups = append(j.ups, &simSaid{simPower: u, status: upsv1.Status_STATUS_OK})
+	}
 	for _, n := range w.nodes {
-		j.nodes = append(j.nodes, &simFacts{simNode: n, knew: -1, heldAt: long, heldTo: long, askedAt: long})
+		j.nodes = append(j.nodes, &simFacts{simNode: n, status: upsv1.Status_STATUS_OK, knew: -1, heldAt: long, heldTo: long, askedAt: long})
 	}
 	return j
 }
 
 // begin says that the rack has been on good power for long.
 func (j *simJudge) begin() {
-	j.since, j.masterAt, j.failAt, j.lastBad = long, long, long, long
-	j.chainAt = long
+	for _, u := range j.ups {
+		u.since, u.chainAt, u.murky = long, long, long
+	}
 	for _, f := range j.nodes {
+		f.since, f.failAt, f.chainAt, f.lastBad, f.mastersAt, f.lostAt = long, long, long, long, long, long
 		f.agentAt, f.touchAt, f.mayKnow = long, long, false
 	}
 }
@@ -87,78 +108,216 @@ func (j *simJudge) blame(law string, f *simFacts, format string, args ...any) {
 // booted: a machine that was switched on knows nothing.
 func (j *simJudge) booted(n *simNode) {
 	f := j.nodes[n.i]
-	f.mayKnow, f.knew, f.ordered, f.accepted, f.askedAt, f.phase = false, -1, false, false, long, 0
+	f.mayKnow, f.knew, f.ordered, f.askedAt, f.phase = false, -1, false, long, 0
+	for _, u := range j.ups {
+		if u.master == n.i {
+			u.least = 0 // its run folder is gone
+		}
+	}
+}
+
+// woke: time begins for a machine that slept.
+func (j *simJudge) woke(n *simNode) {
+	j.nodes[n.i].agentAt = j.w.rack.Since()
+	j.contacts()
 }
 
 // contacts looks who can hear whom.
 func (j *simJudge) contacts() {
 	now := j.w.rack.Since()
-	if j.masterOn != j.w.master {
-		j.masterOn, j.masterAt = j.w.master, now
-	}
 	for _, f := range j.nodes {
-		if touch := f.agent && j.w.master && !f.cut; touch != f.touch {
-			if touch && now-f.touchAt < 20*time.Second && j.lastBad >= f.touchAt {
+		on := true
+		for _, i := range f.feeds {
+			on = on && j.w.nodes[j.ups[i].master].agent
+		}
+		if on != f.mastersOn {
+			f.mastersOn, f.mastersAt = on, now
+		}
+		touch := f.agent && !f.asleep && !slices.ContainsFunc(f.feeds, func(i int) bool { return !j.hears(f, i) || j.ups[i].outside })
+		if touch != f.touch {
+			if touch && now-f.touchAt < 20*time.Second && f.lastBad >= f.touchAt {
 				f.mayKnow = true // what was under way when it was cut off
+			}
+			if !touch {
+				f.lostAt = now
 			}
 			f.touch, f.touchAt = touch, now
 		}
-	}
-	for _, f := range j.nodes {
-		if f.agent && f.agentAt < 0 || !f.agent {
-			f.agentAt = now
-		}
-		if !f.agent {
+		switch {
+		case !f.agent:
 			f.agentAt = -1
+		case f.agentAt == -1:
+			f.agentAt = now
 		}
 	}
 	j.learn()
 }
 
-// power: the UPS says something else.
-func (j *simJudge) power(s upsv1.Status) {
-	now := j.w.rack.Since()
-	if j.status == upsv1.Status_STATUS_OK {
-		if now-j.since >= acting { // else nobody need have believed that it was over
-			j.chainAt, j.chainLow = now, false
+// hears reports whether the node could hear of a feed, both ways.
+func (j *simJudge) hears(f *simFacts, feed int) bool {
+	return j.mayHear(f, feed) && f.cut == (netFault{})
+}
+
+// mayHear reports whether something of a feed may reach the node.
+func (j *simJudge) mayHear(f *simFacts, feed int) bool {
+	m := j.ups[feed].master
+	return f.agent && j.w.nodes[m].agent && !f.removed[m] && (f.i == m || j.w.switchUp && !f.cut.to)
+}
+
+// power: the plug of a UPS says something else.
+func (j *simJudge) power(i int) {
+	now, u := j.w.rack.Since(), j.ups[i]
+	if u.status == upsv1.Status_STATUS_OK {
+		if now-u.since >= acting { // else nobody need have believed that it was over
+			u.chainAt, u.chainLow = now, false
 		}
-		j.failAt, j.lowAt = now, 0
 		j.failed++
 	}
-	if s == upsv1.Status_STATUS_BATLOW && j.lowAt == 0 {
-		j.lowAt = now
+	u.chainLow = u.chainLow || u.told == upsv1.Status_STATUS_BATLOW
+	u.status, u.since = u.told, now
+	for _, f := range j.nodes {
+		if slices.Contains(f.feeds, i) {
+			j.combine(f)
+		}
 	}
-	j.chainLow = j.chainLow || s == upsv1.Status_STATUS_BATLOW
-	j.lastBad = now
-	j.status, j.since = s, now
 	j.learn()
+}
+
+// combine makes a node's power out of its feeds.
+func (j *simJudge) combine(f *simFacts) {
+	now := j.w.rack.Since()
+	var all []upsv1.Status
+	for _, i := range f.feeds {
+		all = append(all, j.ups[i].status)
+	}
+	slices.SortFunc(all, func(a, b upsv1.Status) int { return badness(a) - badness(b) })
+	s := all[f.need-1]
+	if s == f.status {
+		return
+	}
+	if f.status == upsv1.Status_STATUS_OK {
+		if now-f.since >= acting {
+			f.chainAt, f.owed = now, j.owes(f)
+		}
+		f.failAt, f.lowAt = now, 0
+	}
+	if s == upsv1.Status_STATUS_BATLOW && f.lowAt == 0 {
+		f.lowAt = now
+	}
+	f.lastBad = now
+	f.status, f.since = s, now
+}
+
+func badness(s upsv1.Status) int {
+	return slices.Index([]upsv1.Status{upsv1.Status_STATUS_OK, upsv1.Status_STATUS_FAIL, upsv1.Status_STATUS_BATLOW}, s)
+}
+
+// muddle: until then the plug of a UPS may be read as anything.
+func (j *simJudge) muddle(i int, until time.Duration) {
+	now, u := j.w.rack.Since(), j.ups[i]
+	u.murky = max(u.murky, until+acting)
+	if u.status == upsv1.Status_STATUS_OK && now-u.since >= acting && now > u.murky {
+		u.chainAt = now
+	}
+	if u.most > 45*time.Second || u.worn { // the battery need not count as rested: low is believed at once
+		u.chainLow = true
+	}
+}
+
+// passed: d has passed.
+func (j *simJudge) passed(d time.Duration) {
+	for _, u := range j.ups {
+		now := j.w.rack.Since()
+		bad := u.status != upsv1.Status_STATUS_OK
+		if bad || !u.mains || now < u.murky {
+			u.most += d
+		}
+		host := j.w.nodes[u.master]
+		switch {
+		case bad && host.agent && !u.outside && now-u.since > acting:
+			u.least += d
+		case !bad:
+			full := 5 * time.Minute // what is assumed
+			if u.known {
+				full = u.runtime
+			}
+			u.least = max(0, u.least-time.Duration(float64(d)*float64(full)/float64(u.recharge)))
+		}
+	}
+	j.learn()
+}
+
+// killed: a master saves what its batteries owe once a minute.
+func (j *simJudge) killed(master int) {
+	for _, u := range j.ups {
+		if u.master == master {
+			u.least = max(0, u.least-time.Minute)
+		}
+	}
+}
+
+// owes returns the debt that a node's masters must know of.
+func (j *simJudge) owes(f *simFacts) time.Duration {
+	if len(f.feeds) > 1 || j.w.nodes[j.ups[f.feeds[0]].master].sick {
+		return 0
+	}
+	return j.ups[f.feeds[0]].least
 }
 
 // learn notes who may have heard of a failure, and who must have.
 func (j *simJudge) learn() {
 	now := j.w.rack.Since()
-	if j.status != upsv1.Status_STATUS_OK {
-		j.lastBad = now
-	}
-	if from := max(j.failAt, j.masterAt); j.masterOn && j.status != upsv1.Status_STATUS_OK && j.seenOf != j.failAt && now-from >= time.Second {
-		j.seenAt, j.seenOf = from, j.failAt
-	}
-	bad := j.status != upsv1.Status_STATUS_OK || now-j.since < acting || now-j.masterAt < acting && j.masterAt-j.lastBad < time.Hour
 	for _, f := range j.nodes {
+		if f.status != upsv1.Status_STATUS_OK {
+			f.lastBad = now
+		}
+		if from := max(f.failAt, f.mastersAt); f.mastersOn && f.status != upsv1.Status_STATUS_OK && f.seenOf != f.failAt && now-from >= time.Second && f.sees() {
+			f.seenAt, f.seenOf = max(from, f.touchAt), f.failAt
+		}
+		if f.mayHearBad(j, now) {
+			f.mayKnow = true
+		}
 		if !f.touch {
 			continue
 		}
-		f.mayKnow = f.mayKnow || bad
-		if j.status == upsv1.Status_STATUS_OK {
-			if j.sure(f, j.since) {
+		if f.status == upsv1.Status_STATUS_OK {
+			if j.sure(f, f.since) && !j.murky(f) {
 				f.mayKnow = false
 			}
 			continue
 		}
-		if j.sure(f, j.failAt) && j.seenOf == j.failAt {
-			f.knew = j.failAt
+		if j.sure(f, f.failAt) && f.seenOf == f.failAt {
+			f.knew = f.failAt
 		}
 	}
+}
+
+// mayHearBad reports whether the node may hear now that one of its feeds is bad.
+func (f *simFacts) mayHearBad(j *simJudge, now time.Duration) bool {
+	for _, i := range f.feeds {
+		u := j.ups[i]
+		if u.deafTo(f) || !j.mayHear(f, i) {
+			continue
+		}
+		restarted := now-f.mastersAt < acting && f.mastersAt-f.lastBad < time.Hour
+		if u.status != upsv1.Status_STATUS_OK || now-u.since < acting || now < u.murky || restarted {
+			return true
+		}
+	}
+	return false
+}
+
+// deafTo reports whether the node does not obey this UPS.
+func (u *simSaid) deafTo(f *simFacts) bool { return f.deaf && u.cable == "" }
+
+// sees reports whether its masters' plugs say something now.
+func (f *simFacts) sees() bool {
+	return !slices.ContainsFunc(f.feeds, func(i int) bool { return f.w.ups[i].outside })
+}
+
+// murky reports whether one of its plugs may be read as anything.
+func (j *simJudge) murky(f *simFacts) bool {
+	return slices.ContainsFunc(f.feeds, func(i int) bool { return j.w.rack.Since() < j.ups[i].murky })
 }
 
 // sure reports whether the node has heard for certain what is so since at.
@@ -166,169 +325,3 @@ func (j *simJudge) sure(f *simFacts, at time.Duration) bool {
 	now := j.w.rack.Since()
 	return f.touch && now-at >= acting && now-f.touchAt >= attaching
 }
-
-// heard judges what was asked for, and what should have been by now.
-func (j *simJudge) heard() {
-	j.learn()
-	j.w.mu.Lock()
-	calls := j.w.calls
-	j.w.calls = nil
-	j.w.mu.Unlock()
-	for _, c := range calls {
-		f := j.nodes[c.node]
-		if !c.accepted {
-			f.asks++
-		}
-		if c.boot == f.boot && f.powered {
-			j.asked(f, c)
-		}
-	}
-	for _, f := range j.nodes {
-		if f.powered && f.agent && !f.accepted && f.askedAt < j.chainAt && j.status != upsv1.Status_STATUS_OK {
-			j.due(f)
-		}
-	}
-}
-
-func (j *simJudge) asked(f *simFacts, c simCall) {
-	what := "asked for its power-off"
-	if c.accepted {
-		what = "got its power-off accepted"
-	}
-	switch {
-	case f.ordered:
-	case j.status == upsv1.Status_STATUS_OK && j.sure(f, j.since):
-		j.blame("law 3", f, "%s although it has heard OK", what)
-	case !f.mayKnow:
-		j.blame("law 2", f, "%s although it never heard of a failure", what)
-	case !c.accepted && j.holds(f, c.at):
-		j.blame("hold", f, "%s although it is held for %s more", what, f.heldTo-c.at)
-	}
-	if c.accepted {
-		f.accepted, f.offAt = true, c.at+f.going
-	} else {
-		f.askedAt = c.at
-	}
-}
-
-// holds reports whether a hold must have kept the node up.
-func (j *simJudge) holds(f *simFacts, at time.Duration) bool {
-	return f.heldAt+acting < at && at < f.heldTo && !j.chainLow && j.status == upsv1.Status_STATUS_FAIL &&
-		f.askedAt < j.chainAt && f.touch && f.touchAt+attaching < f.heldAt && f.touchAt+attaching < j.failAt
-}
-
-// due blames a node in an outage that should have gone by now and has not.
-func (j *simJudge) due(f *simFacts) {
-	now := j.w.rack.Since()
-	if j.status == upsv1.Status_STATUS_BATLOW && f.touch {
-		from := max(j.since, f.agentAt)
-		if f.touchAt > j.since-attaching {
-			from = max(from, f.touchAt+attaching)
-		}
-		if now > from+f.batlowGrace+acting {
-			j.blame("law 6", f, "BATLOW for %s, batlow_grace %s, and it has not asked for its power-off", now-j.since, f.batlowGrace)
-			f.askedAt = now // once
-			return
-		}
-	}
-	if f.knew != j.failAt || f.heldTo >= j.chainAt {
-		return
-	}
-	if !f.forLow && now > max(j.seenAt+f.grace, f.agentAt)+acting {
-		j.blame("law 2", f, "on battery for %s, grace %s, in touch %t, and it has not asked for its power-off", now-j.failAt, f.grace, f.touch)
-		f.askedAt = now
-	}
-	const goodbye = 2 * time.Minute
-	if f.forLow && !f.touch && now > max(f.touchAt, f.agentAt)+goodbye+attaching+f.lost {
-		j.blame("law 2", f, "on battery without contact for %s, lost_limit %s, and it has not asked for its power-off", now-f.touchAt, f.lost)
-		f.askedAt = now
-	}
-}
-
-// batteryDied: the machine runs, and nothing feeds it any more.
-func (j *simJudge) batteryDied(n *simNode) {
-	f, now := j.nodes[n.i], j.w.rack.Since()
-	j.died++
-	takes := n.accepting + n.going + acting + time.Second
-	fits := f.knew == j.failAt && !n.forLow && now-j.seenAt > n.grace+takes
-	low := j.lowAt != 0 && f.touch && f.touchAt < j.failAt-attaching && now-j.lowAt > n.batlowGrace+takes
-	if f.agent && f.agentAt < j.failAt && f.heldTo < j.chainAt && n.refuses == 0 && !n.hang && (fits || low) {
-		j.blame("battery", f, "it still runs when the battery dies, %s after the failure, grace %s", now-j.failAt, n.grace)
-	}
-}
-
-func (j *simJudge) held(n *simNode, d time.Duration, err error) {
-	if err == nil {
-		f := j.nodes[n.i]
-		f.heldAt, f.heldTo = j.w.rack.Since(), j.w.rack.Since()+d
-		f.ordered = f.ordered && f.accepted // a hold takes the place of the order
-	}
-}
-
-func (j *simJudge) released(n *simNode, err error) {
-	if err == nil {
-		f := j.nodes[n.i]
-		f.heldTo = min(f.heldTo, j.w.rack.Since())
-	}
-}
-
-func (j *simJudge) ordered(n *simNode, err error) {
-	if err == nil {
-		j.nodes[n.i].ordered = true
-	}
-}
-
-// event notes in which phases an event found the nodes, and looks at them.
-func (j *simJudge) event(what string) {
-	j.look()
-	for _, f := range j.nodes[1:] {
-		if f.agent && f.phase != 0 {
-			at := j.seen[phaseWord(f.phase)]
-			if at == nil {
-				at = map[string]int{}
-				j.seen[phaseWord(f.phase)] = at
-			}
-			at[what]++
-		}
-	}
-}
-
-// look asks each agent where it stands.
-func (j *simJudge) look() {
-	for _, f := range j.nodes[1:] {
-		if !f.agent {
-			continue
-		}
-		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-		st, err := f.client.GetNodeStatus(ctx, &upsv1.GetNodeStatusRequest{})
-		cancel()
-		if err != nil {
-			j.blame("law 10", f, "it does not answer on its own socket: %v", err)
-			continue
-		}
-		j.saw(f, st.GetNode().GetReport())
-	}
-}
-
-func (j *simJudge) saw(f *simFacts, r *upsv1.NodeReport) {
-	if p := r.GetPhase(); p != f.phase {
-		if f.phase = p; p != upsv1.Phase_PHASE_IDLE {
-			f.told = append(f.told, phaseWord(p))
-		}
-	}
-	if f.accepted && f.phase != upsv1.Phase_PHASE_DONE && f.agentAt < f.askedAt {
-		j.blame("law 3", f, "its power-off is accepted, and it says %s", phaseWord(f.phase))
-	}
-	if f.phase != upsv1.Phase_PHASE_GRACE || r.GetDeadline() == nil || f.forLow || j.status == upsv1.Status_STATUS_OK {
-		return
-	}
-	at := j.w.rack.Since() + r.GetDeadline().AsDuration()
-	if f.failOf == j.failAt && at > f.deadline+time.Second {
-		j.blame("deadline", f, "it moved from %s to %s within one outage", f.deadline, at)
-	}
-	if f.failOf != j.failAt || at < f.deadline {
-		f.failOf, f.deadline = j.failAt, at
-	}
-}
-
-func phaseWord(p upsv1.Phase) string { return p.String()[len("PHASE_"):] }

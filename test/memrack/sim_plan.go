@@ -3,193 +3,246 @@ package memrack
 import (
 	"cmp"
 	"fmt"
-	"math/rand/v2"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/lastwatt/lastwatt/pkg/line"
 )
 
 // simPlan is all that happens in one simulated rack, as data: the same plan is the
 // same story, and a plan without some of its steps is a plan too.
 type simPlan struct {
-	seed     uint64
+	seed    uint64
+	masters int
+	ups     []simUPS
+	nodes   []simPolicy // the first are the masters' own hosts
+	dark    bool        // the switch is not on a UPS: it dies with the first one's mains
+	steps   []simStep
+	end     time.Duration
+}
+
+// simUPS is one UPS with its battery.
+type simUPS struct {
+	name     string
+	master   int
 	runtime  time.Duration // of the full battery
 	reserve  time.Duration // of it, when BATLOW is said
 	recharge time.Duration // from empty to full
 	known    bool          // master.toml says the runtime
-	nodes    []simPolicy   // the first is the master's own host
-	steps    []simStep
-	end      time.Duration
+	cable    string        // empty: a sim port
+	driver   Driver        // of its port
 }
 
 // simPolicy is one machine and what its owner wrote.
 type simPolicy struct {
-	name             string
-	grace            time.Duration
-	forLow           bool // grace = "batlow"
-	batlowGrace      time.Duration
-	lost             time.Duration
-	hang             bool          // its first power-off hangs until it is cancelled
+	name        string
+	feeds       []int // of the plan's UPSes
+	need        int   // of the feeds
+	named       bool  // its feeds are named in its configuration
+	grace       time.Duration
+	min         time.Duration // grace_min
+	forLow      bool          // grace = "batlow"
+	batlowGrace time.Duration
+	lost        time.Duration // lost_limit
+	deaf        bool          // it does not obey sim ports
+	hook        time.Duration // how long its commit hook runs; 0: it has none
+	simManner
+}
+
+// simManner is how a machine powers off.
+type simManner struct {
+	hang             bool          // the first one hangs until it is cancelled
 	refuses          int           // how often it refuses first
+	liar             lie           // what its answers are worth
 	accepting, going time.Duration // until it accepts; from there until it is off
+}
+
+// lie is what the answers of a power-off are worth.
+type lie int
+
+// The lies.
+const (
+	honest   lie = iota
+	stubborn     // a cancelled one goes on, and is accepted
+	denies       // it says that it refused, and goes
+)
+
+func (l lie) String() string {
+	return []string{"honest", "accepts though cancelled", "goes though it refused"}[l]
 }
 
 // simStep is one thing that happens.
 type simStep struct {
 	at   time.Duration
-	what string        // one of simEvents
-	node int           // on which machine, where it is one
-	d    time.Duration // of a hold
+	what string // one of simEvents
+	on   int    // which UPS, master or node, as the event says
+	d    time.Duration
+	then time.Duration // from here until it is over, where it has an end
+	// when puts the step off until node whom is there, after at.
+	when moment
+	whom int
 }
 
-// simEvents are the things that may happen, by name, with how often.
-func simEvents() map[string]int {
-	return map[string]int{
-		"mains off": 0, "mains on": 0, "low": 1, // these come by whole outages
-		"cut": 4, "heal": 3, "hold": 4, "release": 2, "shutdown": 1,
-		"stop master": 2, "kill master": 2, "start master": 0,
-		"stop agent": 1, "kill agent": 3, "start agent": 0,
-	}
+// moment is where a node has to be for a step to happen.
+type moment int
+
+// The moments.
+const (
+	atOnce   moment = iota
+	asked           // its power-off has been asked for, and not accepted
+	accepted        // it has been accepted
+)
+
+// of says what a step is about.
+type of int
+
+const (
+	ofNobody of = iota
+	ofUPS
+	ofMaster
+	ofNode
+	ofMachine // a node, or a master's host
+)
+
+// simEvent is a kind of thing that may happen.
+type simEvent struct {
+	of    of
+	often int                          // among what disturbs; 0: it comes by outages alone
+	over  string                       // what ends it, after a while; empty: nothing
+	d     [2]time.Duration             // the bounds of its length, where it has one
+	can   func(p simPlan, on int) bool // nil: always
 }
 
-// newPlan makes the plan of a seed.
-func newPlan(seed uint64) simPlan {
-	r := rand.New(rand.NewPCG(seed, 1)) //nolint:gosec // a story, not a secret
-	p := simPlan{
-		seed: seed, runtime: between(r, 3*time.Minute, 15*time.Minute), recharge: between(r, 10*time.Minute, 40*time.Minute),
-		reserve: between(r, 40*time.Second, 100*time.Second), known: r.IntN(3) == 0,
-	}
-	agents := 1 + r.IntN(6)
-	if r.IntN(20) == 0 {
-		agents = 12
-	}
-	for i := range agents + 1 {
-		p.nodes = append(p.nodes, newPolicy(r, i))
-	}
-	at := between(r, 40*time.Second, time.Minute)
-	for range 1 + r.IntN(3) {
-		at = p.outage(r, at)
-	}
-	p.end = at
-	for range r.IntN(9) {
-		p.disturb(r)
-	}
-	slices.SortStableFunc(p.steps, func(a, b simStep) int { return cmp.Compare(a.at, b.at) })
-	return p
-}
-
-func newPolicy(r *rand.Rand, i int) simPolicy {
-	n := simPolicy{
-		name: fmt.Sprintf("n%d", i), grace: between(r, 0, 10*time.Minute), forLow: r.IntN(5) == 0,
-		batlowGrace: between(r, 0, 15*time.Second), lost: between(r, 0, 2*time.Minute),
-		accepting: time.Millisecond, going: between(r, time.Second, 10*time.Second),
-	}
-	if i == 0 {
-		n.name = "rack1"
-	}
-	switch r.IntN(8) {
-	case 0:
-		n.grace = 0
-	case 1:
-		n.refuses = 1 + r.IntN(4)
-	case 2:
-		n.hang = true
-	case 3, 4:
-		n.accepting = between(r, time.Second, 15*time.Second)
-	}
-	return n
-}
-
-// outage adds an outage that begins at at, and returns when the next may begin.
-func (p *simPlan) outage(r *rand.Rand, at time.Duration) time.Duration {
-	var lasts time.Duration
-	switch r.IntN(6) {
-	case 0: // a blip
-		lasts = between(r, time.Millisecond, 3*time.Second)
-	case 1: // yo-yo
-		for range 2 + r.IntN(5) {
-			p.add(at, "mains off", 0, 0)
-			at += between(r, 10*time.Millisecond, 20*time.Second)
-			p.add(at, "mains on", 0, 0)
-			at += between(r, 10*time.Millisecond, 5*time.Second)
-		}
-		lasts = between(r, time.Second, time.Minute)
-	case 2:
-		lasts = between(r, p.runtime, p.runtime+5*time.Minute)
-	case 3: // low at once: the battery is worn
-		p.add(at, "low", 0, 0)
-		lasts = between(r, time.Second, 3*time.Minute)
-	default:
-		lasts = between(r, time.Second, p.runtime)
-	}
-	p.add(at, "mains off", 0, 0)
-	p.add(at+lasts, "mains on", 0, 0)
-	return at + lasts + between(r, time.Second, 4*time.Minute)
-}
-
-// disturb adds something that goes wrong, and mostly its end.
-func (p *simPlan) disturb(r *rand.Rand) {
-	var bag []string
-	for what, often := range simEvents() {
-		for range often {
-			bag = append(bag, what)
-		}
-	}
-	slices.Sort(bag)
-	at, what := between(r, 0, p.end), bag[r.IntN(len(bag))]
-	node := 1 + r.IntN(len(p.nodes)-1)
-	later := at + between(r, 100*time.Millisecond, 2*time.Minute)
-	p.add(at, what, node, between(r, 5*time.Second, 5*time.Minute))
-	switch what {
-	case "cut":
-		p.add(later, "heal", node, 0)
-	case "stop master", "kill master":
-		p.add(later, "start master", 0, 0)
-	case "stop agent", "kill agent":
-		p.add(later, "start agent", node, 0)
+// simEvents are the things that may happen, by name.
+func simEvents() map[string]simEvent {
+	wired := func(p simPlan, i int) bool { return p.ups[i].cable != "" }
+	ms, s := time.Millisecond, time.Second
+	return map[string]simEvent{
+		"mains off": {of: ofUPS}, "mains on": {of: ofUPS}, "low": {of: ofUPS, often: 1},
+		"pull": {of: ofUPS, often: 2, over: "plug", d: [2]time.Duration{0, 400 * ms}, can: wired}, "plug": {of: ofUPS, d: [2]time.Duration{0, 400 * ms}},
+		"unplug": {of: ofUPS, often: 2, over: "replug", can: wired}, "replug": {of: ofUPS},
+		"glitch": {of: ofUPS, often: 2, d: [2]time.Duration{5 * ms, 300 * ms}, can: wired},
+		"cut":    {of: ofNode, often: 3, over: "heal"}, "cut to": {of: ofNode, often: 1, over: "heal"}, "cut from": {of: ofNode, often: 1, over: "heal"},
+		"slow": {of: ofNode, often: 1, over: "heal", d: [2]time.Duration{10 * ms, 600 * ms}}, "heal": {of: ofNode, often: 2},
+		"switch off": {of: ofNobody, often: 1, over: "switch on"}, "switch on": {of: ofNobody},
+		"hold": {of: ofMachine, often: 4, d: [2]time.Duration{5 * s, 5 * time.Minute}}, "release": {of: ofMachine, often: 2},
+		"shutdown": {of: ofMachine, often: 1}, "remove": {of: ofNode, often: 1, over: "rejoin"}, "rejoin": {of: ofNode},
+		"stop master": {of: ofMaster, often: 2, over: "start master"}, "kill master": {of: ofMaster, often: 2, over: "start master"}, "start master": {of: ofMaster},
+		"stop agent": {of: ofNode, often: 1, over: "start agent"}, "kill agent": {of: ofNode, often: 3, over: "start agent"}, "start agent": {of: ofNode},
+		"suspend": {of: ofNode, often: 1, over: "resume"}, "resume": {of: ofNode},
+		"reload": {of: ofMachine, often: 2, d: [2]time.Duration{0, 10 * time.Minute}}, "reload badly": {of: ofMachine, often: 1},
+		"disk full": {of: ofMachine, often: 1, over: "disk well"}, "disk read-only": {of: ofMachine, often: 1, over: "disk well"},
+		"disk hangs": {of: ofMachine, often: 1, over: "disk well"}, "disk well": {of: ofMachine},
 	}
 }
 
-func (p *simPlan) add(at time.Duration, what string, node int, d time.Duration) {
-	p.steps = append(p.steps, simStep{at, what, node, d})
-}
-
-// between returns a length from lo to hi, in whole milliseconds.
-func between(r *rand.Rand, lo, hi time.Duration) time.Duration {
-	return lo + time.Duration(r.Int64N(int64((hi-lo)/time.Millisecond)+1))*time.Millisecond
+func (p *simPlan) add(at time.Duration, what string, on int, d time.Duration) {
+	p.steps = append(p.steps, simStep{at: at, what: what, on: on, d: d})
 }
 
 // String tells the story in words, a line for each step.
 func (p simPlan) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "seed %d: battery %s, low %s before its end, recharge %s, runtime known %t\n", p.seed, p.runtime, p.reserve, p.recharge, p.known)
-	for _, n := range p.nodes {
-		fmt.Fprintf(&b, "  %s: grace %s (batlow %t), batlow_grace %s, lost_limit %s; hangs first %t, refuses %d times, accepts after %s, off %s later\n",
-			n.name, n.grace, n.forLow, n.batlowGrace, n.lost, n.hang, n.refuses, n.accepting, n.going)
+	fmt.Fprintf(&b, "seed %d: %d master(s)", p.seed, p.masters)
+	if p.dark {
+		b.WriteString("; the switch dies with the mains of " + p.ups[0].name)
 	}
+	for _, u := range p.ups {
+		fmt.Fprintf(&b, "\n  ups %s: on %q %v, battery %s, low %s before its end, recharge %s, runtime known %t",
+			p.upsName(u), cmp.Or(u.cable, "sim"), u.driver, u.runtime, u.reserve, u.recharge, u.known)
+	}
+	for _, n := range p.nodes {
+		var feeds []string
+		for _, f := range n.feeds {
+			feeds = append(feeds, p.upsName(p.ups[f]))
+		}
+		fmt.Fprintf(&b, "\n  %s: needs %d of %s; grace %s (batlow %t, min %s), batlow_grace %s, lost_limit %s; deaf to sim %t, commit hook %s; its power-off hangs first %t, refuses %d times, %s, accepts after %s, off %s later",
+			n.name, n.need, feeds, n.grace, n.forLow, n.min, n.batlowGrace, n.lost, n.deaf, n.hook, n.hang, n.refuses, n.liar, n.accepting, n.going)
+	}
+	b.WriteByte('\n')
 	for _, s := range p.steps {
 		fmt.Fprintf(&b, "  %10s  %s\n", s.at, s.words(p))
 	}
 	return b.String()
 }
 
+func (p simPlan) upsName(u simUPS) string { return p.nodes[u.master].name + "/" + u.name }
+
 func (s simStep) words(p simPlan) string {
-	switch s.what {
-	case "cut", "heal", "release", "shutdown", "stop agent", "kill agent", "start agent":
-		return s.what + " " + p.nodes[s.node].name
-	case "hold":
-		return fmt.Sprintf("hold %s for %s", p.nodes[s.node].name, s.d)
-	default:
-		return s.what
+	w := s.what
+	switch simEvents()[s.what].of {
+	case ofUPS:
+		w += " " + p.upsName(p.ups[s.on])
+	case ofMaster, ofNode, ofMachine:
+		w += " " + p.nodes[s.on].name
+	case ofNobody:
 	}
+	if s.d != 0 {
+		w += " " + s.d.String()
+	}
+	if s.then != 0 {
+		w += ", for " + s.then.String()
+	}
+	switch s.when {
+	case asked:
+		w += ", while a power-off of " + p.nodes[s.whom].name + " is asked for"
+	case accepted:
+		w += ", when a power-off of " + p.nodes[s.whom].name + " is accepted"
+	case atOnce:
+	}
+	return w
 }
 
+// toml returns the tables of a UPS.
+func (u simUPS) toml() string {
+	t := fmt.Sprintf("[[ups]]\nname = %q\n", u.name)
+	if u.cable == "" {
+		t += "port = \"sim\"\n"
+	} else {
+		t += fmt.Sprintf("port = \"/dev/%s\"\ncable = %q\n", u.name, u.cable)
+	}
+	t += fmt.Sprintf("[ups.battery]\nlow_reserve = %q\nrecharge = %q\n", u.reserve, u.recharge)
+	if u.known {
+		t += fmt.Sprintf("runtime = %q\n", u.runtime)
+	}
+	return t
+}
+
+// hookLimit is the timeout of a commit hook.
+const hookLimit = 15 * time.Second
+
 // toml returns a node's tables as a file has them; prefix is "node." in master.toml.
-func (n simPolicy) toml(prefix string) string {
+func (n simPolicy) toml(p simPlan, prefix string) string {
 	grace := n.grace.String()
 	if n.forLow {
 		grace = "batlow"
 	}
-	return fmt.Sprintf("[%spolicy]\ngrace = %q\ngrace_min = \"0s\"\nbatlow_grace = %q\nlost_limit = %q\nwait_for = []\n[%sshutdown]\nstop_time = \"10s\"\n",
-		prefix, grace, n.batlowGrace, n.lost, prefix)
+	var feeds []string
+	if n.named {
+		for _, f := range n.feeds {
+			feeds = append(feeds, fmt.Sprintf("%q", p.upsName(p.ups[f])))
+		}
+	}
+	t := fmt.Sprintf("[%[1]spower]\nfeeds = [%[2]s]\nneed = %[3]d\n[%[1]spolicy]\ngrace = %[4]q\ngrace_min = %[5]q\nbatlow_grace = %[6]q\nlost_limit = %[7]q\nwait_for = []\n[%[1]sshutdown]\nstop_time = \"10s\"\n",
+		prefix, strings.Join(feeds, ", "), n.need, grace, n.min, n.batlowGrace, n.lost)
+	if n.hook > 0 {
+		t += fmt.Sprintf("[[%shook]]\non = [\"commit\"]\nrun = [\"/bin/true\", %q]\ntimeout = %q\n", prefix, n.hook, hookLimit)
+	}
+	return t
+}
+
+// hooks is how long its commit hooks may keep a machine from asking.
+func (n simPolicy) hooks() time.Duration { return min(n.hook, hookLimit) }
+
+// cables are those of the catalogue that a plan may use: with a low-battery line, or
+// there would be no BATLOW.
+func cables() []string {
+	var names []string
+	for _, c := range line.Catalogue() {
+		if c.HasLow() && !slices.Contains(names, c.Name) {
+			names = append(names, c.Name)
+		}
+	}
+	return names
 }

@@ -56,6 +56,32 @@ func TestLaw08RemovedNodeIsCutAtOnceAndForEver(t *testing.T) {
 	})
 }
 
+// TestARemovedNodeComesBackByANewToken: on battery too, where it could not leave: it
+// would never hear that the power is back.
+func TestARemovedNodeComesBackByANewToken(t *testing.T) {
+	rack(t, func(t *testing.T, r *memrack.Rack, web *memrack.Node) {
+		if err := r.JoinBy(web, r.Token()); err == nil || !strings.Contains(err.Error(), "on the roster") {
+			t.Errorf("a member joined again: %v", err)
+		}
+		r.Sim(fail)
+		r.Advance(time.Second)
+		if _, err := control(r).RemoveMember(t.Context(), &upsv1.RemoveMemberRequest{Name: "web1"}); err != nil {
+			t.Fatal(err)
+		}
+		r.Advance(time.Second)
+		r.Sim(ok)
+		r.Advance(5 * time.Second)
+		if got := r.Own(web).GetPhase(); got != upsv1.Phase_PHASE_GRACE {
+			t.Fatalf("a removed node is %s; it can't know that the power is back", got)
+		}
+		if err := r.JoinBy(web, r.Token()); err != nil {
+			t.Fatal(err)
+		}
+		r.Advance(5 * time.Second)
+		phase(t, r, web, "web1", upsv1.Phase_PHASE_IDLE)
+	})
+}
+
 func TestNodesReadEachOther(t *testing.T) {
 	rack(t, func(t *testing.T, r *memrack.Rack, web *memrack.Node) {
 		r.Join("web2", "")

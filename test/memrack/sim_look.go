@@ -1,0 +1,123 @@
+package memrack
+
+import (
+	"slices"
+	"time"
+
+	upsv1 "github.com/lastwatt/lastwatt/api/ups/v1"
+	"github.com/lastwatt/lastwatt/pkg/health"
+)
+
+// event notes in which phases an event found the nodes, and looks at them.
+func (j *simJudge) event(what string) {
+	j.look()
+	for _, f := range j.nodes {
+		if f.agent && f.phase != 0 {
+			at := j.seen[phaseWord(f.phase)]
+			if at == nil {
+				at = map[string]int{}
+				j.seen[phaseWord(f.phase)] = at
+			}
+			at[what]++
+		}
+	}
+}
+
+// look asks each daemon where its machine stands, and what it finds wrong.
+func (j *simJudge) look() {
+	for _, f := range j.nodes {
+		switch {
+		case !f.agent || f.asleep:
+		case f.master != nil:
+			st := j.status(f.simNode)
+			for _, n := range st.GetNodes() {
+				j.problems(n.GetReport().GetProblems())
+				if n.GetName() == f.name {
+					j.saw(f, n.GetReport())
+				}
+			}
+			j.problems(st.GetProblems())
+		default:
+			_ = j.w.ask(f.simNode, func(c simClients) error {
+				st, err := c.node.GetNodeStatus(c.ctx, &upsv1.GetNodeStatusRequest{})
+				j.saw(f, st.GetNode().GetReport())
+				return err
+			})
+		}
+	}
+}
+
+// status returns what a master knows; nil: it does not answer.
+func (j *simJudge) status(host *simNode) (st *upsv1.MasterStatus) {
+	if !host.agent {
+		return nil
+	}
+	_ = j.w.ask(host, func(c simClients) error {
+		resp, err := c.power.GetStatus(c.ctx, &upsv1.GetStatusRequest{})
+		if ms := resp.GetMasters(); len(ms) > 0 {
+			st = ms[0]
+		}
+		return err
+	})
+	return st
+}
+
+// problems notes what is found wrong somewhere.
+func (j *simJudge) problems(ps []*upsv1.Problem) {
+	for _, p := range ps {
+		j.found[p.GetName()]++
+		if p.GetName() == health.Internal {
+			j.wrong = append(j.wrong, "a fault of the program: "+p.GetText())
+		}
+	}
+}
+
+// reloaded holds that a machine tells of a configuration that does not run, and of
+// nothing when it runs.
+func (j *simJudge) reloaded(n *simNode, good bool, err error) {
+	f := j.nodes[n.i]
+	if !good && err == nil {
+		j.blame("law 10", f, "it runs by a configuration that is wrong")
+	}
+	var ps []*upsv1.Problem
+	if n.master != nil {
+		ps = j.status(n).GetProblems()
+	} else {
+		_ = j.w.ask(n, func(c simClients) error {
+			st, e := c.node.GetNodeStatus(c.ctx, &upsv1.GetNodeStatusRequest{})
+			ps = st.GetNode().GetReport().GetProblems()
+			return e
+		})
+	}
+	told := slices.ContainsFunc(ps, func(p *upsv1.Problem) bool { return p.GetName() == health.ConfigNotAdopted })
+	if told != (err != nil) {
+		j.blame("law 10", f, "a reload ended with %v, and %q is told: %t", err, health.ConfigNotAdopted, told)
+	}
+}
+
+func (j *simJudge) saw(f *simFacts, r *upsv1.NodeReport) {
+	if r == nil {
+		return
+	}
+	j.problems(r.GetProblems())
+	if p := r.GetPhase(); p != f.phase {
+		if f.phase = p; p != upsv1.Phase_PHASE_IDLE {
+			f.told = append(f.told, phaseWord(p))
+		}
+	}
+	if f.taken && f.phase != upsv1.Phase_PHASE_DONE && f.agentAt < f.askedAt && f.liar == honest {
+		j.blame("law 3", f, "its power-off is accepted, and it says %s", phaseWord(f.phase))
+	}
+	if f.phase != upsv1.Phase_PHASE_GRACE || r.GetDeadline() == nil || f.forLow || f.status == upsv1.Status_STATUS_OK {
+		return
+	}
+	at := j.w.rack.Since() + r.GetDeadline().AsDuration()
+	if f.failOf == f.failAt && at > f.deadline+time.Second {
+		j.blame("deadline", f, "it moved from %s to %s within one outage", f.deadline, at)
+	}
+	if f.failOf != f.failAt || at < f.deadline {
+		f.failOf, f.deadline = f.failAt, at
+	}
+}
+
+func phaseWord(p upsv1.Phase) string { return p.String()[len("PHASE_"):] }

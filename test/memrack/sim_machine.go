@@ -1,0 +1,275 @@
+package memrack
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"testing/synctest"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	upsv1 "github.com/lastwatt/lastwatt/api/ups/v1"
+	"github.com/lastwatt/lastwatt/pkg/shutdown"
+)
+
+// bootAfter is how long mains last before a machine that is off boots.
+const bootAfter = 30 * time.Second
+
+// simNode is a machine; the first have the masters.
+type simNode struct {
+	simPolicy
+	w       *simWorld
+	i       int
+	node    *Node            // nil for a host
+	master  *Master          // nil for what is not one
+	conn    *grpc.ClientConn // to its own socket
+	powered bool             // the machine is on
+	agent   bool             // its agent runs (a host's: its master)
+	asleep  bool
+	removed []bool // from the rack of each master
+	cut     netFault
+	sick    bool          // its disk was not always well
+	boot    string        // the present one
+	tries   int           // power-offs asked in this boot
+	asked   bool          // in this boot
+	taken   bool          // one was accepted, or happens all the same
+	offAt   time.Duration // when it is off, once accepted; 0: not
+	off     time.Duration // when it went off
+}
+
+func newSimNode(w *simWorld, i int, p simPolicy) *simNode {
+	n := &simNode{simPolicy: p, w: w, i: i, removed: make([]bool, w.plan.masters)}
+	if i < w.plan.masters {
+		n.master = w.rack.addMaster(p.name, p.name, "", nil)
+		n.master.open = w.open
+		for _, u := range w.plan.ups {
+			if u.master == i {
+				n.master.config += u.toml()
+			}
+		}
+		n.master.config += "[node]\n" + n.obeys() + p.toml(w.plan, "node.")
+		return n
+	}
+	n.node = &Node{name: p.name, config: n.obeys() + mdnsOff + p.toml(w.plan, "")}
+	w.rack.nodes[p.name] = n.node
+	return n
+}
+
+func (n *simNode) obeys() string { return fmt.Sprintf("obey_sim = %t\n", !n.deaf) }
+
+// member reports whether the machine is an agent on one of that master's UPSes.
+func (n *simNode) member(w *simWorld, master int) bool {
+	return n.node != nil && slices.ContainsFunc(n.feeds, func(f int) bool { return w.plan.ups[f].master == master })
+}
+
+// at reports whether the machine is there.
+func (n *simNode) at(m moment) bool {
+	switch m {
+	case asked:
+		return n.powered && n.asked && !n.taken
+	case accepted:
+		return n.powered && n.taken
+	case atOnce:
+	}
+	return true
+}
+
+// host is its name on the network.
+func (n *simNode) host() string { return n.name }
+
+// simCall is a power-off that was asked for or accepted.
+type simCall struct {
+	at       time.Duration
+	node     int
+	accepted bool
+	boot     string // the one in which it was asked
+	stood    bool   // accepted after it was cancelled, by a machine that does so
+}
+
+// simExec is a machine's way to power off.
+type simExec struct {
+	n    *simNode
+	boot string
+}
+
+func (x simExec) String() string               { return "recorder" }
+func (x simExec) Check(context.Context) error  { return nil }
+func (x simExec) Cancel(context.Context) error { return shutdown.ErrNoCancel }
+
+// PowerOff refuses, hangs, lies or takes its time, as the plan says.
+func (x simExec) PowerOff(ctx context.Context) error {
+	n := x.n
+	n.w.mu.Lock()
+	n.tries++
+	try := n.tries
+	n.w.mu.Unlock()
+	x.note(simCall{})
+	switch {
+	case n.hang && try == 1:
+		<-ctx.Done()
+		return ctx.Err()
+	case try <= n.refuses:
+		return errors.New("not now")
+	case n.liar == denies:
+		x.note(simCall{accepted: true})
+		return errors.New("not at all")
+	}
+	done := ctx.Done()
+	if n.liar == stubborn {
+		done = nil
+	}
+	select {
+	case <-time.After(n.accepting):
+	case <-done:
+		return ctx.Err()
+	}
+	x.note(simCall{accepted: true, stood: ctx.Err() != nil})
+	return nil
+}
+
+func (x simExec) note(c simCall) {
+	x.n.w.mu.Lock()
+	defer x.n.w.mu.Unlock()
+	c.at, c.node, c.boot = x.n.w.rack.Since(), x.n.i, x.boot
+	x.n.w.calls = append(x.n.w.calls, c)
+}
+
+// hook runs a hook: its last argument says for how long.
+func (w *simWorld) hook(ctx context.Context, c shutdown.Cmd) (string, error) {
+	d, err := time.ParseDuration(c.Argv[len(c.Argv)-1])
+	if err != nil {
+		return "", err
+	}
+	select {
+	case <-time.After(d):
+		return "", nil
+	case <-ctx.Done():
+		return "", ctx.Err()
+	}
+}
+
+// boot switches a machine on: nothing is left in its run folder.
+func (w *simWorld) boot(n *simNode) {
+	w.boots++
+	m := &machine{boot: fmt.Sprintf("boot%d", w.boots), born: time.Now().Add(-time.Minute)}
+	m.off = simExec{n, m.boot}
+	n.boot = m.boot
+	n.powered, n.asleep, n.tries, n.offAt, n.asked, n.taken = true, false, 0, 0, false, false
+	if n.master != nil {
+		n.master.machine = m
+		w.forget(w.rack.masterDir(n.master))
+	} else {
+		n.node.machine = m
+		w.forget(w.rack.agentDir(n.node))
+	}
+	w.judge.booted(n)
+	w.start(n)
+}
+
+// start starts the machine's daemon in this boot.
+func (w *simWorld) start(n *simNode) {
+	if n.agent || !n.powered || n.asleep {
+		return
+	}
+	n.agent = true
+	if n.master != nil {
+		w.rack.startMaster(n.master)
+		n.conn = w.rack.clientOf(n.master)
+		synctest.Wait()
+		for _, u := range w.ups {
+			if u.simUPS.master == n.i {
+				w.simulate(u) // the wire still says what it said
+			}
+		}
+	} else {
+		w.rack.StartAgent(n.node)
+		n.conn = w.rack.AgentClient(n.node)
+		synctest.Wait()
+	}
+	w.judge.contacts()
+}
+
+// stop ends the machine's daemon: in order, or with no word to anybody.
+func (w *simWorld) stop(n *simNode, inOrder bool) {
+	if !n.agent {
+		return
+	}
+	n.agent = false
+	p := n.process()
+	if !inOrder {
+		w.rack.Net.Cut(n.host())
+	}
+	p.stop(nil)
+	if !inOrder {
+		w.rack.Net.Drop(n.host())
+		w.network(n)
+	}
+	synctest.Wait()
+	w.judge.contacts()
+}
+
+func (n *simNode) process() *process {
+	if n.master != nil {
+		return n.master.process
+	}
+	return n.node.process
+}
+
+// die takes the power from a machine.
+func (w *simWorld) die(n *simNode, inOrder bool) {
+	w.wake(n)
+	w.stop(n, inOrder)
+	for _, u := range w.ups {
+		if u.wire != nil && u.simUPS.master == n.i {
+			u.wire.HostOff()
+		}
+	}
+	n.powered, n.off, n.offAt = false, w.rack.Since(), 0
+}
+
+// join makes a node join the rack of a master, with its old place if it had one.
+func (w *simWorld) join(n *simNode, m int) {
+	if err := w.rack.joinAt(n.node, w.rack.masters[m], w.rack.tokenOf(w.rack.masters[m], "")); err != nil {
+		w.judge.blame("join", w.judge.nodes[n.i], "it cannot join: %v", err)
+		return
+	}
+	n.removed[m] = false
+}
+
+// wake ends a machine's sleep, if it sleeps.
+func (w *simWorld) wake(n *simNode) {
+	if !n.asleep {
+		return
+	}
+	n.asleep = false
+	d := n.node.machine.resume()
+	w.network(n)
+	if n.agent {
+		n.node.daemon.Resumed(d)
+	}
+	synctest.Wait()
+	w.judge.woke(n)
+}
+
+// simClients are how to ask a machine's daemon on its own socket.
+type simClients struct {
+	ctx     context.Context
+	control upsv1.ControlServiceClient // a host's
+	power   upsv1.PowerServiceClient
+	node    upsv1.NodeServiceClient // a node's
+}
+
+// ask asks a machine's daemon. It must answer; that it refuses is an answer.
+func (w *simWorld) ask(n *simNode, what func(simClients) error) error {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	err := what(simClients{ctx, upsv1.NewControlServiceClient(n.conn), upsv1.NewPowerServiceClient(n.conn), upsv1.NewNodeServiceClient(n.conn)})
+	if c := status.Code(err); c == codes.DeadlineExceeded || c == codes.Unavailable {
+		w.judge.blame("law 10", w.judge.nodes[n.i], "it does not answer on its own socket: %v", err)
+	}
+	return err
+}

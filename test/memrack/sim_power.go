@@ -1,0 +1,81 @@
+package memrack
+
+import (
+	"time"
+
+	upsv1 "github.com/lastwatt/lastwatt/api/ups/v1"
+	"github.com/lastwatt/lastwatt/pkg/line"
+	"github.com/lastwatt/lastwatt/pkg/power"
+)
+
+// simPower is a UPS: its mains, its battery, and what its plug says of them.
+type simPower struct {
+	simUPS
+	mains   bool
+	changed time.Duration // when the mains did
+	charge  time.Duration // left in the battery
+	worn    bool          // low as soon as it is on battery
+	said    upsv1.Status  // to the plug
+	told    upsv1.Status  // what the plug says
+	wire    *Wire         // nil: a sim port
+
+	pulled  bool // the plug is out, and reads as reads
+	pullAt  time.Duration
+	blind   bool // the adapter is gone
+	outside bool // who looks at the plug sees nothing of the UPS
+}
+
+func newPower(u simUPS, seed uint64) *simPower {
+	p := &simPower{simUPS: u, mains: true, charge: u.runtime, said: upsv1.Status_STATUS_OK, told: upsv1.Status_STATUS_OK}
+	if c, ok := line.Lookup(u.cable); ok {
+		p.wire = NewWire(c, u.driver, seed)
+	}
+	return p
+}
+
+// pass lets the battery run down or charge.
+func (u *simPower) pass(d time.Duration) {
+	if u.mains {
+		u.charge = min(u.runtime, u.charge+time.Duration(float64(d)*float64(u.runtime)/float64(u.recharge)))
+	} else {
+		u.charge = max(0, u.charge-d)
+	}
+}
+
+// is is what the UPS would say now.
+func (u *simPower) is() upsv1.Status {
+	switch {
+	case u.mains:
+		return upsv1.Status_STATUS_OK
+	case u.worn || u.charge <= u.reserve:
+		return upsv1.Status_STATUS_BATLOW
+	default:
+		return upsv1.Status_STATUS_FAIL
+	}
+}
+
+// jump is how long low may be kept back on a cable that reads low when it is pulled,
+// as master.toml has it by default.
+const jump = 10 * time.Second
+
+// shows returns what who looks at the plug sees of the UPS.
+func (u *simPower) shows(now time.Duration) upsv1.Status {
+	u.outside = u.blind
+	if u.wire == nil || !u.pulled || u.blind {
+		return u.is()
+	}
+	switch s := WhenPulled(u.wire.cable).Ends; {
+	case s == power.Unknown:
+		u.outside = true
+		return u.is()
+	case s == power.BatLow && now-u.pullAt >= jump:
+		return upsv1.Status_STATUS_BATLOW
+	case s.OnBattery():
+		return upsv1.Status_STATUS_FAIL
+	default: // it looks like mains, whatever happens
+		return upsv1.Status_STATUS_OK
+	}
+}
+
+// mute reports whether the plug says nothing of what the UPS does.
+func (u *simPower) mute() bool { return u.pulled || u.blind }

@@ -1,0 +1,195 @@
+package memrack
+
+import (
+	"slices"
+	"time"
+
+	upsv1 "github.com/lastwatt/lastwatt/api/ups/v1"
+)
+
+const (
+	stopTime = 10 * time.Second // as in every configuration
+	margin   = 30 * time.Second // of a runtime that is known
+	goodbye  = 2 * time.Minute  // for so long a master's goodbye is good
+)
+
+// heard judges what was asked for, and what should have been by now.
+func (j *simJudge) heard() {
+	j.learn()
+	j.w.mu.Lock()
+	calls := j.w.calls
+	j.w.calls = nil
+	j.w.mu.Unlock()
+	for _, c := range calls {
+		f := j.nodes[c.node]
+		if !c.accepted {
+			f.asks++
+		}
+		if c.boot == f.boot && f.powered {
+			j.asked(f, c)
+		}
+	}
+	for _, f := range j.nodes {
+		if f.powered && f.agent && !f.asleep && !f.taken && f.askedAt < f.chainAt && f.status != upsv1.Status_STATUS_OK && !f.partlyDeaf(j) {
+			j.due(f)
+		}
+	}
+}
+
+// partlyDeaf reports whether the node doesn't obey one of its feeds.
+func (f *simFacts) partlyDeaf(j *simJudge) bool {
+	return slices.ContainsFunc(f.feeds, func(i int) bool { return j.ups[i].deafTo(f) })
+}
+
+func (j *simJudge) asked(f *simFacts, c simCall) {
+	what := "asked for its power-off"
+	if c.accepted {
+		what = "got its power-off accepted"
+	}
+	switch early := j.early(f, c.at); {
+	case f.ordered, c.stood:
+	case f.status == upsv1.Status_STATUS_OK && j.sure(f, f.since) && !j.murky(f):
+		j.blame("law 3", f, "%s although it has heard OK", what)
+	case !f.mayKnow:
+		j.blame("law 2", f, "%s although it never heard of a failure", what)
+	case c.accepted: // judged when it was asked for
+	case j.holds(f, c.at):
+		j.blame("hold", f, "%s although it is held for %s more", what, f.heldTo-c.at)
+	case early > time.Second:
+		j.blame("allowance", f, "%s %s before its time was up, grace %s", what, early, f.grace)
+	}
+	f.simNode.asked = true
+	if c.accepted && !f.taken {
+		f.taken, f.offAt = true, c.at+f.going
+	} else if !c.accepted {
+		f.askedAt = c.at
+	}
+}
+
+// early returns by how much a node that goes at at went before its allowance was up,
+// as far as can be known.
+func (j *simJudge) early(f *simFacts, at time.Duration) time.Duration {
+	from, spent := at, time.Duration(0)
+	allow := f.grace
+	for _, i := range f.feeds {
+		u := j.ups[i]
+		if u.chainLow || at < u.murky+acting {
+			return 0 // BATLOW makes it go
+		}
+		if u.status == upsv1.Status_STATUS_OK && at-u.since > acting && f.touch && at-f.touchAt > attaching {
+			continue // that is no reason, and it knows
+		}
+		from, spent = min(from, u.chainAt), u.most
+		if u.known {
+			allow = min(allow, u.runtime-spent-stopTime-margin)
+		} else {
+			allow = min(allow, f.grace-spent)
+		}
+	}
+	if f.forLow { // what counts is for how long it has had no contact; with it, never
+		if f.touch && f.touchAt+attaching < f.failAt {
+			return at - from
+		}
+		return 0
+	}
+	return from + max(allow, min(f.grace, f.min)) - at
+}
+
+// holds reports whether a hold must have kept the node up.
+func (j *simJudge) holds(f *simFacts, at time.Duration) bool {
+	low := slices.ContainsFunc(f.feeds, func(i int) bool { return j.ups[i].chainLow || at < j.ups[i].murky+acting })
+	return f.heldAt+acting < at && at < f.heldTo && !low && f.status == upsv1.Status_STATUS_FAIL &&
+		f.askedAt < f.chainAt && f.touch && f.touchAt+attaching < f.heldAt && f.touchAt+attaching < f.failAt
+}
+
+// due blames a node in an outage that should have gone by now and has not.
+func (j *simJudge) due(f *simFacts) {
+	now := j.w.rack.Since()
+	late := acting + f.hooks() + j.doubt(f)
+	if f.status == upsv1.Status_STATUS_BATLOW && f.touch {
+		from := max(f.since, f.agentAt)
+		if f.touchAt > f.since-attaching {
+			from = max(from, f.touchAt+attaching)
+		}
+		if now > from+f.batlowGrace+late {
+			j.blame("law 6", f, "BATLOW for %s, batlow_grace %s, and it has not asked for its power-off", now-f.since, f.batlowGrace)
+			f.askedAt = now // once
+			return
+		}
+	}
+	if f.knew != f.failAt {
+		return
+	}
+	lost := f.touchAt + goodbye + attaching + f.lost
+	if f.heldTo >= f.chainAt {
+		if !f.forLow && !f.touch && now > max(lost, f.heldAt+attaching+f.lost, f.agentAt+attaching+f.lost, f.seenAt+f.grace)+late {
+			j.blame("law 2", f, "held, on battery without contact for %s, lost_limit %s, and it has not asked for its power-off", now-f.touchAt, f.lost)
+			f.askedAt = now
+		}
+		return
+	}
+	if allow := f.allowed(j); !f.forLow && now > max(f.seenAt+allow, f.agentAt)+late {
+		j.blame("law 2", f, "on battery for %s, grace %s, owing %s, in touch %t, and it has not asked for its power-off", now-f.failAt, f.grace, f.owed, f.touch)
+		f.askedAt = now
+	}
+	if f.forLow && !f.touch && now > max(lost, f.agentAt+goodbye+attaching+f.lost)+late {
+		j.blame("law 2", f, "on battery without contact for %s, lost_limit %s, and it has not asked for its power-off", now-f.touchAt, f.lost)
+		f.askedAt = now
+	}
+}
+
+// doubt is for how long a low line may be doubted on one of the node's feeds.
+func (j *simJudge) doubt(f *simFacts) time.Duration {
+	if slices.ContainsFunc(f.feeds, func(i int) bool { return j.ups[i].cable != "" }) {
+		return jump
+	}
+	return 0
+}
+
+// allowed returns how long on battery the node may stay at most, by what its master
+// must know of the battery.
+func (f *simFacts) allowed(j *simJudge) time.Duration {
+	if len(f.feeds) > 1 {
+		return f.grace
+	}
+	u := j.ups[f.feeds[0]]
+	left := f.grace - f.owed
+	if u.known {
+		left = min(f.grace, u.runtime-f.owed-stopTime)
+	}
+	return max(left, min(f.grace, f.min))
+}
+
+// batteryDied: the machine runs, and nothing feeds it any more.
+func (j *simJudge) batteryDied(n *simNode) {
+	f, now := j.nodes[n.i], j.w.rack.Since()
+	j.died++
+	takes := n.hooks() + n.accepting + n.going + acting + time.Second + j.doubt(f)
+	fits := f.knew == f.failAt && !n.forLow && now-f.seenAt > n.grace+takes
+	low := f.lowAt != 0 && f.touch && f.touchAt < f.failAt-attaching && now-f.lowAt > n.batlowGrace+takes
+	// BATLOW outranks a hold; else it was held to the end by its owner's will.
+	if f.agent && !f.asleep && f.agentAt < f.failAt && (f.heldTo < f.chainAt || low) && n.refuses == 0 && !n.hang && !f.partlyDeaf(j) && (fits || low) {
+		j.blame("battery", f, "it still runs when the battery dies, %s after the failure, grace %s", now-f.failAt, n.grace)
+	}
+}
+
+func (j *simJudge) held(n *simNode, d time.Duration, err error) {
+	if err == nil {
+		f := j.nodes[n.i]
+		f.heldAt, f.heldTo = j.w.rack.Since(), j.w.rack.Since()+d
+		f.ordered = f.ordered && f.taken // a hold takes the place of the order
+	}
+}
+
+func (j *simJudge) released(n *simNode, err error) {
+	if err == nil {
+		f := j.nodes[n.i]
+		f.heldTo = min(f.heldTo, j.w.rack.Since())
+	}
+}
+
+func (j *simJudge) ordered(n *simNode, err error) {
+	if err == nil {
+		j.nodes[n.i].ordered = true
+	}
+}
