@@ -154,7 +154,7 @@ func NewDriver(o Options) (*Driver, error) {
 		over:     make(chan struct{}),
 		updates:  map[string]Update{},
 		m:        policy.NewMachine(cfg),
-		feeds:    power.NewFeeds(o.Settings.Need, o.Settings.Feeds),
+		feeds:    power.NewFeeds(o.Settings.Need, o.Settings.Feeds, o.Settings.ObeySim),
 		told:     map[string]Update{},
 		states:   map[string]power.State{},
 		problems: newProblems(),

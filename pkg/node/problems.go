@@ -102,8 +102,13 @@ func (d *Driver) health() {
 	d.problem(health.Disk, strings.Join(disk, "; "))
 }
 
-// ambiguity: several feeds and none named.
+// ambiguity: several feeds and none named; or some that are only pretended.
 func (d *Driver) ambiguity() {
+	pretended := ""
+	if ignored := d.feeds.Ignored(); 0 < len(ignored) && len(ignored) < len(d.feeds.Names()) { // all: the machine says it
+		pretended = strings.Join(ignored, ", ") + " is a sim port, which this node does not obey: connect a UPS, take it out of [power] feeds, or set obey_sim"
+	}
+	d.problem(health.SimIgnored, pretended)
 	if !d.feeds.Ambiguous() {
 		d.problem(health.Feeds, "")
 		return

@@ -162,7 +162,7 @@ func (d *Driver) forget(master string) error {
 	cfg := d.o.Settings.Policy()
 	cfg.Methods = len(d.o.Chain)
 	d.m = policy.NewMachine(cfg)
-	d.feeds = power.NewFeeds(d.o.Settings.Need, d.o.Settings.Feeds)
+	d.feeds = power.NewFeeds(d.o.Settings.Need, d.o.Settings.Feeds, d.o.Settings.ObeySim)
 	delete(d.told, master)
 	clear(d.states)
 	d.ordered = false

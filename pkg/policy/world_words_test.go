@@ -87,7 +87,7 @@ func (w *world) setFeeds(words []string) error {
 		w.named[word] = &fd
 		names = append(names, word)
 	}
-	w.feeds = power.NewFeeds(need, names)
+	w.feeds = power.NewFeeds(need, names, w.cfg.ObeySim)
 	return nil
 }
 

@@ -8,6 +8,7 @@ import (
 // Feeds combines the UPSes that one machine lives on into the one that decides.
 type Feeds struct {
 	need  int
+	obey  bool
 	named map[string]bool // empty: none named, all count
 	feeds map[string]feed
 }
@@ -21,9 +22,10 @@ type feed struct {
 
 // NewFeeds returns the combination of the feeds called names ("MASTER/UPS"), of
 // which need must live for the machine to live (less than one counts as one).
-// No names: the only feed there is; see [Feeds.Ambiguous] for several.
-func NewFeeds(need int, names []string) *Feeds {
-	f := &Feeds{need: max(1, need), named: map[string]bool{}, feeds: map[string]feed{}}
+// No names: the only feed there is; see [Feeds.Ambiguous] for several. A machine that
+// doesn't obey pretended states (law 11) lives on its real feeds, if it has any.
+func NewFeeds(need int, names []string, obeySim bool) *Feeds {
+	f := &Feeds{need: max(1, need), obey: obeySim, named: map[string]bool{}, feeds: map[string]feed{}}
 	for _, n := range names {
 		f.named[n] = true
 	}
@@ -52,6 +54,12 @@ func (f *Feeds) Names() []string {
 	return names
 }
 
+// Ignored returns the names of the feeds that are only pretended and not obeyed,
+// sorted.
+func (f *Feeds) Ignored() []string {
+	return slices.DeleteFunc(f.Names(), func(n string) bool { return f.obey || !f.feeds[n].state.Sim })
+}
+
 // Combined returns the state of the feed that decides, and the contact with it:
 // of the known feeds, best first, the one on which the machine's life depends
 // when need of them must live. A blind feed counts as its last known state; one
@@ -59,7 +67,11 @@ func (f *Feeds) Names() []string {
 // contact there is.
 func (f *Feeds) Combined() (State, Link) {
 	var known, unknown []feed
-	for _, n := range f.Names() {
+	names, ignored := f.Names(), f.Ignored()
+	if len(ignored) < len(names) { // else they are all there is, and whoever gets the state says so
+		names = slices.DeleteFunc(names, func(n string) bool { return slices.Contains(ignored, n) })
+	}
+	for _, n := range names {
 		if fd := f.feeds[n]; fd.state.Known() != Unknown {
 			known = append(known, fd)
 		} else {
