@@ -30,6 +30,7 @@ type Rack struct {
 	Net *Network
 	// Exec runs the hooks; nil: they are real programs, which a bubble has no time for.
 	Exec    func(context.Context, shutdown.Cmd) (string, error)
+	log     *slog.Logger // of every daemon; nil: nobody reads them
 	dir     string
 	start   time.Time
 	masters []*Master // the first is the one that a method without a name is about
@@ -131,7 +132,7 @@ func (r *Rack) runMaster(m *Master, cfg master.Config, before *master.Master) {
 	on := m.machine
 	d, err := master.New(master.Options{
 		Config: cfg, Boot: on.boot, Chain: []shutdown.Executor{on.off}, Before: before,
-		OpenPort: m.open, Listen: r.Net.Listen, Dial: r.Net.Dialer(m.host), Now: on.now, Log: quiet(),
+		OpenPort: m.open, Listen: r.Net.Listen, Dial: r.Net.Dialer(m.host), Now: on.now, Log: r.logger(m.name),
 	})
 	if err != nil {
 		r.t.Fatal(err)
@@ -229,7 +230,7 @@ func (r *Rack) runAgent(n *Node, cfg agent.Config, before *agent.Agent) {
 	on := n.machine
 	a, err := agent.New(agent.Options{
 		Config: cfg, Boot: on.boot, Chain: []shutdown.Executor{on.off}, Before: before,
-		Listen: r.Net.Listen, Dial: r.Net.Dialer(n.name), Now: on.now, Log: quiet(),
+		Listen: r.Net.Listen, Dial: r.Net.Dialer(n.name), Now: on.now, Log: r.logger(n.name),
 	})
 	if err != nil {
 		r.t.Fatal(err)
@@ -344,7 +345,13 @@ func (x recorder) PowerOff(context.Context) error {
 	return nil
 }
 
-func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
+// logger is the log of a daemon.
+func (r *Rack) logger(of string) *slog.Logger {
+	if r.log == nil {
+		return slog.New(slog.DiscardHandler)
+	}
+	return r.log.With("of", of)
+}
 
 // Since returns how long ago the rack began.
 func (r *Rack) Since() time.Duration { return time.Since(r.start) }

@@ -2,6 +2,7 @@ package memrack
 
 import (
 	"encoding/json"
+	"io"
 	"path/filepath"
 	"slices"
 	"testing"
@@ -13,9 +14,10 @@ import (
 )
 
 // simulate plays a plan and returns its judge. It makes a bubble of its own.
-func simulate(t *testing.T, p simPlan) (j *simJudge) {
+// With logs to, every daemon's log and every step goes there.
+func simulate(t *testing.T, p simPlan, to io.Writer) (j *simJudge) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, p)
+		w := newWorld(t, p, to)
 		j = w.judge
 		w.play()
 		w.whole()

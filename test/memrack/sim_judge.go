@@ -65,6 +65,7 @@ type simFacts struct {
 	touchAt   time.Duration // since when touch is what it is
 	lostAt    time.Duration // when touch was lost last
 	mayKnow   bool          // it may have heard that the power failed
+	mayFrom   time.Duration // the first failure that it may count from, while mayKnow
 	knew      time.Duration // the failAt that it has heard of for certain; -1: none
 
 	heldAt  time.Duration
@@ -108,10 +109,15 @@ func (j *simJudge) blame(law string, f *simFacts, format string, args ...any) {
 // booted: a machine that was switched on knows nothing.
 func (j *simJudge) booted(n *simNode) {
 	f := j.nodes[n.i]
-	f.mayKnow, f.knew, f.ordered, f.askedAt, f.phase = false, -1, false, long, 0
+	f.mayKnow, f.knew, f.ordered, f.askedAt, f.phase, f.failOf = false, -1, false, long, 0, -1
 	for _, u := range j.ups {
 		if u.master == n.i {
 			u.least = 0 // its run folder is gone
+		}
+	}
+	for _, f := range j.nodes {
+		if slices.ContainsFunc(f.feeds, func(i int) bool { return j.ups[i].master == n.i }) && f.knew != f.failAt {
+			f.seenOf, f.owed = -1, 0 // so is the age of an outage that is going on
 		}
 	}
 }
@@ -136,7 +142,7 @@ func (j *simJudge) contacts() {
 		touch := f.agent && !f.asleep && !slices.ContainsFunc(f.feeds, func(i int) bool { return !j.hears(f, i) || j.ups[i].outside })
 		if touch != f.touch {
 			if touch && now-f.touchAt < 20*time.Second && f.lastBad >= f.touchAt {
-				f.mayKnow = true // what was under way when it was cut off
+				f.mayKnow, f.mayFrom = true, f.chainAt // what was under way when it was cut off
 			}
 			if !touch {
 				f.lostAt = now
@@ -274,8 +280,11 @@ func (j *simJudge) learn() {
 		if from := max(f.failAt, f.mastersAt); f.mastersOn && f.status != upsv1.Status_STATUS_OK && f.seenOf != f.failAt && now-from >= time.Second && f.sees() {
 			f.seenAt, f.seenOf = max(from, f.touchAt), f.failAt
 		}
-		if f.mayHearBad(j, now) {
-			f.mayKnow = true
+		if f.mayHearBad(j, now) && !f.mayKnow {
+			f.mayKnow, f.mayFrom = true, now
+			for _, i := range f.feeds {
+				f.mayFrom = min(f.mayFrom, j.ups[i].chainAt)
+			}
 		}
 		if !f.touch {
 			continue

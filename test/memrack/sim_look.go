@@ -111,6 +111,10 @@ func (j *simJudge) saw(f *simFacts, r *upsv1.NodeReport) {
 	if f.phase != upsv1.Phase_PHASE_GRACE || r.GetDeadline() == nil || f.forLow || f.status == upsv1.Status_STATUS_OK {
 		return
 	}
+	if j.murky(f) {
+		f.failOf = -1 // it may have read that it was over
+		return
+	}
 	at := j.w.rack.Since() + r.GetDeadline().AsDuration()
 	if f.failOf == f.failAt && at > f.deadline+time.Second {
 		j.blame("deadline", f, "it moved from %s to %s within one outage", f.deadline, at)

@@ -1,7 +1,6 @@
 package memrack
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -149,22 +148,58 @@ func (p simPlan) String() string {
 		b.WriteString("; the switch dies with the mains of " + p.ups[0].name)
 	}
 	for _, u := range p.ups {
-		fmt.Fprintf(&b, "\n  ups %s: on %q %v, battery %s, low %s before its end, recharge %s, runtime known %t",
-			p.upsName(u), cmp.Or(u.cable, "sim"), u.driver, u.runtime, u.reserve, u.recharge, u.known)
+		fmt.Fprintf(&b, "\n  ups %s: %s", p.upsName(u), u)
 	}
 	for _, n := range p.nodes {
 		var feeds []string
 		for _, f := range n.feeds {
 			feeds = append(feeds, p.upsName(p.ups[f]))
 		}
-		fmt.Fprintf(&b, "\n  %s: needs %d of %s; grace %s (batlow %t, min %s), batlow_grace %s, lost_limit %s; deaf to sim %t, commit hook %s; its power-off hangs first %t, refuses %d times, %s, accepts after %s, off %s later",
-			n.name, n.need, feeds, n.grace, n.forLow, n.min, n.batlowGrace, n.lost, n.deaf, n.hook, n.hang, n.refuses, n.liar, n.accepting, n.going)
+		fmt.Fprintf(&b, "\n  %s: on %s; %s", n.name, strings.Join(feeds, " and "), n)
 	}
 	b.WriteByte('\n')
 	for _, s := range p.steps {
 		fmt.Fprintf(&b, "  %10s  %s\n", s.at, s.words(p))
 	}
 	return b.String()
+}
+
+// String tells what is not the usual.
+func (u simUPS) String() string {
+	w := words{fmt.Sprintf("battery %s, low %s before its end, recharge %s", u.runtime, u.reserve, u.recharge)}
+	w.add(u.known, "the runtime is known")
+	w.add(u.cable != "", "cable "+u.cable)
+	w.add(u.driver.NoHints, "no hints")
+	w.add(u.driver.NoCounters, "no counters")
+	w.add(u.driver.Cached, "a cached driver")
+	return strings.Join(w, ", ")
+}
+
+// String tells what is not the usual.
+func (n simPolicy) String() string {
+	w := words{"grace " + n.grace.String()}
+	if n.forLow {
+		w[0] = "waits for BATLOW"
+	}
+	w = append(w, fmt.Sprintf("batlow_grace %s, lost_limit %s, off after %s", n.batlowGrace, n.lost, n.going))
+	w.add(n.min > 0, "grace_min "+n.min.String())
+	w.add(n.need > 1, fmt.Sprintf("needs %d", n.need))
+	w.add(n.deaf, "does not obey sim")
+	w.add(n.hook > 0, "a commit hook of "+n.hook.String())
+	w.add(n.hang, "the first power-off hangs")
+	w.add(n.refuses > 0, fmt.Sprintf("refuses %d times", n.refuses))
+	w.add(n.liar != honest, n.liar.String())
+	w.add(n.accepting > time.Millisecond, "accepts after "+n.accepting.String())
+	return strings.Join(w, ", ")
+}
+
+// words are the parts of a sentence.
+type words []string
+
+func (w *words) add(so bool, what string) {
+	if so {
+		*w = append(*w, what)
+	}
 }
 
 func (p simPlan) upsName(u simUPS) string { return p.nodes[u.master].name + "/" + u.name }

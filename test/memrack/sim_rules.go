@@ -69,7 +69,7 @@ func (j *simJudge) asked(f *simFacts, c simCall) {
 // early returns by how much a node that goes at at went before its allowance was up,
 // as far as can be known.
 func (j *simJudge) early(f *simFacts, at time.Duration) time.Duration {
-	from, spent := at, time.Duration(0)
+	from, spent := f.mayFrom, time.Duration(0)
 	allow := f.grace
 	for _, i := range f.feeds {
 		u := j.ups[i]
@@ -79,7 +79,7 @@ func (j *simJudge) early(f *simFacts, at time.Duration) time.Duration {
 		if u.status == upsv1.Status_STATUS_OK && at-u.since > acting && f.touch && at-f.touchAt > attaching {
 			continue // that is no reason, and it knows
 		}
-		from, spent = min(from, u.chainAt), u.most
+		from, spent = min(from, u.chainAt), u.most-max(0, at-u.since) // not what this outage costs
 		if u.known {
 			allow = min(allow, u.runtime-spent-stopTime-margin)
 		} else {

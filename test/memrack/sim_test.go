@@ -36,7 +36,7 @@ func TestSim(t *testing.T) {
 			t.Run(fmt.Sprint(seed), func(t *testing.T) {
 				t.Parallel()
 				p := newPlan(seed)
-				j := simulate(t, p)
+				j := simulate(t, p, nil)
 				mu.Lock()
 				outages, died = outages+j.failed, died+j.died
 				for phase, events := range j.seen {
@@ -50,6 +50,9 @@ func TestSim(t *testing.T) {
 				mu.Unlock()
 				if len(j.wrong) != 0 {
 					p, wrong := shrink(t, p, j.wrong)
+					if *simSeed != 0 {
+						simulate(t, p, t.Output())
+					}
 					t.Errorf("%s\n%sagain: go test ./test/memrack -run TestSim -seed=%d -v", strings.Join(wrong, "\n"), p, p.seed)
 				}
 			})
@@ -67,7 +70,7 @@ func shrink(t *testing.T, p simPlan, wrong []string) (simPlan, []string) {
 		for i := 0; i < len(p.steps) && time.Since(start) < 20*time.Second; {
 			less := p
 			less.steps = slices.Delete(slices.Clone(p.steps), i, min(i+size, len(p.steps)))
-			if w := simulate(t, less).wrong; len(w) != 0 {
+			if w := simulate(t, less, nil).wrong; len(w) != 0 {
 				p, wrong = less, w
 			} else {
 				i += size

@@ -1,6 +1,8 @@
 package memrack
 
 import (
+	"io"
+	"log/slog"
 	"slices"
 	"sync"
 	"testing"
@@ -29,9 +31,10 @@ type simWorld struct {
 }
 
 // newWorld sets the rack up; every node has joined and the batteries are full.
-func newWorld(t *testing.T, p simPlan) *simWorld {
+func newWorld(t *testing.T, p simPlan, to io.Writer) *simWorld {
 	w := &simWorld{plan: p, rack: newRack(t), switchUp: true, agenda: slices.Clone(p.steps)}
 	w.rack.Exec = w.hook
+	w.listen(to)
 	for i, u := range p.ups {
 		w.ups = append(w.ups, newPower(u, p.seed+uint64(i)))
 	}
@@ -56,6 +59,19 @@ func newWorld(t *testing.T, p simPlan) *simWorld {
 	return w
 }
 
+// listen has every daemon log to there, by the plan's clock.
+func (w *simWorld) listen(to io.Writer) {
+	if to == nil {
+		return
+	}
+	w.rack.log = slog.New(slog.NewTextHandler(to, &slog.HandlerOptions{ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+		if a.Key == slog.TimeKey {
+			a.Value = slog.DurationValue(w.rack.Since())
+		}
+		return a
+	}}))
+}
+
 // play plays the agenda to the plan's end.
 func (w *simWorld) play() {
 	for {
@@ -75,6 +91,9 @@ func (w *simWorld) play() {
 // next does a step of the agenda, and plans its end.
 func (w *simWorld) next(i int) {
 	s := w.agenda[i]
+	if w.rack.log != nil {
+		w.rack.log.Info("STEP", "what", s.words(w.plan))
+	}
 	w.agenda = slices.Delete(w.agenda, i, i+1)
 	w.do(s)
 	if s.then > 0 {
