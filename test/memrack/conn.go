@@ -10,17 +10,12 @@ import (
 	"time"
 )
 
-// window is how many bytes may be under way on one connection in each direction: what
-// the two kernels keep while nobody reads, or nothing arrives.
-const window = 64 << 10
-
 // flow is one direction of a connection. Network.mu guards what changes of it.
 type flow struct {
 	network  *Network
 	from, to string // hosts or addresses
 	local    bool   // it does not go through the switch
 	waiting  []message
-	size     int       // bytes that wait
 	last     time.Time // when the newest message arrives: order stays
 }
 
@@ -96,40 +91,32 @@ func (c *conn) Read(b []byte) (int, error) {
 			return 0, io.EOF
 		case m != nil:
 			n := copy(b, m.bytes)
-			c.in.size -= n
 			if m.bytes = m.bytes[n:]; len(m.bytes) == 0 {
 				c.in.waiting = c.in.waiting[1:]
 			}
-			c.changed.Broadcast()
 			return n, nil
 		}
 		c.changed.Wait()
 	}
 }
 
-// Write implements net.Conn. As with a kernel, that it returns does not mean that
-// anything arrived.
+// Write implements net.Conn. It never waits, however much is under way: a writer that
+// waits with a lock held, as TLS and HTTP/2 do, would stop a bubble's time. That it
+// returns does not mean that anything has arrived.
 func (c *conn) Write(b []byte) (int, error) {
 	c.network.mu.Lock()
 	defer c.network.mu.Unlock()
-	for done := 0; ; {
-		room := min(window-c.out.size, len(b)-done)
-		switch {
-		case c.closed:
-			return done, net.ErrClosed
-		case done == len(b):
-			return done, nil
-		case passed(c.writeBy):
-			return done, os.ErrDeadlineExceeded
-		case c.in.ended():
-			return done, syscall.EPIPE
-		case room > 0:
-			c.send(append([]byte(nil), b[done:done+room]...))
-			done += room
-			continue
-		}
-		c.changed.Wait()
+	switch {
+	case c.closed:
+		return 0, net.ErrClosed
+	case passed(c.writeBy):
+		return 0, os.ErrDeadlineExceeded
+	case c.in.ended():
+		return 0, syscall.EPIPE
+	case len(b) > 0:
+		c.send(append([]byte(nil), b...))
 	}
+	return len(b), nil
 }
 
 // send puts a message on its way. Network.mu is held.
@@ -139,7 +126,6 @@ func (c *conn) send(b []byte) {
 		time.AfterFunc(f.last.Sub(now), c.wake)
 	}
 	f.waiting = append(f.waiting, message{b, f.last})
-	f.size += len(b)
 	c.changed.Broadcast()
 }
 
