@@ -40,6 +40,7 @@ type Options struct {
 	Wall    func(context.Context, string) // tells the people on this machine; nil: nobody
 	Listen  api.Listener                  // nil: api.Listen
 	Dial    api.Dialer                    // nil: net.Dialer's
+	Exec    shutdown.Runner               // runs hooks and the programs of alarms; nil: shutdown.Exec
 	// Before is the agent that ran by the former configuration in this process, all
 	// of whose tasks have ended; nil: there was none.
 	Before *Agent
@@ -56,6 +57,7 @@ type Agent struct {
 	log     *slog.Logger
 	listen  api.Listener
 	dial    api.Dialer
+	exec    shutdown.Runner
 	journal *journal.Writer
 	saver   *journal.Saver // the masters' last good addresses
 	state   *journal.Saver // where the driver is, for a crash
@@ -79,7 +81,7 @@ type Agent struct {
 func New(o Options) (*Agent, error) {
 	cfg := o.Config
 	a := &Agent{
-		cfg: cfg, version: o.Version, boot: o.Boot, now: o.Now, log: o.Log, listen: o.Listen, dial: o.Dial,
+		cfg: cfg, version: o.Version, boot: o.Boot, now: o.Now, log: o.Log, listen: o.Listen, dial: o.Dial, exec: o.Exec,
 		good: map[string]string{}, trouble: map[string]error{}, joined: make(chan *session), over: make(chan struct{}),
 	}
 	if a.listen == nil {
@@ -99,7 +101,7 @@ func New(o Options) (*Agent, error) {
 	var err error
 	a.driver, err = node.NewDriver(node.Options{
 		Name: cfg.Name, Settings: cfg.Settings, Chain: o.Chain, Wall: o.Wall,
-		State: a.state, BootID: o.Boot, Journal: a.journal, Problems: a.problems, Tell: a.tell, Now: o.Now, Log: o.Log,
+		State: a.state, BootID: o.Boot, Journal: a.journal, Problems: a.problems, Tell: a.tell, Exec: o.Exec, Now: o.Now, Log: o.Log,
 	})
 	a.pulse = &daemon.Pulse{Name: "what drives this node", Ask: func(answer func()) { a.driver.Ping(answer) }}
 	if o.Before != nil {

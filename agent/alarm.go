@@ -17,7 +17,7 @@ import (
 func (a *Agent) newAlarms() *alarm.Sender {
 	return alarm.New(alarm.Options{
 		Targets: a.cfg.Alarms, Path: filepath.Join(a.cfg.Data, "alarms.json"), From: a.cfg.Name,
-		Run: node.RunProgram, Dial: a.dial, Log: a.log,
+		Run: node.RunProgram(a.exec), Dial: a.dial, Log: a.log,
 	})
 }
 

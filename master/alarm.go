@@ -25,7 +25,7 @@ func (m *Master) newAlarms() *alarm.Sender {
 	}
 	return alarm.New(alarm.Options{
 		Targets: targets, Path: filepath.Join(m.cfg.Data, "alarms.json"), From: m.cfg.Name,
-		Run: node.RunProgram, Dial: m.dial, Log: m.log,
+		Run: node.RunProgram(m.exec), Dial: m.dial, Log: m.log,
 	})
 }
 

@@ -47,7 +47,9 @@ type Options struct {
 	Before *Master
 	Listen api.Listener // nil: api.Listen
 	Dial   api.Dialer   // nil: net.Dialer's
-	Now    func() power.Uptime
+	// Exec runs hooks and the programs of alarms; nil: shutdown.Exec.
+	Exec shutdown.Runner
+	Now  func() power.Uptime
 	// OpenPort opens a UPS's port; nil: this system's serial ports.
 	OpenPort line.Opener
 	Log      *slog.Logger
@@ -62,6 +64,7 @@ type Master struct {
 	log       *slog.Logger
 	listen    api.Listener
 	dial      api.Dialer
+	exec      shutdown.Runner
 	hub       *hub
 	teller    *teller
 	hooks     *rackHooks
@@ -93,7 +96,7 @@ type Master struct {
 func New(o Options) (*Master, error) {
 	cfg := o.Config
 	m := &Master{
-		cfg: cfg, version: o.Version, boot: o.Boot, now: o.Now, log: o.Log, listen: o.Listen, dial: o.Dial,
+		cfg: cfg, version: o.Version, boot: o.Boot, now: o.Now, log: o.Log, listen: o.Listen, dial: o.Dial, exec: o.Exec,
 		sims: map[string]*simSource{}, trouble: map[string]error{}, tries: trust.NewLimiter(), history: make(chan struct{}, 1),
 	}
 	m.lan = m.newLAN()
@@ -180,7 +183,7 @@ func (m *Master) addHost(o Options) error {
 	m.nodeState = journal.NewSaver(filepath.Join(m.cfg.Run, "node.json"), "a crash of the master forgets this host's countdown", o.Log)
 	d, err := node.NewDriver(node.Options{
 		Name: m.cfg.Node.Name, Settings: m.cfg.Node.Settings, Chain: o.Chain, Wall: o.Wall,
-		State: m.nodeState, BootID: o.Boot, Journal: m.journal, Tell: m.tellOwn, Now: o.Now, Log: o.Log,
+		State: m.nodeState, BootID: o.Boot, Journal: m.journal, Tell: m.tellOwn, Exec: o.Exec, Now: o.Now, Log: o.Log,
 	})
 	if err != nil {
 		return err

@@ -103,7 +103,7 @@ func (r *rackHooks) one(ctx context.Context, i int, h node.Hook, n notice) bool 
 	}
 	done := make(chan result, 1)
 	go func() {
-		out, err := h.Execute(env)
+		out, err := h.Execute(env, r.m.exec)
 		done <- result{out, err}
 	}()
 	select {

@@ -50,6 +50,8 @@ type Options struct {
 	// Problems returns what else is wrong with this node, in full, each time it is
 	// asked; nil: nothing. It must not block.
 	Problems func() []health.Problem
+	// Exec runs the hooks, which were looked at before; nil: [shutdown.Exec].
+	Exec shutdown.Runner
 	// Tell takes what people elsewhere should hear; nil: nobody does. It must not
 	// block.
 	Tell func(Notice)
@@ -96,8 +98,7 @@ type Snapshot struct {
 // Driver drives one machine. Its zero value is not usable; see [NewDriver].
 type Driver struct {
 	o      Options
-	runs   func(ctx context.Context, c shutdown.Cmd) (string, error) // how hooks are run
-	vetted func(h Hook) error                                        // whether a hook may be run
+	vetted func(h Hook) error // whether a hook may be run
 
 	changed chan struct{} // size 1
 	wake    chan struct{} // size 1: there is mail
@@ -142,11 +143,11 @@ func NewDriver(o Options) (*Driver, error) {
 	if o.Settings.dryRun() {
 		o.Wall = nil // nobody is to be frightened by what will not happen
 	}
+	o.Exec = o.Exec.OrReal()
 	cfg := o.Settings.Policy()
 	cfg.Methods = len(o.Chain)
 	d := &Driver{
 		o:        o,
-		runs:     shutdown.Exec,
 		vetted:   vet,
 		changed:  make(chan struct{}, 1),
 		wake:     make(chan struct{}, 1),

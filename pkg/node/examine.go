@@ -209,7 +209,7 @@ func (d *Driver) runDrillHook(ctx context.Context, i int) HookRun {
 	env := d.drillEnv(event)
 	d.o.Log.Info("drill hook", "node", d.o.Name, "event", event, "hook", h.name())
 	start := time.Now()
-	out, err := tryHook(ctx, h, env, d.vetted, d.runs)
+	out, err := tryHook(ctx, h, env, d.vetted, d.o.Exec)
 	r := HookRun{Name: h.name(), Err: err, Took: time.Since(start)}
 	d.o.Log.Info("drill hook ended", "node", d.o.Name, "hook", r.Name, "took", r.Took.String(), "output", strings.TrimSpace(out), "err", err)
 	rec := hookRecord{Node: d.o.Name, Event: string(event), Hook: r.Name, Drill: true}

@@ -163,8 +163,8 @@ func TestADrillRunsItsHooksOneAfterTheOther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, drillHooks)
 		var envs []string
-		inner := r.runs
-		r.runs = func(ctx context.Context, c shutdown.Cmd) (string, error) {
+		inner := r.o.Exec
+		r.o.Exec = func(ctx context.Context, c shutdown.Cmd) (string, error) {
 			envs = append(envs, strings.Join(c.Env[1:], " ")) // without PATH
 			_, err := inner(ctx, c)
 			return "one\ncannot write \n\n", err

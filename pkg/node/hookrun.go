@@ -52,18 +52,18 @@ func (e HookEnv) Environ() []string {
 	}
 }
 
-// Execute runs the hook now, within its limit, if it may be run, and returns the end
-// of what it wrote. It blocks for as long as that takes; whatever hangs is left
+// Execute runs the hook now by exec (nil: [shutdown.Exec]), within its limit, if it may
+// be run, and returns the end of what it wrote. It blocks for as long as that takes; whatever hangs is left
 // behind when its time is over.
-func (h Hook) Execute(env HookEnv) (string, error) {
-	return tryHook(context.Background(), h, env.Environ(), vet, shutdown.Exec)
+func (h Hook) Execute(env HookEnv, exec shutdown.Runner) (string, error) {
+	return tryHook(context.Background(), h, env.Environ(), vet, exec.OrReal())
 }
 
 // String is how people know the hook.
 func (h Hook) String() string { return h.name() }
 
 // tryHook runs h until it ends, its time is over or ctx ends.
-func tryHook(ctx context.Context, h Hook, env []string, vetted func(Hook) error, runs func(context.Context, shutdown.Cmd) (string, error)) (string, error) {
+func tryHook(ctx context.Context, h Hook, env []string, vetted func(Hook) error, exec shutdown.Runner) (string, error) {
 	type result struct {
 		out string
 		err error
@@ -77,7 +77,7 @@ func tryHook(ctx context.Context, h Hook, env []string, vetted func(Hook) error,
 			done <- result{err: err}
 			return
 		}
-		out, err := runs(ctx, shutdown.Cmd{Argv: h.argv(), Env: env})
+		out, err := exec(ctx, shutdown.Cmd{Argv: h.argv(), Env: env})
 		done <- result{out, err}
 	}()
 	select {

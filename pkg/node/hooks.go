@@ -137,7 +137,7 @@ func (d *Driver) runHook(event policy.Event, i int, env []string) {
 
 // tryHook runs a hook; whatever hangs is left behind when its time is over.
 func (d *Driver) tryHook(h Hook, env []string) (string, error) {
-	return tryHook(context.Background(), h, env, d.vetted, d.runs)
+	return tryHook(context.Background(), h, env, d.vetted, d.o.Exec)
 }
 
 // hookFault notes what is wrong with a hook in one way; an empty text: nothing.

@@ -67,20 +67,20 @@ func TestLaw09AProgramIsRunAsAHookIs(t *testing.T) {
 	t.Setenv("LASTWATT_SECRET", "must not leak")
 	out := filepath.Join(t.TempDir(), "out")
 	path := program(t, 0o700, `{ env | grep LASTWATT; cat; } >"$1"; echo said; exit "$2"`)
-	if err := RunProgram(t.Context(), []string{path, out, "0"}, []string{"LASTWATT_A=b c"}, "in\n"); err != nil {
+	if err := RunProgram(nil)(t.Context(), []string{path, out, "0"}, []string{"LASTWATT_A=b c"}, "in\n"); err != nil {
 		t.Error(err)
 	}
 	if b, err := os.ReadFile(out); err != nil || string(b) != "LASTWATT_A=b c\nin\n" {
 		t.Errorf("it got %q, %v", b, err)
 	}
-	if err := RunProgram(t.Context(), []string{path, out, "7"}, nil, ""); err == nil || err.Error() != path+": exit status 7: said" {
+	if err := RunProgram(nil)(t.Context(), []string{path, out, "7"}, nil, ""); err == nil || err.Error() != path+": exit status 7: said" {
 		t.Errorf("a failure: %v", err)
 	}
 	open := program(t, 0o757, "echo no")
-	if err := RunProgram(t.Context(), []string{open}, nil, ""); err == nil || !strings.Contains(err.Error(), "can be written by everybody") {
+	if err := RunProgram(nil)(t.Context(), []string{open}, nil, ""); err == nil || !strings.Contains(err.Error(), "can be written by everybody") {
 		t.Errorf("everybody's program: %v", err)
 	}
-	if err := RunProgram(t.Context(), nil, nil, ""); err == nil {
+	if err := RunProgram(nil)(t.Context(), nil, nil, ""); err == nil {
 		t.Error("nothing was run")
 	}
 }

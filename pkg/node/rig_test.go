@@ -77,25 +77,28 @@ func newRig(t *testing.T, toml string) *rig {
 		Name: "web1", Settings: s, Chain: chain, State: r.store, BootID: "b1",
 		Journal: r.journal, Now: r.now, Log: r.log,
 		Wall: func(_ context.Context, text string) { r.tell("wall: " + text) },
+		Exec: r.exec,
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	r.vetted = func(Hook) error { return nil }
-	r.runs = func(ctx context.Context, c shutdown.Cmd) (string, error) {
-		name := strings.TrimPrefix(c.Argv[0], "/")
-		r.tell("hook " + name + " begins")
-		var err error
-		r.mu.Lock()
-		f := r.hook[name]
-		r.mu.Unlock()
-		if f != nil {
-			err = f(ctx)
-		}
-		r.tell("hook " + name + " ends")
-		return "", err
-	}
 	return r
+}
+
+// exec runs a hook as setHook says.
+func (r *rig) exec(ctx context.Context, c shutdown.Cmd) (string, error) {
+	name := strings.TrimPrefix(c.Argv[0], "/")
+	r.tell("hook " + name + " begins")
+	var err error
+	r.mu.Lock()
+	f := r.hook[name]
+	r.mu.Unlock()
+	if f != nil {
+		err = f(ctx)
+	}
+	r.tell("hook " + name + " ends")
+	return "", err
 }
 
 // setHook says how a hook ends from now on.

@@ -71,21 +71,25 @@ func trusted(path string, st fs.FileInfo, uid int) error {
 	return nil
 }
 
-// RunProgram runs a local program that is not a hook under the same rules: it belongs
-// to root or to us, is run without a shell, and of our environment it gets nothing but
-// env and a path to programs. It is killed when ctx ends.
-func RunProgram(ctx context.Context, argv, env []string, stdin string) error {
-	if len(argv) == 0 {
-		return errors.New("no program is named")
-	}
-	if err := vet(Hook{Run: argv}); err != nil {
+// RunProgram returns what runs a local program that is not a hook, by exec (nil:
+// [shutdown.Exec]), under the same rules: it belongs to root or to us, is run without a
+// shell, and of our environment it gets nothing but env and a path to programs. It is
+// killed when ctx ends.
+func RunProgram(exec shutdown.Runner) func(ctx context.Context, argv, env []string, stdin string) error {
+	exec = exec.OrReal()
+	return func(ctx context.Context, argv, env []string, stdin string) error {
+		if len(argv) == 0 {
+			return errors.New("no program is named")
+		}
+		if err := vet(Hook{Run: argv}); err != nil {
+			return err
+		}
+		out, err := exec(ctx, shutdown.Cmd{Argv: argv, Env: append([]string{hookPath}, env...), Stdin: stdin})
+		if out = strings.TrimSpace(out); err != nil && out != "" {
+			return fmt.Errorf("%w: %s", err, out)
+		}
 		return err
 	}
-	out, err := shutdown.Exec(ctx, shutdown.Cmd{Argv: argv, Env: append([]string{hookPath}, env...), Stdin: stdin})
-	if out = strings.TrimSpace(out); err != nil && out != "" {
-		return fmt.Errorf("%w: %s", err, out)
-	}
-	return err
 }
 
 // Wall tells the people who are logged in, by wall(1). Where that is missing or

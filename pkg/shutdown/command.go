@@ -116,6 +116,17 @@ type Cmd struct {
 	Stdin string
 }
 
+// Runner runs a program as [Exec] does, which is the real one.
+type Runner func(ctx context.Context, c Cmd) (string, error)
+
+// OrReal returns r, and Exec if there is none.
+func (r Runner) OrReal() Runner {
+	if r == nil {
+		return Exec
+	}
+	return r
+}
+
 // Exec runs a program and returns the first 16 KiB of its output. When ctx ends,
 // every process of its group is killed and the error says why.
 func Exec(ctx context.Context, c Cmd) (string, error) {
