@@ -45,7 +45,10 @@ type Options struct {
 	// of whose tasks have ended; nil: there was none.
 	Before *Agent
 	Now    func() power.Uptime
-	Log    *slog.Logger
+	// FS is where the journal and what a restart must know lie; nil: the real disk.
+	// The racks' keys are always on the real one.
+	FS  journal.FS
+	Log *slog.Logger
 }
 
 // Agent is the parts of one node's daemon.
@@ -91,13 +94,16 @@ func New(o Options) (*Agent, error) {
 		a.dial = new(net.Dialer).DialContext
 	}
 	a.lan = a.newLAN()
-	a.alarms = a.newAlarms()
+	a.alarms = a.newAlarms(o.FS)
 	a.journal = journal.NewWriter(journal.WriterOptions{
-		Path: filepath.Join(cfg.Data, "journal.jsonl"), Boot: o.Boot, Log: o.Log,
+		Path: filepath.Join(cfg.Data, "journal.jsonl"), Boot: o.Boot, FS: o.FS, Log: o.Log,
 		Now: func() time.Duration { return time.Duration(a.now()) },
 	})
-	a.saver = journal.NewSaver(filepath.Join(cfg.Data, "addresses.json"), "a restart tries the configured addresses first", o.Log)
-	a.state = journal.NewSaver(filepath.Join(cfg.Run, "state.json"), "a crash of the agent forgets its countdown", o.Log)
+	saver := func(dir, name, cost string) *journal.Saver {
+		return journal.NewSaver(journal.SaverOptions{Path: filepath.Join(dir, name), Cost: cost, FS: o.FS, Log: o.Log})
+	}
+	a.saver = saver(cfg.Data, "addresses.json", "a restart tries the configured addresses first")
+	a.state = saver(cfg.Run, "state.json", "a crash of the agent forgets its countdown")
 	var err error
 	a.driver, err = node.NewDriver(node.Options{
 		Name: cfg.Name, Settings: cfg.Settings, Chain: o.Chain, Wall: o.Wall,

@@ -9,14 +9,15 @@ import (
 	"github.com/lastwatt/lastwatt/api"
 	upsv1 "github.com/lastwatt/lastwatt/api/ups/v1"
 	"github.com/lastwatt/lastwatt/pkg/alarm"
+	"github.com/lastwatt/lastwatt/pkg/journal"
 	"github.com/lastwatt/lastwatt/pkg/node"
 	"github.com/lastwatt/lastwatt/pkg/policy"
 )
 
 // newAlarms returns who is told of this node.
-func (a *Agent) newAlarms() *alarm.Sender {
+func (a *Agent) newAlarms(disk journal.FS) *alarm.Sender {
 	return alarm.New(alarm.Options{
-		Targets: a.cfg.Alarms, Path: filepath.Join(a.cfg.Data, "alarms.json"), From: a.cfg.Name,
+		Targets: a.cfg.Alarms, Path: filepath.Join(a.cfg.Data, "alarms.json"), FS: disk, From: a.cfg.Name,
 		Run: node.RunProgram(a.exec), Dial: a.dial, Log: a.log,
 	})
 }

@@ -10,13 +10,14 @@ import (
 	"github.com/lastwatt/lastwatt/api"
 	upsv1 "github.com/lastwatt/lastwatt/api/ups/v1"
 	"github.com/lastwatt/lastwatt/pkg/alarm"
+	"github.com/lastwatt/lastwatt/pkg/journal"
 	"github.com/lastwatt/lastwatt/pkg/node"
 	"github.com/lastwatt/lastwatt/pkg/policy"
 )
 
 // newAlarms returns who is told: of the whole rack by the alarms at the top of the
 // file, of this host's own machine by those below [node].
-func (m *Master) newAlarms() *alarm.Sender {
+func (m *Master) newAlarms(disk journal.FS) *alarm.Sender {
 	targets := slices.Clone(m.cfg.Alarms)
 	if m.cfg.Node != nil {
 		for _, t := range m.cfg.Node.Alarms {
@@ -24,7 +25,7 @@ func (m *Master) newAlarms() *alarm.Sender {
 		}
 	}
 	return alarm.New(alarm.Options{
-		Targets: targets, Path: filepath.Join(m.cfg.Data, "alarms.json"), From: m.cfg.Name,
+		Targets: targets, Path: filepath.Join(m.cfg.Data, "alarms.json"), FS: disk, From: m.cfg.Name,
 		Run: node.RunProgram(m.exec), Dial: m.dial, Log: m.log,
 	})
 }

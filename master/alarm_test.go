@@ -41,7 +41,7 @@ func withAlarms(t *testing.T) (m *Master, said string) {
 	}
 	m.cfg.Alarms = parse("exec://" + path)
 	m.cfg.Node = &Host{Name: "host1", Alarms: parse("exec:///nowhere/alarm")}
-	m.alarms = m.newAlarms()
+	m.alarms = m.newAlarms(nil)
 	return m, said
 }
 

@@ -47,7 +47,7 @@ func (s controlService) GetHistory(ctx context.Context, req *upsv1.GetHistoryReq
 	case <-ctx.Done():
 		return nil, api.Error(codes.DeadlineExceeded, errors.New("somebody else is reading the journal; try again"))
 	}
-	all, warning, err := readOutages(ctx, s.m.journalPath(), newFold(s.m.cfg.Name, time.Local))
+	all, warning, err := s.m.readOutages(ctx, newFold(s.m.cfg.Name, time.Local))
 	if err != nil {
 		return nil, err
 	}
@@ -61,16 +61,16 @@ func (s controlService) GetHistory(ctx context.Context, req *upsv1.GetHistoryReq
 	return answerHistory(all, warning), nil
 }
 
-// readOutages folds the journal at path: outages, newest first, and what of it could
+// readOutages folds the journal on disk: outages, newest first, and what of it could
 // not be read.
-func readOutages(ctx context.Context, path string, f *fold) (all []*outage, warning string, err error) {
-	err = journal.Read(path, func(e journal.Entry) error {
+func (m *Master) readOutages(ctx context.Context, f *fold) (all []*outage, warning string, err error) {
+	err = m.journal.Read(func(e journal.Entry) error {
 		f.add(e)
 		return ctx.Err()
 	})
 	switch {
 	case ctx.Err() != nil:
-		return nil, "", api.Error(codes.DeadlineExceeded, fmt.Errorf("reading the journal takes too long; look at %s and its disk", path))
+		return nil, "", api.Error(codes.DeadlineExceeded, fmt.Errorf("reading the journal takes too long; look at %s and its disk", m.journalPath()))
 	case err != nil:
 		warning = err.Error()
 	}

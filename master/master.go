@@ -52,7 +52,10 @@ type Options struct {
 	Now  func() power.Uptime
 	// OpenPort opens a UPS's port; nil: this system's serial ports.
 	OpenPort line.Opener
-	Log      *slog.Logger
+	// FS is where the journal and what a restart must know lie; nil: the real disk.
+	// The rack's keys are always on the real one.
+	FS  journal.FS
+	Log *slog.Logger
 }
 
 // Master is the parts of the master's daemon.
@@ -107,21 +110,21 @@ func New(o Options) (*Master, error) {
 		m.dial = new(net.Dialer).DialContext
 	}
 	m.journal = journal.NewWriter(journal.WriterOptions{
-		Path: m.journalPath(), Boot: o.Boot, Log: o.Log, Mark: ofAnOutage,
+		Path: m.journalPath(), Boot: o.Boot, FS: o.FS, Log: o.Log, Mark: ofAnOutage,
 		Now: func() time.Duration { return time.Duration(m.now()) },
 	})
 	m.events = &events{journal: m.journal, now: o.Now, boot: o.Boot, log: o.Log}
 	m.hub = newHub(o.Now, func(e event) { m.events.add(e) })
-	m.alarms = m.newAlarms()
+	m.alarms = m.newAlarms(o.FS)
 	m.hooks = newRackHooks(m)
 	m.teller = m.newTeller(m.hooks.put, m.tellAlarms)
 	m.reports = &reports{m: m, tell: m.teller.report}
-	m.saver = journal.NewSaver(filepath.Join(cfg.Run, "master.json"), "a restart of the master forgets the outage's age and people's orders", o.Log)
+	m.saver = o.saver(cfg.Run, "master.json", "a restart of the master forgets the outage's age and people's orders")
 	m.ports = newPorts(o)
 	if o.Before != nil {
 		m.saver.Inherit(o.Before.saver)
 	}
-	m.proving = newProving(m, journal.NewSaver(filepath.Join(cfg.Data, "proved.json"), "a restart of the master forgets what outages have proved", o.Log))
+	m.proving = newProving(m, o.saver(cfg.Data, "proved.json", "a restart of the master forgets what outages have proved"))
 	m.state = loadRunState(m.saver, o.Boot, o.Log)
 	for _, u := range cfg.UPS {
 		m.addUPS(u, o)
@@ -138,6 +141,11 @@ func New(o Options) (*Master, error) {
 	m.pulses = m.vitals()
 	m.ports.dropOthers()
 	return m, nil
+}
+
+// saver returns a state file; cost is what is lost while it can't be written.
+func (o Options) saver(dir, name, cost string) *journal.Saver {
+	return journal.NewSaver(journal.SaverOptions{Path: filepath.Join(dir, name), Cost: cost, FS: o.FS, Log: o.Log})
 }
 
 // addUPS puts one UPS together.
@@ -180,7 +188,7 @@ func (m *Master) addUPS(u UPS, o Options) {
 
 // addHost puts the own host's node together.
 func (m *Master) addHost(o Options) error {
-	m.nodeState = journal.NewSaver(filepath.Join(m.cfg.Run, "node.json"), "a crash of the master forgets this host's countdown", o.Log)
+	m.nodeState = o.saver(m.cfg.Run, "node.json", "a crash of the master forgets this host's countdown")
 	d, err := node.NewDriver(node.Options{
 		Name: m.cfg.Node.Name, Settings: m.cfg.Node.Settings, Chain: o.Chain, Wall: o.Wall,
 		State: m.nodeState, BootID: o.Boot, Journal: m.journal, Tell: m.tellOwn, Exec: o.Exec, Now: o.Now, Log: o.Log,

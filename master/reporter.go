@@ -162,7 +162,7 @@ func (t *reports) catchUp(ctx context.Context, began power.Uptime) *caughtUp {
 	done := make(chan *caughtUp, 1)
 	go func() {
 		c := &caughtUp{r: t.newReporter(), now: map[string]bool{}}
-		err := journal.Read(t.m.journalPath(), func(e journal.Entry) error {
+		err := t.m.journal.Read(func(e journal.Entry) error {
 			c.r.fold.add(e)
 			c.last = max(c.last, e.Seq)
 			if e.Boot == t.m.boot && power.Uptime(e.At) >= began {

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -294,11 +293,12 @@ func TestHistoryTellsWhatItLeavesOut(t *testing.T) {
 	if n := len(h.GetOutages()); n == 0 || n == 100 || h.GetWarning() != fmt.Sprintf("cannot read 2 lines; the oldest %d of 100 outages are left out: the answer would be too large", 100-n) {
 		t.Errorf("%d outages, %s", n, h.GetWarning())
 	}
-	path := filepath.Join(t.TempDir(), "journal.jsonl")
-	lay(t, path, "1m main FAIL o1")
+	m := &Master{cfg: Config{Data: t.TempDir()}}
+	m.journal = journal.NewWriter(journal.WriterOptions{Path: m.journalPath()})
+	lay(t, m.journalPath(), "1m main FAIL o1")
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, _, err := readOutages(ctx, path, newFold("rack1", time.UTC)); status.Code(err) != codes.DeadlineExceeded {
+	if _, _, err := m.readOutages(ctx, newFold("rack1", time.UTC)); status.Code(err) != codes.DeadlineExceeded {
 		t.Errorf("a reader who left: %v", err)
 	}
 }

@@ -33,6 +33,8 @@ type Options struct {
 	Targets []Target
 	// Path is the file of what waits.
 	Path string
+	// FS is where that file lies; nil: the real disk.
+	FS journal.FS
 	// From is the daemon's name.
 	From string
 	// Run runs a program of exec:// with env added to a daemon's usual one; it refuses
@@ -68,7 +70,7 @@ func New(o Options) *Sender {
 	out := &outside{dial: o.Dial, run: o.Run}
 	s := &Sender{
 		o: o, send: out.send, changed: make(chan struct{}, 1),
-		saver: journal.NewSaver(o.Path, "a restart forgets the alarms that wait", o.Log),
+		saver: journal.NewSaver(journal.SaverOptions{Path: o.Path, Cost: "a restart forgets the alarms that wait", FS: o.FS, Log: o.Log}),
 	}
 	s.read = s.saver.Load
 	names, ids := map[string]int{}, map[string]int{}

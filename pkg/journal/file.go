@@ -6,7 +6,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"syscall"
 )
 
 // envelope is what a state file holds.
@@ -17,7 +16,9 @@ type envelope struct {
 // Save writes v to path as a whole: afterwards, and after a power cut at any
 // moment, there is the old content or the new. Only one may save to a path at a
 // time.
-func Save(path string, v any) error {
+func Save(path string, v any) error { return saveOn(realFS{}, path, v) }
+
+func saveOn(fsys FS, path string, v any) error {
 	data, err := json.Marshal(v)
 	if err != nil {
 		return fmt.Errorf("cannot save %s: %w", path, err)
@@ -26,22 +27,19 @@ func Save(path string, v any) error {
 	if err != nil {
 		return fmt.Errorf("cannot save %s: %w", path, err)
 	}
-	if err := replace(path, line); err != nil {
+	if err := replace(fsys, path, line); err != nil {
 		return fmt.Errorf("cannot save %s: %w", path, cause(err))
 	}
 	return nil
 }
 
 // Replace writes content to path as [Save] does: whole, or not at all.
-func Replace(path string, content []byte) error { return replace(path, content) }
+func Replace(path string, content []byte) error { return replace(realFS{}, path, content) }
 
-func replace(path string, content []byte) error {
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return err
-	}
+func replace(fsys FS, path string, content []byte) error {
 	tmp := path + ".tmp"
-	_ = os.Remove(tmp) // left by a crash
-	f, err := os.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	_ = fsys.Remove(tmp) // left by a crash
+	f, err := fsys.Open(tmp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return err
 	}
@@ -53,27 +51,25 @@ func replace(path string, content []byte) error {
 		err = e
 	}
 	if err == nil {
-		err = os.Rename(tmp, path)
+		err = fsys.Rename(tmp, path)
 	}
 	if err != nil {
-		_ = os.Remove(tmp)
+		_ = fsys.Remove(tmp)
 		return err
 	}
-	return syncDir(path)
+	return fsys.SyncDir(filepath.Dir(path))
 }
 
 // Load reads what [Save] wrote at path into v. The error is [os.ErrNotExist] if
 // there is nothing, and [ErrCorrupt] if it is damaged; v is then not to be used.
-func Load(path string, v any) error {
-	// Not blocking: a pipe in the file's place must be an error, not a wait.
-	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+func Load(path string, v any) error { return loadOn(realFS{}, path, v) }
+
+func loadOn(fsys FS, path string, v any) error {
+	f, err := fsys.Open(path, os.O_RDONLY, 0)
 	if err != nil {
 		return fmt.Errorf("cannot load: %w", err)
 	}
 	defer f.Close()
-	if err := regular(f); err != nil {
-		return fmt.Errorf("cannot load %s: %w", path, err)
-	}
 	b, err := io.ReadAll(f)
 	if err != nil {
 		return fmt.Errorf("cannot load %s: %w", path, cause(err))

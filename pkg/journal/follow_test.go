@@ -21,11 +21,12 @@ func newest(t *testing.T, w *Writer, n int) []Entry {
 
 func TestFollowersSeeTheOldAndTheNew(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		d := &fakeDisk{already: []Entry{{Seq: 41, Name: "old"}, {Seq: 42, Name: "older"}}}
+		d := newFakeDisk(t)
+		write(t, d.path, 41, 42)
 		w, stop := running(t, d)
 		defer stop()
 		took(w.Record("new", 1))
-		if got := names(newest(t, w, 2)); got != "42 older, 43 new" {
+		if got := names(newest(t, w, 2)); got != "2 kind-0, 3 new" {
 			t.Errorf("got %s", got)
 		}
 		ctx, cancel := context.WithCancel(context.Background())
@@ -63,7 +64,7 @@ func names(all []Entry) string {
 
 func TestASlowFollowerHoldsNobodyAndMissesTheOldest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		d := &fakeDisk{}
+		d := newFakeDisk(t)
 		w, stop := running(t, d)
 		defer stop()
 		took(w.Record("first", 0))

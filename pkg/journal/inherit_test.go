@@ -3,7 +3,6 @@ package journal
 import (
 	"errors"
 	"io/fs"
-	"log/slog"
 	"path/filepath"
 	"testing"
 )
@@ -12,10 +11,10 @@ import (
 // loads, on disk or not.
 func TestLaw10AStateThatNoDiskTookIsInherited(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "gone", "state")
-	quiet := slog.New(slog.DiscardHandler)
+	o := SaverOptions{Path: path, Log: quiet}
 	load := func(s *Saver) (v string, err error) { err = s.Load(&v); return v, err }
-	first := NewSaver(path, "nothing", quiet)
-	second := NewSaver(path, "nothing", quiet)
+	first := NewSaver(o)
+	second := NewSaver(o)
 	second.Inherit(first)
 	if _, err := load(second); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("nothing was put, and %v", err)
@@ -28,7 +27,7 @@ func TestLaw10AStateThatNoDiskTookIsInherited(t *testing.T) {
 	}
 	first.Put("new") // it never runs: the disk has hung
 	second.Inherit(first)
-	third := NewSaver(path, "nothing", quiet)
+	third := NewSaver(o)
 	third.Inherit(second)
 	if v, err := load(third); v != "new" || err != nil {
 		t.Errorf("got %q, %v", v, err)
@@ -36,7 +35,7 @@ func TestLaw10AStateThatNoDiskTookIsInherited(t *testing.T) {
 	if err := third.flush(); err != nil {
 		t.Fatal(err)
 	}
-	if v, err := load(NewSaver(path, "nothing", quiet)); v != "new" || err != nil {
+	if v, err := load(NewSaver(o)); v != "new" || err != nil {
 		t.Errorf("the disk has %q, %v", v, err)
 	}
 }

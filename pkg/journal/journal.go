@@ -1,27 +1,18 @@
 package journal
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
-	"syscall"
 )
-
-// file is the part of *os.File that appending needs.
-type file interface {
-	io.WriteCloser
-	Sync() error
-}
 
 // Journal is an open journal. It has one owner.
 type Journal struct {
 	path string
 	o    Options
-	dir  dirOps
 
-	f       file
+	f       File
 	at      string // where f lies: path, unless a rotation got stuck half way
 	size    int64  // of f
 	full    int64  // the size at which rotating is tried
@@ -40,48 +31,51 @@ func Open(path string, o Options) (*Journal, error) { return open(path, o, func(
 // open is Open; each is given every good entry of the open file and of the newest
 // closed one. The others are not read: on a small board that takes seconds.
 func open(path string, o Options, each func(Entry)) (*Journal, error) {
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return nil, fmt.Errorf("cannot open the journal: %w", err)
-	}
-	_, statErr := os.Lstat(path)
-	f, err := create(path)
+	o = o.withDefaults()
+	f, err := create(o.FS, path)
 	if err != nil {
 		return nil, fmt.Errorf("cannot open the journal: %w", err)
 	}
-	o = o.withDefaults()
-	j := &Journal{path: path, at: path, o: o, full: o.Size, dir: realDir, f: f}
-	if err = regular(f); err == nil {
-		j.loadNewest(f, each)
-		err = j.load(f, each)
-	}
-	if err == nil && errors.Is(statErr, os.ErrNotExist) {
-		err = syncDir(path)
+	j := &Journal{path: path, at: path, o: o, full: o.Size, f: f}
+	err = j.load(each)
+	if err == nil {
+		// Each time: who made the file may have died before this.
+		err = o.FS.SyncDir(filepath.Dir(path))
 	}
 	if err != nil {
 		_ = f.Close()
-		return nil, fmt.Errorf("cannot open the journal %s: %w", path, err)
+		return nil, fmt.Errorf("cannot open the journal %s: %w", path, cause(err))
 	}
 	return j, nil
 }
 
 // create opens the file at path for reading and appending.
-func create(path string) (*os.File, error) {
-	// Not blocking: a pipe in the file's place must be an error, not a wait.
-	return os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_APPEND|syscall.O_NONBLOCK, 0o640)
+func create(fsys FS, path string) (File, error) {
+	return fsys.Open(path, os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o640)
 }
 
-// load takes over what the open file holds and cuts off a torn last line.
-func (j *Journal) load(f *os.File, each func(Entry)) error {
-	end, torn, err := scanEnd(f, func(e Entry) {
+// load takes over what the newest closed file and the open one hold and cuts off a
+// torn last line: of the open one, or of the closed one where that is the end of all.
+func (j *Journal) load(each func(Entry)) error {
+	old, oldEnd := j.loadNewest(each)
+	if old != nil {
+		defer old.Close()
+	}
+	end, torn, err := scanEnd(j.f, func(e Entry) {
 		j.seq = max(j.seq, e.Seq)
 		j.marked = j.marked || j.o.Mark(e)
 		each(e)
 	})
-	if err == nil && torn {
-		err = f.Truncate(end)
-	}
 	j.size = end
-	return err
+	switch {
+	case err != nil:
+		return err
+	case torn:
+		return j.f.Truncate(end)
+	case end == 0 && old != nil && old.Truncate(oldEnd) == nil:
+		_ = old.Sync() // no record after it will do that
+	}
+	return nil
 }
 
 // scanEnd gives each every good entry of f and finds the end of all lines but a
@@ -132,38 +126,3 @@ func (j *Journal) Trouble() error { return j.trouble }
 
 // Close closes the file.
 func (j *Journal) Close() error { return j.f.Close() }
-
-// regular refuses what may never answer: pipes, devices, sockets.
-func regular(f *os.File) error {
-	st, err := f.Stat()
-	if err != nil {
-		return err
-	}
-	if !st.Mode().IsRegular() {
-		return errors.New("it is not a regular file; remove it")
-	}
-	return nil
-}
-
-// syncDir makes a new or renamed file's name last: fsync(2) of a file does not.
-func syncDir(path string) error {
-	d, err := os.Open(filepath.Dir(path))
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	return d.Sync()
-}
-
-// cause strips the paths that [os.PathError] and [os.LinkError] repeat.
-func cause(err error) error {
-	var p *os.PathError
-	if errors.As(err, &p) {
-		return p.Err
-	}
-	var l *os.LinkError
-	if errors.As(err, &l) {
-		return l.Err
-	}
-	return err
-}

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"syscall"
 )
 
 // Read calls fn with each entry of the journal at path, oldest first, until fn
@@ -13,18 +12,20 @@ import (
 // written. Damaged lines and files that can't be read are left out, and if there
 // were any but a torn last line, Read says so at the end: [ErrCorrupt] for the
 // lines. A journal that is not there is empty.
-func Read(path string, fn func(Entry) error) error {
-	r := reading{fn: fn}
+func Read(path string, fn func(Entry) error) error { return readOn(realFS{}, path, fn) }
+
+func readOn(fsys FS, path string, fn func(Entry) error) error {
+	r := reading{fsys: fsys, fn: fn}
 	// The open file first, closed ones after: one that is closed in between is seen
 	// twice rather than not at all, and told by what it is.
-	now, err := openSegment(path, os.O_RDONLY)
+	now, err := fsys.Open(path, os.O_RDONLY, 0)
 	switch {
 	case err == nil:
 		defer now.Close()
 	case !errors.Is(err, fs.ErrNotExist):
 		return fmt.Errorf("cannot read the journal %s: %w", path, cause(err))
 	}
-	old, err := segments(path)
+	old, err := segments(fsys, path)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("cannot read the journal %s: %w", path, cause(err))
 	}
@@ -41,22 +42,9 @@ func Read(path string, fn func(Entry) error) error {
 	return r.verdict(path)
 }
 
-// openSegment opens a file of a journal, closed or not.
-func openSegment(path string, flag int) (*os.File, error) {
-	// Not blocking: a pipe in the file's place must be an error, not a wait.
-	f, err := os.OpenFile(path, flag|syscall.O_NONBLOCK, 0)
-	if err != nil {
-		return nil, err
-	}
-	if err := regular(f); err != nil {
-		_ = f.Close()
-		return nil, err
-	}
-	return f, nil
-}
-
 // reading is one call of Read.
 type reading struct {
+	fsys   FS
 	fn     func(Entry) error
 	torn   bool  // the last line seen has no end
 	bad    int   // damaged lines
@@ -64,8 +52,8 @@ type reading struct {
 }
 
 // closed reads a closed file, unless it is the one that was open a moment ago.
-func (r *reading) closed(path string, now *os.File) error {
-	f, err := openSegment(path, os.O_RDONLY)
+func (r *reading) closed(path string, now File) error {
+	f, err := r.fsys.Open(path, os.O_RDONLY, 0)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil // just removed: it was the oldest
 	}
@@ -74,18 +62,14 @@ func (r *reading) closed(path string, now *os.File) error {
 		return nil
 	}
 	defer f.Close()
-	if now != nil {
-		a, errA := f.Stat()
-		b, errB := now.Stat()
-		if errA == nil && errB == nil && os.SameFile(a, b) {
-			return nil
-		}
+	if now != nil && r.fsys.Same(f, now) {
+		return nil
 	}
 	return r.file(path, f)
 }
 
 // file reads one file. The error is fn's.
-func (r *reading) file(path string, f *os.File) error {
+func (r *reading) file(path string, f File) error {
 	var enough error
 	err := scan(f, func(_ int, e Entry, is condition) error {
 		if r.torn {

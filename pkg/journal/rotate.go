@@ -29,26 +29,19 @@ type Options struct {
 	// removed only when there is no other to remove, so that no flood of small
 	// news washes them away. Nil: all are worth the same.
 	Mark func(Entry) bool
+	// FS is where the files lie; nil: the real disk.
+	FS FS
 }
 
 func (o Options) withDefaults() Options {
 	o.Size = cmp.Or(o.Size, defaultSize)
 	o.Files = max(3, cmp.Or(o.Files, defaultFiles))
+	o.FS = orReal(o.FS)
 	if o.Mark == nil {
 		o.Mark = func(Entry) bool { return false }
 	}
 	return o
 }
-
-// dirOps is what rotating does to a folder; a test makes each fail.
-type dirOps struct {
-	rename func(from, to string) error
-	create func(path string) (*os.File, error)
-	remove func(path string) error
-	sync   func(path string) error
-}
-
-var realDir = dirOps{rename: os.Rename, create: create, remove: os.Remove, sync: syncDir}
 
 // A closed file lies beside the open one, under its name with the newest Seq in it
 // and, where it has a marked entry, a word: "journal.jsonl.000000004711.keep". The
@@ -74,47 +67,48 @@ func segmentName(path string, last uint64, keep bool) string {
 }
 
 // segments returns the closed files of the journal at path, oldest first.
-func segments(path string) ([]segment, error) {
-	entries, err := os.ReadDir(filepath.Dir(path))
+func segments(fsys FS, path string) ([]segment, error) {
+	names, err := fsys.List(filepath.Dir(path))
 	if err != nil {
 		return nil, err
 	}
 	var all []segment
-	for _, e := range entries {
-		number, ours := strings.CutPrefix(e.Name(), filepath.Base(path)+".")
+	for _, name := range names {
+		number, ours := strings.CutPrefix(name, filepath.Base(path)+".")
 		number, keep := strings.CutSuffix(number, keepWord)
 		last, err := strconv.ParseUint(number, 10, 64)
-		if !ours || err != nil || !e.Type().IsRegular() {
+		if !ours || err != nil {
 			continue // somebody else's
 		}
-		all = append(all, segment{filepath.Join(filepath.Dir(path), e.Name()), last, keep})
+		all = append(all, segment{filepath.Join(filepath.Dir(path), name), last, keep})
 	}
 	slices.SortFunc(all, func(a, b segment) int { return cmp.Or(cmp.Compare(a.last, b.last), cmp.Compare(a.path, b.path)) })
 	return all, nil
 }
 
-// loadNewest takes over what the newest closed file holds; where f, the open one,
-// is empty it cuts off a torn last line too. One that can't be read is nothing: its
-// name says where Seq goes on.
-func (j *Journal) loadNewest(f *os.File, each func(Entry)) {
-	all, err := segments(j.path)
+// loadNewest takes over what the newest closed file holds. Where that ends in a torn
+// line it is returned, still open, and where that line begins. One that can't be read
+// is nothing: its name says where Seq goes on.
+func (j *Journal) loadNewest(each func(Entry)) (old File, end int64) {
+	all, err := segments(j.o.FS, j.path)
 	if err != nil || len(all) == 0 {
-		return
+		return nil, 0
 	}
 	newest := all[len(all)-1]
 	j.seq = newest.last
-	old, err := openSegment(newest.path, os.O_RDWR)
+	old, err = j.o.FS.Open(newest.path, os.O_RDWR, 0)
 	if err != nil {
-		return
+		return nil, 0
 	}
-	defer old.Close()
 	end, torn, err := scanEnd(old, func(e Entry) {
 		j.seq = max(j.seq, e.Seq)
 		each(e)
 	})
-	if st, statErr := f.Stat(); err == nil && torn && statErr == nil && st.Size() == 0 {
-		_ = old.Truncate(end)
+	if err != nil || !torn {
+		_ = old.Close()
+		return nil, 0
 	}
+	return old, end
 }
 
 // rotate closes the open file under a name of its own and begins a new one. A power
@@ -137,8 +131,8 @@ func (j *Journal) rotate() {
 }
 
 // begin moves the open file away and opens a new one in its place.
-func (j *Journal) begin() (*os.File, error) {
-	all, err := segments(j.path)
+func (j *Journal) begin() (File, error) {
+	all, err := segments(j.o.FS, j.path)
 	if err != nil {
 		return nil, err
 	}
@@ -148,19 +142,19 @@ func (j *Journal) begin() (*os.File, error) {
 		}
 	}
 	name := segmentName(j.path, j.seq, j.marked)
-	if err := j.dir.rename(j.at, name); err != nil {
+	if err := j.o.FS.Rename(j.at, name); err != nil {
 		return nil, err
 	}
 	j.at = name
 	// The old name is gone for good before there is a new file under it.
-	if err := j.dir.sync(j.path); err != nil {
+	if err := j.o.FS.SyncDir(filepath.Dir(j.path)); err != nil {
 		return nil, err
 	}
-	f, err := j.dir.create(j.path)
+	f, err := create(j.o.FS, j.path)
 	if err != nil {
 		return nil, err
 	}
-	if err := j.dir.sync(j.path); err != nil {
+	if err := j.o.FS.SyncDir(filepath.Dir(j.path)); err != nil {
 		_ = f.Close()
 		return nil, err
 	}
@@ -170,13 +164,13 @@ func (j *Journal) begin() (*os.File, error) {
 // prune removes what is too much: the oldest that has nothing marked, else the
 // oldest; never the newest, which is what just happened.
 func (j *Journal) prune() error {
-	all, err := segments(j.path)
+	all, err := segments(j.o.FS, j.path)
 	if err != nil {
 		return err
 	}
 	for len(all) > j.o.Files-1 {
 		k := max(0, slices.IndexFunc(all[:len(all)-1], func(s segment) bool { return !s.keep }))
-		if err := j.dir.remove(all[k].path); err != nil {
+		if err := j.o.FS.Remove(all[k].path); err != nil {
 			return err
 		}
 		all = slices.Delete(all, k, k+1)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -43,7 +44,7 @@ func mustOpen(t *testing.T, path string, o Options) *Journal {
 // files returns the names of the journal's files, closed ones first.
 func files(t *testing.T, path string) (names []string) {
 	t.Helper()
-	all, err := segments(path)
+	all, err := segments(realFS{}, path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -226,34 +227,47 @@ func TestAnyFlippedBitCostsOneRecord(t *testing.T) {
 
 func TestARotationThatFailsLosesNothing(t *testing.T) {
 	full := &os.LinkError{Op: "rename", Err: syscall.ENOSPC}
-	for name, spoil := range map[string]func(*dirOps){
-		"rename":       func(d *dirOps) { d.rename = func(string, string) error { return full } },
-		"first sync":   func(d *dirOps) { d.sync = func(string) error { return syscall.EIO } },
-		"create":       func(d *dirOps) { d.create = func(string) (*os.File, error) { return nil, full } },
-		"second sync":  func(d *dirOps) { d.sync = second(syscall.EROFS) },
-		"remove":       func(d *dirOps) { d.remove = func(string) error { return syscall.EROFS } },
-		"a crash then": func(d *dirOps) { d.create = func(string) (*os.File, error) { return nil, full } },
+	for name, fails := range map[string]struct {
+		op  string
+		nth int // only every so many; 0: each
+	}{
+		"rename":       {op: "rename"},
+		"first sync":   {op: "sync folder"},
+		"create":       {op: "create"},
+		"second sync":  {op: "sync folder", nth: 2},
+		"remove":       {op: "remove"},
+		"a crash then": {op: "create"},
 	} {
 		t.Run(name, func(t *testing.T) {
+			bad, n := false, 0
+			disk := faulty{before: func(op, _ string) error {
+				if !bad || op != fails.op {
+					return nil
+				}
+				if n++; fails.nth > 0 && n%fails.nth != 0 {
+					return nil
+				}
+				return full
+			}}
 			path := filepath.Join(t.TempDir(), "events")
 			o := small
-			o.Files = 100
+			o.Files, o.FS = 100, disk
 			if name == "remove" {
 				o.Files = 3
 			}
 			j := mustOpen(t, path, o)
 			want := appendTo(t, j, 1, 2)
-			spoil(&j.dir)
+			bad = true
 			want = append(want, appendTo(t, j, 3, 12)...)
 			if err := j.Trouble(); err == nil || !strings.Contains(err.Error(), "files of the journal "+path+": ") && !strings.Contains(err.Error(), "file of the journal "+path+": ") {
 				t.Errorf("trouble %v", err)
 			}
 			compare(t, path, want)
+			bad = false
 			if strings.HasPrefix(name, "a crash") {
 				_ = j.Close()
 				j = mustOpen(t, path, o)
 			}
-			j.dir = realDir
 			j.o.Files = 100
 			want = append(want, appendTo(t, j, 13, 30)...)
 			if err := j.Trouble(); err != nil {
@@ -265,17 +279,6 @@ func TestARotationThatFailsLosesNothing(t *testing.T) {
 				t.Errorf("the open file: %v %v", got, err)
 			}
 		})
-	}
-}
-
-// second returns a sync that fails at every second call.
-func second(err error) func(string) error {
-	n := 0
-	return func(string) error {
-		if n++; n%2 == 0 {
-			return err
-		}
-		return nil
 	}
 }
 
@@ -296,23 +299,20 @@ func TestLaw12ACrashAtAnyStepOfARotation(t *testing.T) {
 	type dead struct{}
 	for steps := range 5 {
 		path := filepath.Join(t.TempDir(), "events")
-		j := mustOpen(t, path, small)
-		want := appendTo(t, j, 1, 2)
-		left := steps
-		step := func(do func() error) error {
+		left := math.MaxInt
+		o := small
+		o.FS = faulty{before: func(op, _ string) error {
+			if op == "write" || op == "sync" {
+				return nil
+			}
 			if left--; left < 0 {
 				panic(dead{})
 			}
-			return do()
-		}
-		j.dir = dirOps{
-			rename: func(a, b string) error { return step(func() error { return os.Rename(a, b) }) },
-			sync:   func(p string) error { return step(func() error { return syncDir(p) }) },
-			create: func(p string) (f *os.File, err error) {
-				return f, step(func() error { f, err = create(p); return err })
-			},
-			remove: os.Remove,
-		}
+			return nil
+		}}
+		j := mustOpen(t, path, o)
+		want := appendTo(t, j, 1, 2)
+		left = steps
 		func() {
 			defer func() { _ = recover() }()
 			for n := 3; n < 6; n++ {
@@ -379,15 +379,19 @@ func TestWhatIsNotAFileOfTheJournalIsLeftAlone(t *testing.T) {
 
 func TestTheWriterTellsThatItsFileGrows(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "events")
-	w := NewWriter(WriterOptions{Path: path, Boot: "b1", Log: quiet})
-	broken := dirOps{rename: func(string, string) error { return syscall.EACCES }, create: create, remove: os.Remove, sync: syncDir}
-	var j *Journal
-	w.open = func(path string, each func(Entry)) (a appender, err error) {
-		if j, err = open(path, small, each); err == nil {
-			j.dir = broken
-		}
-		return j, err
+	j := mustOpen(t, path, Options{})
+	big := entry(1)
+	big.Data = fmt.Appendf(nil, "%q", strings.Repeat("x", defaultSize))
+	if _, err := j.Append(big); err != nil {
+		t.Fatal(err)
 	}
+	_ = j.Close()
+	w := NewWriter(WriterOptions{Path: path, Boot: "b1", Log: quiet, FS: faulty{before: func(op, _ string) error {
+		if op == "rename" {
+			return syscall.EACCES
+		}
+		return nil
+	}}})
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- w.Run(ctx) }()
@@ -402,7 +406,7 @@ func TestTheWriterTellsThatItsFileGrows(t *testing.T) {
 	if err := <-done; err != nil {
 		t.Error(err)
 	}
-	if got, err := read(t, path); err != nil || len(got) != 9 {
+	if got, err := read(t, path); err != nil || len(got) != 10 {
 		t.Errorf("%d records are on disk: %v", len(got), err)
 	}
 }

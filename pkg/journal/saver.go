@@ -12,17 +12,29 @@ import (
 // block.
 type Saver struct {
 	disk disk
-	save func(path string, v any) error
+	fs   FS
 
 	mu    sync.Mutex
 	value json.RawMessage // newest not yet saved; nil: none
 	last  json.RawMessage // newest of all; nil: none was Put
 }
 
-// NewSaver returns a Saver for the file at path; cost says what is lost while it
-// can't be written, as in "a restart forgets the countdown".
-func NewSaver(path, cost string, log *slog.Logger) *Saver {
-	return &Saver{disk: newDisk(path, cost, log), save: Save}
+// SaverOptions are what a [Saver] works with.
+type SaverOptions struct {
+	// Path is the state file.
+	Path string
+	// Cost says what is lost while it can't be written, as in "a restart forgets the
+	// countdown".
+	Cost string
+	// FS is where the file lies; nil: the real disk.
+	FS FS
+	// Log takes trouble and its end.
+	Log *slog.Logger
+}
+
+// NewSaver returns a Saver that has not begun to run.
+func NewSaver(o SaverOptions) *Saver {
+	return &Saver{disk: newDisk(o.Path, o.Cost, o.Log), fs: orReal(o.FS)}
 }
 
 // String returns the task's name.
@@ -69,7 +81,7 @@ func (s *Saver) Load(v any) error {
 	if last != nil {
 		return json.Unmarshal(last, v)
 	}
-	return Load(s.disk.path, v)
+	return loadOn(s.fs, s.disk.path, v)
 }
 
 // Err says what is wrong with the disk now, and what that costs; nil: nothing.
@@ -83,7 +95,7 @@ func (s *Saver) flush() error {
 	if v == nil {
 		return nil
 	}
-	err := s.save(s.disk.path, v)
+	err := saveOn(s.fs, s.disk.path, v)
 	if err != nil {
 		s.mu.Lock()
 		if s.value == nil {

@@ -27,6 +27,8 @@ type WriterOptions struct {
 	Now func() time.Duration
 	// Mark names the entries that are kept when there is too much: see [Options].
 	Mark func(Entry) bool
+	// FS is where the file lies; nil: the real disk.
+	FS FS
 	// Log takes trouble and its end.
 	Log *slog.Logger
 }
@@ -37,8 +39,7 @@ type WriterOptions struct {
 type Writer struct {
 	opts WriterOptions
 	disk disk
-	open func(path string, each func(Entry)) (appender, error)
-	j    appender // only in Run's goroutine
+	j    *Journal // only in Run's goroutine
 
 	ring ring
 
@@ -47,12 +48,6 @@ type Writer struct {
 	dropped int
 	growing error // why there is no new file in place of a full one
 	ended   bool
-}
-
-type appender interface {
-	Append(Entry) (Entry, error)
-	Trouble() error
-	Close() error
 }
 
 // pending is a record on its way to the disk.
@@ -75,7 +70,6 @@ func NewWriter(o WriterOptions) *Writer {
 	return &Writer{
 		opts: o,
 		disk: newDisk(o.Path, "outages are not recorded", o.Log),
-		open: func(path string, each func(Entry)) (appender, error) { return open(path, Options{Mark: o.Mark}, each) },
 		ring: newRing(),
 	}
 }
@@ -160,6 +154,12 @@ func (w *Writer) Follow(ctx context.Context, last int, follow bool, fn func(Entr
 	return w.ring.follow(ctx, last, follow, fn)
 }
 
+// Read reads what is on disk, in the caller's goroutine and for as long as the disk
+// takes: see the function [Read].
+func (w *Writer) Read(fn func(Entry) error) error {
+	return readOn(orReal(w.opts.FS), w.opts.Path, fn)
+}
+
 // drain writes the queue up to the first failure.
 func (w *Writer) drain() error {
 	if err := w.ensureOpen(); err != nil {
@@ -188,7 +188,7 @@ func (w *Writer) ensureOpen() error {
 		return nil
 	}
 	var old []Entry
-	j, err := w.open(w.opts.Path, func(e Entry) {
+	j, err := open(w.opts.Path, Options{Mark: w.opts.Mark, FS: w.opts.FS}, func(e Entry) {
 		if old = append(old, e); len(old) > 2*ringSize {
 			old = append(old[:0], old[len(old)-ringSize:]...)
 		}

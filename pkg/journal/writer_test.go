@@ -8,9 +8,9 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -18,72 +18,10 @@ import (
 
 var quiet = slog.New(slog.DiscardHandler)
 
-// fakeDisk is a journal in memory on a disk that fails and hangs as it is told.
-type fakeDisk struct {
-	mu      sync.Mutex
-	err     error
-	hang    chan struct{} // not nil: every operation waits for it
-	seq     uint64
-	names   []string
-	opened  int
-	already []Entry
-}
-
-func (d *fakeDisk) set(err error, hang chan struct{}) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.err, d.hang = err, hang
-}
-
-func (d *fakeDisk) open(_ string, each func(Entry)) (appender, error) {
-	d.wait()
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.opened++
-	for _, e := range d.already {
-		each(e)
-		d.seq = max(d.seq, e.Seq)
-	}
-	return d, d.err
-}
-
-func (d *fakeDisk) wait() {
-	d.mu.Lock()
-	hang := d.hang
-	d.mu.Unlock()
-	if hang != nil {
-		<-hang
-	}
-}
-
-func (d *fakeDisk) Append(e Entry) (Entry, error) {
-	d.wait()
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.err != nil {
-		return e, d.err
-	}
-	d.seq++
-	e.Seq = d.seq
-	d.names = append(d.names, e.Name)
-	return e, nil
-}
-
-func (d *fakeDisk) Close() error { return nil }
-
-func (d *fakeDisk) Trouble() error { return nil }
-
-func (d *fakeDisk) written() []string {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return slices.Clone(d.names)
-}
-
 // running returns a writer on the disk, running until stop is called.
 func running(t *testing.T, d *fakeDisk) (w *Writer, stop func()) {
 	t.Helper()
-	w = NewWriter(WriterOptions{Path: "/data/events", Boot: "b1", Log: quiet})
-	w.open = d.open
+	w = NewWriter(WriterOptions{Path: d.path, FS: d.fs(), Boot: "b1", Log: quiet})
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- w.Run(ctx) }()
@@ -106,13 +44,13 @@ func took(c <-chan struct{}) time.Duration {
 
 func TestARecordIsOnDiskWhenItsChannelCloses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		d := &fakeDisk{}
+		d := newFakeDisk(t)
 		w, stop := running(t, d)
 		defer stop()
 		if k := took(w.Record("phase", 1)); k != 0 {
 			t.Errorf("it took %s", k)
 		}
-		if got := d.written(); len(got) != 1 {
+		if got := d.written(t); len(got) != 1 {
 			t.Errorf("on disk: %v", got)
 		}
 		if err := w.Err(); err != nil {
@@ -123,14 +61,14 @@ func TestARecordIsOnDiskWhenItsChannelCloses(t *testing.T) {
 
 func TestLaw12AFullDiskCostsNothingAndIsTold(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		d := &fakeDisk{}
+		d := newFakeDisk(t)
 		w, stop := running(t, d)
 		defer stop()
-		d.set(errors.New("cannot write /data/events: no space left on device"), nil)
+		d.set(syscall.ENOSPC, nil)
 		if k := took(w.Record("one", 1)); k != 0 {
 			t.Errorf("a write that fails at once took %s", k)
 		}
-		want := "cannot write /data/events: no space left on device; protection goes on, but outages are not recorded"
+		want := "cannot write " + d.path + ": no space left on device; protection goes on, but outages are not recorded"
 		if err := w.Err(); err == nil || err.Error() != want {
 			t.Errorf("got  %v\nwant %s", err, want)
 		}
@@ -142,7 +80,7 @@ func TestLaw12AFullDiskCostsNothingAndIsTold(t *testing.T) {
 			t.Errorf("the disk works again: %v", err)
 		}
 		took(w.Record("three", 3))
-		if got := fmt.Sprint(d.written()); got != "[one two three]" {
+		if got := fmt.Sprint(d.written(t)); got != "[one two three]" {
 			t.Errorf("on disk: %v", got)
 		}
 	})
@@ -150,7 +88,7 @@ func TestLaw12AFullDiskCostsNothingAndIsTold(t *testing.T) {
 
 func TestLaw12AHangingDiskCostsOneSecondOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		d, hang := &fakeDisk{}, make(chan struct{})
+		d, hang := newFakeDisk(t), make(chan struct{})
 		w, stop := running(t, d)
 		took(w.Record("zero", 0))
 		d.set(nil, hang)
@@ -171,7 +109,7 @@ func TestLaw12AHangingDiskCostsOneSecondOnce(t *testing.T) {
 		if err := w.Err(); err != nil {
 			t.Errorf("the disk works again: %v", err)
 		}
-		if got := d.written(); len(got) != 102 {
+		if got := d.written(t); len(got) != 102 {
 			t.Errorf("%d records are on disk", len(got))
 		}
 		stop()
@@ -181,7 +119,8 @@ func TestLaw12AHangingDiskCostsOneSecondOnce(t *testing.T) {
 func TestADiskThatHangsAtOpenHoldsNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hang := make(chan struct{})
-		d := &fakeDisk{hang: hang}
+		d := newFakeDisk(t)
+		d.set(nil, hang)
 		w, stop := running(t, d)
 		if k := took(w.Record("one", 1)); k != patience {
 			t.Errorf("waited %s", k)
@@ -201,12 +140,13 @@ func TestADiskThatHangsAtOpenHoldsNobody(t *testing.T) {
 
 func TestWhatWasRecordedBeforeTheStopIsWritten(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		d := &fakeDisk{err: errors.New("full")}
+		d := newFakeDisk(t)
+		d.set(errors.New("full"), nil)
 		w, stop := running(t, d)
 		took(w.Record("one", 1))
 		d.set(nil, nil)
 		stop()
-		if got := fmt.Sprint(d.written()); got != "[one]" {
+		if got := fmt.Sprint(d.written(t)); got != "[one]" {
 			t.Errorf("on disk: %v", got)
 		}
 	})
@@ -214,7 +154,8 @@ func TestWhatWasRecordedBeforeTheStopIsWritten(t *testing.T) {
 
 func TestTooManyRecordsAreCounted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		d := &fakeDisk{err: errors.New("cannot write: full")}
+		d := newFakeDisk(t)
+		d.set(errors.New("full"), nil)
 		w, stop := running(t, d)
 		for i := range queueMax + 7 {
 			if k := took(w.Record("phase", i)); k != 0 {
@@ -227,7 +168,7 @@ func TestTooManyRecordsAreCounted(t *testing.T) {
 		d.set(nil, nil)
 		time.Sleep(retryEvery)
 		synctest.Wait()
-		got := d.written()
+		got := d.written(t)
 		if len(got) != queueMax+1 || got[queueMax] != DroppedName {
 			t.Errorf("%d records are on disk, the last is %q", len(got), got[len(got)-1])
 		}
@@ -240,11 +181,11 @@ func TestTooManyRecordsAreCounted(t *testing.T) {
 
 func TestAValueThatIsNoJSONHoldsNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		d := &fakeDisk{}
+		d := newFakeDisk(t)
 		w, stop := running(t, d)
 		defer stop()
-		if k := took(w.Record("bad", func() {})); k != 0 || len(d.written()) != 0 {
-			t.Errorf("waited %s, on disk %v", k, d.written())
+		if k := took(w.Record("bad", func() {})); k != 0 || len(d.written(t)) != 0 {
+			t.Errorf("waited %s, on disk %v", k, d.written(t))
 		}
 	})
 }
@@ -273,20 +214,21 @@ func TestTheWriterOnARealFile(t *testing.T) {
 func TestTheSaverKeepsTheNewest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hang := make(chan struct{})
+		path := filepath.Join(t.TempDir(), "state")
 		var saved []string // written while this goroutine waits in the bubble
 		var mu sync.Mutex
 		var fail error
 		failWith := func(err error) { mu.Lock(); defer mu.Unlock(); fail = err }
-		s := NewSaver("/run/state", "a restart forgets the countdown", quiet)
-		s.save = func(_ string, v any) error {
+		s := NewSaver(SaverOptions{Path: path, Cost: "a restart forgets the countdown", Log: quiet, FS: faulty{before: func(op, from string) error {
 			<-hang
 			mu.Lock()
 			defer mu.Unlock()
-			if fail == nil {
-				saved = append(saved, string(v.(json.RawMessage)))
+			var v json.RawMessage
+			if op == "rename" && fail == nil && Load(from, &v) == nil {
+				saved = append(saved, string(v))
 			}
 			return fail
-		}
+		}}})
 		ctx, cancel := context.WithCancel(context.Background())
 		done := make(chan error, 1)
 		go func() { done <- s.Run(ctx) }()
@@ -295,7 +237,7 @@ func TestTheSaverKeepsTheNewest(t *testing.T) {
 		s.Put(2)
 		s.Put(3)
 		time.Sleep(patience)
-		want := "cannot write /run/state: the disk does not answer; protection goes on, but a restart forgets the countdown"
+		want := "cannot write " + path + ": the disk does not answer; protection goes on, but a restart forgets the countdown"
 		if err := s.Err(); err == nil || err.Error() != want {
 			t.Errorf("got %v", err)
 		}
@@ -304,7 +246,7 @@ func TestTheSaverKeepsTheNewest(t *testing.T) {
 		if got := strings.Join(saved, " "); got != "1 3" || s.Err() != nil {
 			t.Errorf("saved %s, %v", got, s.Err())
 		}
-		failWith(errors.New("cannot save: read-only file system"))
+		failWith(syscall.EROFS)
 		s.Put(4)
 		synctest.Wait()
 		if s.Err() == nil {
@@ -329,7 +271,7 @@ func TestTheSaverKeepsTheNewest(t *testing.T) {
 
 func TestTheSaverOnARealFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "state")
-	s := NewSaver(path, "nothing", quiet)
+	s := NewSaver(SaverOptions{Path: path, Log: quiet})
 	if err := s.Load(new(savedState)); !errors.Is(err, os.ErrNotExist) {
 		t.Error(err)
 	}
@@ -347,7 +289,7 @@ func TestTheSaverOnARealFile(t *testing.T) {
 
 func TestARecordAfterTheEndHoldsNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w, stop := running(t, &fakeDisk{})
+		w, stop := running(t, newFakeDisk(t))
 		stop()
 		if k := took(w.Record("late", 1)); k != 0 {
 			t.Errorf("it waited %s", k)
