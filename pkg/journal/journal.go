@@ -1,8 +1,10 @@
 package journal
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 )
@@ -49,15 +51,27 @@ func open(path string, o Options, each func(Entry)) (*Journal, error) {
 	return j, nil
 }
 
-// create opens the file at path for reading and appending.
+// create opens the file at path for reading and appending, a new one if there is none.
 func create(fsys FS, path string) (File, error) {
-	return fsys.Open(path, os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o640)
+	const flag = os.O_RDWR | os.O_APPEND
+	f, err := fsys.Open(path, flag, 0)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return f, err
+	}
+	// Where a rotation has moved a file away, its old name is gone for good before
+	// there is a new file under it: a power cut could leave the new one alone.
+	if err := fsys.SyncDir(filepath.Dir(path)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	return fsys.Open(path, flag|os.O_CREATE, 0o640)
 }
 
 // load takes over what the newest closed file and the open one hold and cuts off a
 // torn last line: of the open one, or of the closed one where that is the end of all.
+// Both are synced: who wrote them may have been killed before that, and what comes next
+// may lie in another file.
 func (j *Journal) load(each func(Entry)) error {
-	old, oldEnd := j.loadNewest(each)
+	old, oldEnd, oldTorn := j.loadNewest(each)
 	if old != nil {
 		defer old.Close()
 	}
@@ -66,16 +80,22 @@ func (j *Journal) load(each func(Entry)) error {
 		j.marked = j.marked || j.o.Mark(e)
 		each(e)
 	})
-	j.size = end
-	switch {
-	case err != nil:
+	if err != nil {
 		return err
-	case torn:
-		return j.f.Truncate(end)
-	case end == 0 && old != nil && old.Truncate(oldEnd) == nil:
-		_ = old.Sync() // no record after it will do that
 	}
-	return nil
+	j.size = end
+	if old != nil {
+		if oldTorn && end == 0 && !torn {
+			_ = old.Truncate(oldEnd)
+		}
+		_ = old.Sync()
+	}
+	if torn {
+		if err := j.f.Truncate(end); err != nil {
+			return err
+		}
+	}
+	return j.f.Sync()
 }
 
 // scanEnd gives each every good entry of f and finds the end of all lines but a

@@ -164,7 +164,7 @@ func TestAfterAFailedWriteTheJournalIsOpenedAnew(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "events")
 			write(t, path, 1, 1)
-			bad := true
+			bad := false
 			j, err := Open(path, Options{FS: faulty{before: func(op, _ string) error {
 				if bad && op == fails {
 					return &os.PathError{Op: "write", Path: "x", Err: syscall.ENOSPC}
@@ -175,6 +175,7 @@ func TestAfterAFailedWriteTheJournalIsOpenedAnew(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer j.Close()
+			bad = true
 			_, err = j.Append(entry(2))
 			if err == nil || !strings.HasPrefix(err.Error(), "cannot write "+path+": ") || strings.Count(err.Error(), "write") != 1 {
 				t.Errorf("got %v", err)

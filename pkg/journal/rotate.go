@@ -86,29 +86,29 @@ func segments(fsys FS, path string) ([]segment, error) {
 	return all, nil
 }
 
-// loadNewest takes over what the newest closed file holds. Where that ends in a torn
-// line it is returned, still open, and where that line begins. One that can't be read
-// is nothing: its name says where Seq goes on.
-func (j *Journal) loadNewest(each func(Entry)) (old File, end int64) {
+// loadNewest takes over what the newest closed file holds and returns it, still open,
+// with where its lines end and whether there is a torn one behind them. One that can't
+// be read is nil: its name says where Seq goes on.
+func (j *Journal) loadNewest(each func(Entry)) (old File, end int64, torn bool) {
 	all, err := segments(j.o.FS, j.path)
 	if err != nil || len(all) == 0 {
-		return nil, 0
+		return nil, 0, false
 	}
 	newest := all[len(all)-1]
 	j.seq = newest.last
 	old, err = j.o.FS.Open(newest.path, os.O_RDWR, 0)
 	if err != nil {
-		return nil, 0
+		return nil, 0, false
 	}
-	end, torn, err := scanEnd(old, func(e Entry) {
+	end, torn, err = scanEnd(old, func(e Entry) {
 		j.seq = max(j.seq, e.Seq)
 		each(e)
 	})
-	if err != nil || !torn {
+	if err != nil {
 		_ = old.Close()
-		return nil, 0
+		return nil, 0, false
 	}
-	return old, end
+	return old, end, torn
 }
 
 // rotate closes the open file under a name of its own and begins a new one. A power
@@ -146,10 +146,6 @@ func (j *Journal) begin() (File, error) {
 		return nil, err
 	}
 	j.at = name
-	// The old name is gone for good before there is a new file under it.
-	if err := j.o.FS.SyncDir(filepath.Dir(j.path)); err != nil {
-		return nil, err
-	}
 	f, err := create(j.o.FS, j.path)
 	if err != nil {
 		return nil, err

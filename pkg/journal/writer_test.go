@@ -135,6 +135,7 @@ func TestADiskThatHangsAtOpenHoldsNobody(t *testing.T) {
 		}
 		d.set(nil, nil)
 		close(hang)
+		synctest.Wait()
 	})
 }
 
