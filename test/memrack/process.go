@@ -8,6 +8,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/lastwatt/lastwatt/pkg/daemon"
+	"github.com/lastwatt/lastwatt/pkg/journal"
 	"github.com/lastwatt/lastwatt/pkg/power"
 	"github.com/lastwatt/lastwatt/pkg/shutdown"
 )
@@ -16,6 +17,7 @@ import (
 type machine struct {
 	boot string
 	off  shutdown.Executor // how it is powered off
+	disk *Disk             // nil: files lie in the test's folder
 
 	mu     sync.Mutex
 	born   time.Time // when it was switched on
@@ -31,6 +33,14 @@ func (m *machine) now() power.Uptime {
 		return power.Uptime(m.asleep.Sub(m.born))
 	}
 	return power.Uptime(time.Since(m.born))
+}
+
+// fs is the disk as a program sees it that starts now.
+func (m *machine) fs() journal.FS {
+	if m.disk == nil {
+		return nil
+	}
+	return m.disk.FS()
 }
 
 // suspend stops the machine's clock for those who look.

@@ -132,7 +132,7 @@ func (r *Rack) runMaster(m *Master, cfg master.Config, before *master.Master) {
 	on := m.machine
 	d, err := master.New(master.Options{
 		Config: cfg, Boot: on.boot, Chain: []shutdown.Executor{on.off}, Before: before,
-		OpenPort: m.open, Listen: r.Net.Listen, Dial: r.Net.Dialer(m.host), Now: on.now, Log: r.logger(m.name),
+		Exec: r.Exec, FS: on.fs(), OpenPort: m.open, Listen: r.Net.Listen, Dial: r.Net.Dialer(m.host), Now: on.now, Log: r.logger(m.name),
 	})
 	if err != nil {
 		r.t.Fatal(err)
@@ -230,7 +230,7 @@ func (r *Rack) runAgent(n *Node, cfg agent.Config, before *agent.Agent) {
 	on := n.machine
 	a, err := agent.New(agent.Options{
 		Config: cfg, Boot: on.boot, Chain: []shutdown.Executor{on.off}, Before: before,
-		Listen: r.Net.Listen, Dial: r.Net.Dialer(n.name), Now: on.now, Log: r.logger(n.name),
+		Exec: r.Exec, FS: on.fs(), Listen: r.Net.Listen, Dial: r.Net.Dialer(n.name), Now: on.now, Log: r.logger(n.name),
 	})
 	if err != nil {
 		r.t.Fatal(err)

@@ -2,8 +2,6 @@ package memrack
 
 import (
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing/synctest"
 	"time"
@@ -21,13 +19,12 @@ type netFault struct {
 
 // do does one step.
 func (w *simWorld) do(s simStep) {
-	w.judge.event(s.what)
+	w.judge.event(s)
 	switch simEvents()[s.what].of {
 	case ofUPS:
 		w.doPower(w.ups[s.on], s)
 	case ofNobody:
-		w.switchUp = s.what == "switch on"
-		w.setSwitch()
+		w.setSwitch(s.what == "switch on")
 	case ofMaster, ofNode, ofMachine:
 		n := w.nodes[s.on]
 		if !w.doProcess(n, s) && !w.doMachine(n, s) {
@@ -51,8 +48,7 @@ func (w *simWorld) doPower(u *simPower, s simStep) {
 			}
 		}
 		if w.plan.dark && s.on == 0 {
-			w.switchUp = on
-			w.setSwitch()
+			w.setSwitch(on)
 		}
 	case "low":
 		u.worn = true
@@ -87,7 +83,6 @@ func (w *simWorld) doProcess(n *simNode, s simStep) bool {
 		w.stop(n, true)
 	case "kill master", "kill agent":
 		w.stop(n, false)
-		w.judge.killed(n.i)
 	case "start master", "start agent":
 		w.start(n)
 	case "reload":
@@ -121,7 +116,7 @@ func (w *simWorld) doMachine(n *simNode, s simStep) bool {
 	case "resume":
 		w.wake(n)
 	case "disk full", "disk read-only", "disk hangs", "disk well":
-		w.setDisk(n, s.what)
+		n.setDisk(s.what)
 		return true
 	default:
 		return false
@@ -176,6 +171,9 @@ func (w *simWorld) reload(n *simNode, d time.Duration) {
 	if !n.agent || n.asleep {
 		return
 	}
+	if n.forLow {
+		d = min(d, 0) // its grace stays what it is: BATLOW
+	}
 	was := fmt.Sprintf("grace = %q\n", n.grace)
 	var old string
 	if n.master != nil {
@@ -203,24 +201,29 @@ func (w *simWorld) reload(n *simNode, d time.Duration) {
 // network makes a machine's network what it is to be.
 func (w *simWorld) network(n *simNode) {
 	w.rack.Net.Heal(n.host())
-	if n.cut.to || n.cut.from || n.asleep || !w.switchUp {
-		w.rack.Net.Cut(n.host())
+	w.rack.Net.Slow(n.host(), n.cut.slow)
+	if n.cut.to || n.asleep {
+		w.rack.Net.CutTo(n.host())
+	}
+	if n.cut.from || n.asleep {
+		w.rack.Net.CutFrom(n.host())
 	}
 }
 
 // setSwitch makes the switch what it is to be.
-func (w *simWorld) setSwitch() {
-	for _, n := range w.nodes {
-		w.network(n)
+func (w *simWorld) setSwitch(on bool) {
+	if w.switchUp = on; on {
+		w.rack.Net.On()
+	} else {
+		w.rack.Net.Off()
 	}
 }
 
 // setDisk makes a machine's disk what it is to be.
-func (w *simWorld) setDisk(n *simNode, what string) {}
-
-// forget empties the run folder of a machine that boots.
-func (w *simWorld) forget(dir string) {
-	if err := os.RemoveAll(filepath.Join(dir, "run")); err != nil {
-		w.rack.t.Fatal(err)
-	}
+func (n *simNode) setDisk(what string) {
+	n.disk.Fill(what == "disk full")
+	n.disk.ReadOnly(what == "disk read-only")
+	n.disk.Hang(what == "disk hangs")
+	n.sick = what != "disk well"
+	n.ailing = n.ailing || n.sick
 }

@@ -3,7 +3,6 @@ package memrack
 import (
 	"encoding/json"
 	"io"
-	"path/filepath"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -20,6 +19,7 @@ func simulate(t *testing.T, p simPlan, to io.Writer) (j *simJudge) {
 		w := newWorld(t, p, to)
 		j = w.judge
 		w.play()
+		j.over = true
 		w.whole()
 		for range 10 { // the longest way back: shut down, boot, attach
 			w.live(w.rack.Since() + 30*time.Second)
@@ -101,10 +101,9 @@ func (j *simJudge) wires() {
 // journals holds that what was seen was written down.
 func (j *simJudge) journals() {
 	for _, f := range j.nodes {
-		dir := filepath.Join(j.w.rack.dir, f.name)
 		var phases []string
 		asks := 0
-		err := journal.Read(filepath.Join(dir, "data", "journal.jsonl"), func(e journal.Entry) error {
+		err := f.disk.ReadJournal(f.dir()+"/data/journal.jsonl", func(e journal.Entry) error {
 			var r struct{ Node, To, What string }
 			if e.Name != "phase" && e.Name != "poweroff" {
 				return nil
@@ -123,7 +122,7 @@ func (j *simJudge) journals() {
 		if err != nil {
 			j.blame("law 12", f, "its journal: %v", err)
 		}
-		if f.sick {
+		if f.ailing {
 			continue // what it could not write is not there
 		}
 		if asks != f.asks {

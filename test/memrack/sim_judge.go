@@ -15,6 +15,8 @@ const (
 	acting = 5 * time.Second
 	// long is before all that happens.
 	long = -time.Hour
+	// never is after all of it.
+	never = 1000 * time.Hour
 )
 
 // simJudge is the oracle: it knows the true mains and batteries, what the plugs say
@@ -26,10 +28,11 @@ type simJudge struct {
 	ups    []*simSaid
 	nodes  []*simFacts
 	wrong  []string
-	seen   map[string]map[string]int // phase by event
-	found  map[string]int            // problems that were seen, by name
-	died   int                       // machines that ran when the battery died
-	failed int                       // outages
+	seen   visits
+	found  map[string]int // problems that were seen, by name
+	over   bool           // the plan is: what mends everything counts for nothing
+	died   int            // machines that ran when the battery died
+	failed int            // outages
 }
 
 // simSaid is what the plug of one UPS has said, and its battery's account.
@@ -40,7 +43,8 @@ type simSaid struct {
 	chainAt  time.Duration // the first FAIL of those that may be one outage
 	chainLow bool          // BATLOW may have been said since then
 	murky    time.Duration // until then anything may have been read
-	most     time.Duration // the longest that it can have been on battery in all
+	doubt    bool          // it was bad when somebody saw it last
+	most     time.Duration // the longest that it can be believed to have been on battery in all
 	least    time.Duration // what a master that watched must know of as spent
 }
 
@@ -63,7 +67,8 @@ type simFacts struct {
 	agentAt   time.Duration // since when its agent runs; -1: it does not
 	touch     bool          // its agent and its masters run, could talk, and see the UPS
 	touchAt   time.Duration // since when touch is what it is
-	lostAt    time.Duration // when touch was lost last
+	alone     bool          // it can hear of none of its feeds
+	aloneAt   time.Duration // since when
 	mayKnow   bool          // it may have heard that the power failed
 	mayFrom   time.Duration // the first failure that it may count from, while mayKnow
 	knew      time.Duration // the failAt that it has heard of for certain; -1: none
@@ -81,7 +86,7 @@ type simFacts struct {
 }
 
 func newJudge(w *simWorld) *simJudge {
-	j := &simJudge{w: w, seen: map[string]map[string]int{}, found: map[string]int{}}
+	j := &simJudge{w: w, seen: visits{}, found: map[string]int{}}
 	for _, u := range w.ups {
 		j.ups = append(j.ups, &simSaid{simPower: u, status: upsv1.Status_STATUS_OK})
 	}
@@ -97,7 +102,7 @@ func (j *simJudge) begin() {
 		u.since, u.chainAt, u.murky = long, long, long
 	}
 	for _, f := range j.nodes {
-		f.since, f.failAt, f.chainAt, f.lastBad, f.mastersAt, f.lostAt = long, long, long, long, long, long
+		f.since, f.failAt, f.chainAt, f.lastBad, f.mastersAt = long, long, long, long, long
 		f.agentAt, f.touchAt, f.mayKnow = long, long, false
 	}
 }
@@ -110,15 +115,8 @@ func (j *simJudge) blame(law string, f *simFacts, format string, args ...any) {
 func (j *simJudge) booted(n *simNode) {
 	f := j.nodes[n.i]
 	f.mayKnow, f.knew, f.ordered, f.askedAt, f.phase, f.failOf = false, -1, false, long, 0, -1
-	for _, u := range j.ups {
-		if u.master == n.i {
-			u.least = 0 // its run folder is gone
-		}
-	}
-	for _, f := range j.nodes {
-		if slices.ContainsFunc(f.feeds, func(i int) bool { return j.ups[i].master == n.i }) && f.knew != f.failAt {
-			f.seenOf, f.owed = -1, 0 // so is the age of an outage that is going on
-		}
+	if n.master != nil {
+		j.forgot(n) // its run folder is gone
 	}
 }
 
@@ -144,10 +142,11 @@ func (j *simJudge) contacts() {
 			if touch && now-f.touchAt < 20*time.Second && f.lastBad >= f.touchAt {
 				f.mayKnow, f.mayFrom = true, f.chainAt // what was under way when it was cut off
 			}
-			if !touch {
-				f.lostAt = now
-			}
 			f.touch, f.touchAt = touch, now
+		}
+		alone := !slices.ContainsFunc(f.feeds, func(i int) bool { return j.mayHear(f, i) && !j.ups[i].outside })
+		if alone != f.alone {
+			f.alone, f.aloneAt = alone, now
 		}
 		switch {
 		case !f.agent:
@@ -161,7 +160,7 @@ func (j *simJudge) contacts() {
 
 // hears reports whether the node could hear of a feed, both ways.
 func (j *simJudge) hears(f *simFacts, feed int) bool {
-	return j.mayHear(f, feed) && f.cut == (netFault{})
+	return j.mayHear(f, feed) && !f.cut.from
 }
 
 // mayHear reports whether something of a feed may reach the node.
@@ -235,10 +234,11 @@ func (j *simJudge) passed(d time.Duration) {
 	for _, u := range j.ups {
 		now := j.w.rack.Since()
 		bad := u.status != upsv1.Status_STATUS_OK
-		if bad || !u.mains || now < u.murky {
+		host := j.w.nodes[u.master]
+		u.doubt = bad || now < u.murky || u.doubt && (!host.agent || u.outside || now-max(u.since, j.nodes[u.master].mastersAt) < attaching)
+		if u.doubt || !u.mains || now < u.murky {
 			u.most += d
 		}
-		host := j.w.nodes[u.master]
 		switch {
 		case bad && host.agent && !u.outside && now-u.since > acting:
 			u.least += d
@@ -253,18 +253,47 @@ func (j *simJudge) passed(d time.Duration) {
 	j.learn()
 }
 
-// killed: a master saves what its batteries owe once a minute.
-func (j *simJudge) killed(master int) {
+// killed: a daemon ends without a word; with a disk that is sick it forgets what it
+// could not write. What its batteries owe a master saves once a minute.
+func (j *simJudge) killed(n *simNode) {
+	f := j.nodes[n.i]
+	if n.sick {
+		f.knew = -1
+	}
+	if n.master == nil {
+		return
+	}
 	for _, u := range j.ups {
-		if u.master == master {
+		if u.master == n.i {
 			u.least = max(0, u.least-time.Minute)
 		}
+	}
+	if n.sick {
+		j.forgot(n)
+	}
+}
+
+// forgot: a master has lost its ages, its debts and its orders.
+func (j *simJudge) forgot(master *simNode) {
+	for _, u := range j.ups {
+		if u.master == master.i {
+			u.least = 0
+		}
+	}
+	for _, f := range j.nodes {
+		if !slices.ContainsFunc(f.feeds, func(i int) bool { return j.ups[i].master == master.i }) {
+			continue
+		}
+		if f.knew != f.failAt {
+			f.seenOf, f.owed = -1, 0
+		}
+		f.heldAt = never // it may have forgotten its holds
 	}
 }
 
 // owes returns the debt that a node's masters must know of.
 func (j *simJudge) owes(f *simFacts) time.Duration {
-	if len(f.feeds) > 1 || j.w.nodes[j.ups[f.feeds[0]].master].sick {
+	if len(f.feeds) > 1 || j.w.nodes[j.ups[f.feeds[0]].master].ailing {
 		return 0
 	}
 	return j.ups[f.feeds[0]].least
@@ -309,7 +338,7 @@ func (f *simFacts) mayHearBad(j *simJudge, now time.Duration) bool {
 			continue
 		}
 		restarted := now-f.mastersAt < acting && f.mastersAt-f.lastBad < time.Hour
-		if u.status != upsv1.Status_STATUS_OK || now-u.since < acting || now < u.murky || restarted {
+		if u.doubt || u.status != upsv1.Status_STATUS_OK || now-u.since < acting || now < u.murky || restarted {
 			return true
 		}
 	}

@@ -8,18 +8,38 @@ import (
 	"github.com/lastwatt/lastwatt/pkg/health"
 )
 
-// event notes in which phases an event found the nodes, and looks at them.
-func (j *simJudge) event(what string) {
+// visit is an event that found a node in a phase.
+type visit struct{ phase, event string }
+
+// visits counts them.
+type visits map[visit]int
+
+// event looks at the nodes, and notes in which phases a step found those that it
+// means.
+func (j *simJudge) event(s simStep) {
 	j.look()
 	for _, f := range j.nodes {
-		if f.agent && f.phase != 0 {
-			at := j.seen[phaseWord(f.phase)]
-			if at == nil {
-				at = map[string]int{}
-				j.seen[phaseWord(f.phase)] = at
-			}
-			at[what]++
+		means := false
+		switch simEvents()[s.what].of {
+		case ofUPS:
+			means = slices.Contains(f.feeds, s.on)
+		case ofMaster:
+			means = slices.ContainsFunc(f.feeds, func(i int) bool { return j.ups[i].master == s.on })
+		case ofNode, ofMachine:
+			means = f.i == s.on
+		case ofNobody:
+			means = f.master == nil
 		}
+		if means {
+			j.visited(f, s.what)
+		}
+	}
+}
+
+// visited notes in which phase something found a node, as it was last seen.
+func (j *simJudge) visited(f *simFacts, what string) {
+	if (f.agent || what == "start agent") && f.phase != 0 && !j.over {
+		j.seen[visit{phaseWord(f.phase), what}]++
 	}
 }
 
@@ -108,11 +128,11 @@ func (j *simJudge) saw(f *simFacts, r *upsv1.NodeReport) {
 	if f.taken && f.phase != upsv1.Phase_PHASE_DONE && f.agentAt < f.askedAt && f.liar == honest {
 		j.blame("law 3", f, "its power-off is accepted, and it says %s", phaseWord(f.phase))
 	}
-	if f.phase != upsv1.Phase_PHASE_GRACE || r.GetDeadline() == nil || f.forLow || f.status == upsv1.Status_STATUS_OK {
+	if f.phase != upsv1.Phase_PHASE_GRACE || r.GetDeadline() == nil || f.waits() || f.status == upsv1.Status_STATUS_OK {
 		return
 	}
-	if j.murky(f) {
-		f.failOf = -1 // it may have read that it was over
+	if j.murky(f) || !f.touch || f.touchAt > f.failAt-attaching {
+		f.failOf = -1 // it may have read that it was over; or it counts by lost_limit
 		return
 	}
 	at := j.w.rack.Since() + r.GetDeadline().AsDuration()

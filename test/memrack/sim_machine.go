@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"testing/synctest"
 	"time"
@@ -32,7 +33,9 @@ type simNode struct {
 	asleep  bool
 	removed []bool // from the rack of each master
 	cut     netFault
-	sick    bool          // its disk was not always well
+	disk    *Disk
+	sick    bool          // the disk has a fault
+	ailing  bool          // it had one at some time
 	boot    string        // the present one
 	tries   int           // power-offs asked in this boot
 	asked   bool          // in this boot
@@ -42,7 +45,7 @@ type simNode struct {
 }
 
 func newSimNode(w *simWorld, i int, p simPolicy) *simNode {
-	n := &simNode{simPolicy: p, w: w, i: i, removed: make([]bool, w.plan.masters)}
+	n := &simNode{simPolicy: p, w: w, i: i, disk: NewDisk(), removed: make([]bool, w.plan.masters)}
 	if i < w.plan.masters {
 		n.master = w.rack.addMaster(p.name, p.name, "", nil)
 		n.master.open = w.open
@@ -69,6 +72,9 @@ func (n *simNode) member(w *simWorld, master int) bool {
 // at reports whether the machine is there.
 func (n *simNode) at(m moment) bool {
 	switch m {
+	case held:
+		f := n.w.judge.nodes[n.i]
+		return n.powered && f.heldAt <= n.w.rack.Since() && n.w.rack.Since() < f.heldTo
 	case asked:
 		return n.powered && n.asked && !n.taken
 	case accepted:
@@ -138,7 +144,7 @@ func (x simExec) note(c simCall) {
 	x.n.w.calls = append(x.n.w.calls, c)
 }
 
-// hook runs a hook: its last argument says for how long.
+// hook runs a hook: its arguments say whether it fails, and after how long.
 func (w *simWorld) hook(ctx context.Context, c shutdown.Cmd) (string, error) {
 	d, err := time.ParseDuration(c.Argv[len(c.Argv)-1])
 	if err != nil {
@@ -146,6 +152,9 @@ func (w *simWorld) hook(ctx context.Context, c shutdown.Cmd) (string, error) {
 	}
 	select {
 	case <-time.After(d):
+		if c.Argv[1] == "true" {
+			return "", errors.New("exit status 1")
+		}
 		return "", nil
 	case <-ctx.Done():
 		return "", ctx.Err()
@@ -156,16 +165,15 @@ func (w *simWorld) hook(ctx context.Context, c shutdown.Cmd) (string, error) {
 func (w *simWorld) boot(n *simNode) {
 	w.boots++
 	m := &machine{boot: fmt.Sprintf("boot%d", w.boots), born: time.Now().Add(-time.Minute)}
-	m.off = simExec{n, m.boot}
+	m.off, m.disk = simExec{n, m.boot}, n.disk
 	n.boot = m.boot
 	n.powered, n.asleep, n.tries, n.offAt, n.asked, n.taken = true, false, 0, 0, false, false
 	if n.master != nil {
 		n.master.machine = m
-		w.forget(w.rack.masterDir(n.master))
 	} else {
 		n.node.machine = m
-		w.forget(w.rack.agentDir(n.node))
 	}
+	n.disk.Wipe(n.dir() + "/run")
 	w.judge.booted(n)
 	w.start(n)
 }
@@ -202,6 +210,8 @@ func (w *simWorld) stop(n *simNode, inOrder bool) {
 	p := n.process()
 	if !inOrder {
 		w.rack.Net.Cut(n.host())
+		n.disk.Kill()
+		w.judge.killed(n)
 	}
 	p.stop(nil)
 	if !inOrder {
@@ -219,9 +229,20 @@ func (n *simNode) process() *process {
 	return n.node.process
 }
 
+// dir is where its daemon has its files.
+func (n *simNode) dir() string {
+	if n.master != nil {
+		return n.w.rack.masterDir(n.master)
+	}
+	return n.w.rack.agentDir(n.node)
+}
+
 // die takes the power from a machine.
 func (w *simWorld) die(n *simNode, inOrder bool) {
 	w.wake(n)
+	if !inOrder {
+		n.disk.Crash(rand.New(rand.NewPCG(w.plan.seed, uint64(n.i)))) //nolint:gosec // a story, not a secret
+	}
 	w.stop(n, inOrder)
 	for _, u := range w.ups {
 		if u.wire != nil && u.simUPS.master == n.i {

@@ -7,6 +7,8 @@ import (
 	"math/rand/v2"
 	"slices"
 	"time"
+
+	"github.com/lastwatt/lastwatt/pkg/line"
 )
 
 // newPlan makes the plan of a seed.
@@ -41,6 +43,9 @@ func newPlan(seed uint64) simPlan {
 	for range r.IntN(10) {
 		p.disturb(r)
 	}
+	for range r.IntN(3) / 2 * (1 + r.IntN(3)) { // somebody works on these machines
+		p.add(between(r, 0, p.end), "hold", r.IntN(len(p.nodes)), between(r, time.Minute, 30*time.Minute))
+	}
 	slices.SortStableFunc(p.steps, func(a, b simStep) int { return cmp.Compare(a.at, b.at) })
 	return p
 }
@@ -51,8 +56,8 @@ func newUPS(r *rand.Rand, i, master int) simUPS {
 		recharge: between(r, 10*time.Minute, 40*time.Minute), reserve: between(r, 40*time.Second, 100*time.Second), known: r.IntN(3) == 0,
 	}
 	if r.IntN(2) == 0 {
-		all := cables()
-		u.cable = all[r.IntN(len(all))]
+		all := line.Catalogue()
+		u.cable = all[r.IntN(len(all))].Name
 		u.driver = Driver{NoHints: r.IntN(8) == 0, NoCounters: r.IntN(8) == 0, Cached: r.IntN(8) == 0}
 	}
 	return u
@@ -69,6 +74,7 @@ func newPolicy(r *rand.Rand, p simPlan, i int) simPolicy {
 	}
 	if r.IntN(6) == 0 {
 		n.hook = between(r, time.Second, 2*hookLimit)
+		n.hookFails = r.IntN(3) == 0
 	}
 	n.feed(r, p, i)
 	switch r.IntN(12) {
@@ -86,6 +92,13 @@ func newPolicy(r *rand.Rand, p simPlan, i int) simPolicy {
 		n.liar = denies
 	case 7:
 		n.going = between(r, time.Minute, 4*time.Minute)
+	}
+	n.noLow = slices.ContainsFunc(n.feeds, func(f int) bool { return !p.ups[f].low() })
+	switch {
+	case n.noLow && len(n.feeds) > 1:
+		n.forLow = false // which feed counts then is another story
+	case n.noLow && n.forLow:
+		n.grace = 5 * time.Minute
 	}
 	return n
 }
@@ -107,6 +120,9 @@ func (n *simPolicy) feed(r *rand.Rand, p simPlan, i int) {
 		n.need = 1 + r.IntN(2)
 	}
 	n.named = len(p.ups) > 1 || r.IntN(2) == 0
+	if len(p.ups) > 1 && p.masters == 1 && r.IntN(4) == 0 { // all of them count, and it is a problem
+		n.named, n.feeds, n.need = false, []int{0, 1}, 2
+	}
 }
 
 // outage adds an outage that begins at at, and returns when the next may begin. It
@@ -185,7 +201,7 @@ func (p *simPlan) disturb(r *rand.Rand) {
 	}
 	s.d = between(r, e.d[0], e.d[1])
 	// A third of it hits somebody who is just going: that is short, and counts.
-	if k := r.IntN(6); k < 2 {
+	if k := r.IntN(7); k < 3 {
 		s.when, s.whom = moment(1+k), s.on
 		if e.of == ofUPS || e.of == ofNobody || e.of == ofMaster {
 			s.whom = r.IntN(len(p.nodes))

@@ -2,7 +2,6 @@ package memrack
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -42,10 +41,12 @@ type simPolicy struct {
 	grace       time.Duration
 	min         time.Duration // grace_min
 	forLow      bool          // grace = "batlow"
+	noLow       bool          // which its UPS can't say; then 5 minutes are used
 	batlowGrace time.Duration
 	lost        time.Duration // lost_limit
 	deaf        bool          // it does not obey sim ports
 	hook        time.Duration // how long its commit hook runs; 0: it has none
+	hookFails   bool          // in the end
 	simManner
 }
 
@@ -91,6 +92,7 @@ const (
 	atOnce   moment = iota
 	asked           // its power-off has been asked for, and not accepted
 	accepted        // it has been accepted
+	held            // somebody holds it
 )
 
 // of says what a step is about.
@@ -123,9 +125,9 @@ func simEvents() map[string]simEvent {
 		"unplug": {of: ofUPS, often: 2, over: "replug", can: wired}, "replug": {of: ofUPS},
 		"glitch": {of: ofUPS, often: 2, d: [2]time.Duration{5 * ms, 300 * ms}, can: wired},
 		"cut":    {of: ofNode, often: 3, over: "heal"}, "cut to": {of: ofNode, often: 1, over: "heal"}, "cut from": {of: ofNode, often: 1, over: "heal"},
-		"slow": {of: ofNode, often: 1, over: "heal", d: [2]time.Duration{10 * ms, 600 * ms}}, "heal": {of: ofNode, often: 2},
+		"slow": {of: ofNode, often: 1, over: "heal", d: [2]time.Duration{10 * ms, 400 * ms}}, "heal": {of: ofNode, often: 2},
 		"switch off": {of: ofNobody, often: 1, over: "switch on"}, "switch on": {of: ofNobody},
-		"hold": {of: ofMachine, often: 4, d: [2]time.Duration{5 * s, 5 * time.Minute}}, "release": {of: ofMachine, often: 2},
+		"hold": {of: ofMachine, often: 4, d: [2]time.Duration{5 * s, 15 * time.Minute}}, "release": {of: ofMachine, often: 2},
 		"shutdown": {of: ofMachine, often: 1}, "remove": {of: ofNode, often: 1, over: "rejoin"}, "rejoin": {of: ofNode},
 		"stop master": {of: ofMaster, often: 2, over: "start master"}, "kill master": {of: ofMaster, often: 2, over: "start master"}, "start master": {of: ofMaster},
 		"stop agent": {of: ofNode, often: 1, over: "start agent"}, "kill agent": {of: ofNode, often: 3, over: "start agent"}, "start agent": {of: ofNode},
@@ -186,6 +188,8 @@ func (n simPolicy) String() string {
 	w.add(n.need > 1, fmt.Sprintf("needs %d", n.need))
 	w.add(n.deaf, "does not obey sim")
 	w.add(n.hook > 0, "a commit hook of "+n.hook.String())
+	w.add(n.hookFails, "which fails")
+	w.add(!n.named, "its feeds are not named")
 	w.add(n.hang, "the first power-off hangs")
 	w.add(n.refuses > 0, fmt.Sprintf("refuses %d times", n.refuses))
 	w.add(n.liar != honest, n.liar.String())
@@ -224,6 +228,8 @@ func (s simStep) words(p simPlan) string {
 		w += ", while a power-off of " + p.nodes[s.whom].name + " is asked for"
 	case accepted:
 		w += ", when a power-off of " + p.nodes[s.whom].name + " is accepted"
+	case held:
+		w += ", while " + p.nodes[s.whom].name + " is held"
 	case atOnce:
 	}
 	return w
@@ -254,15 +260,17 @@ func (n simPolicy) toml(p simPlan, prefix string) string {
 		grace = "batlow"
 	}
 	var feeds []string
-	if n.named {
-		for _, f := range n.feeds {
-			feeds = append(feeds, fmt.Sprintf("%q", p.upsName(p.ups[f])))
-		}
+	for _, f := range n.feeds {
+		feeds = append(feeds, fmt.Sprintf("%q", p.upsName(p.ups[f])))
 	}
-	t := fmt.Sprintf("[%[1]spower]\nfeeds = [%[2]s]\nneed = %[3]d\n[%[1]spolicy]\ngrace = %[4]q\ngrace_min = %[5]q\nbatlow_grace = %[6]q\nlost_limit = %[7]q\nwait_for = []\n[%[1]sshutdown]\nstop_time = \"10s\"\n",
-		prefix, strings.Join(feeds, ", "), n.need, grace, n.min, n.batlowGrace, n.lost)
+	var t string
+	if n.named {
+		t = fmt.Sprintf("[%spower]\nfeeds = [%s]\nneed = %d\n", prefix, strings.Join(feeds, ", "), n.need)
+	}
+	t += fmt.Sprintf("[%[1]spolicy]\ngrace = %[2]q\ngrace_min = %[3]q\nbatlow_grace = %[4]q\nlost_limit = %[5]q\nwait_for = []\n[%[1]sshutdown]\nstop_time = \"10s\"\n",
+		prefix, grace, n.min, n.batlowGrace, n.lost)
 	if n.hook > 0 {
-		t += fmt.Sprintf("[[%shook]]\non = [\"commit\"]\nrun = [\"/bin/true\", %q]\ntimeout = %q\n", prefix, n.hook, hookLimit)
+		t += fmt.Sprintf("[[%shook]]\non = [\"commit\"]\nrun = [\"/bin/true\", \"%t\", %q]\ntimeout = %q\n", prefix, n.hookFails, n.hook, hookLimit)
 	}
 	return t
 }
@@ -270,14 +278,11 @@ func (n simPolicy) toml(p simPlan, prefix string) string {
 // hooks is how long its commit hooks may keep a machine from asking.
 func (n simPolicy) hooks() time.Duration { return min(n.hook, hookLimit) }
 
-// cables are those of the catalogue that a plan may use: with a low-battery line, or
-// there would be no BATLOW.
-func cables() []string {
-	var names []string
-	for _, c := range line.Catalogue() {
-		if c.HasLow() && !slices.Contains(names, c.Name) {
-			names = append(names, c.Name)
-		}
-	}
-	return names
+// waits reports whether the machine waits for BATLOW.
+func (n simPolicy) waits() bool { return n.forLow && !n.noLow }
+
+// low reports whether the UPS can say that its battery is low.
+func (u simUPS) low() bool {
+	c, wired := line.Lookup(u.cable)
+	return !wired || c.HasLow()
 }

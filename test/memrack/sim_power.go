@@ -47,7 +47,7 @@ func (u *simPower) is() upsv1.Status {
 	switch {
 	case u.mains:
 		return upsv1.Status_STATUS_OK
-	case u.worn || u.charge <= u.reserve:
+	case u.low() && (u.worn || u.charge <= u.reserve):
 		return upsv1.Status_STATUS_BATLOW
 	default:
 		return upsv1.Status_STATUS_FAIL

@@ -86,7 +86,7 @@ func (j *simJudge) early(f *simFacts, at time.Duration) time.Duration {
 			allow = min(allow, f.grace-spent)
 		}
 	}
-	if f.forLow { // what counts is for how long it has had no contact; with it, never
+	if f.waits() { // what counts is for how long it has had no contact; with it, never
 		if f.touch && f.touchAt+attaching < f.failAt {
 			return at - from
 		}
@@ -120,20 +120,20 @@ func (j *simJudge) due(f *simFacts) {
 	if f.knew != f.failAt {
 		return
 	}
-	lost := f.touchAt + goodbye + attaching + f.lost
+	lost := f.aloneAt + goodbye + attaching + f.lost
 	if f.heldTo >= f.chainAt {
-		if !f.forLow && !f.touch && now > max(lost, f.heldAt+attaching+f.lost, f.agentAt+attaching+f.lost, f.seenAt+f.grace)+late {
-			j.blame("law 2", f, "held, on battery without contact for %s, lost_limit %s, and it has not asked for its power-off", now-f.touchAt, f.lost)
+		if !f.waits() && f.alone && now > max(lost, f.heldAt+attaching+f.lost, f.agentAt+goodbye+attaching+f.lost, f.seenAt+f.grace)+late {
+			j.blame("law 2", f, "held, on battery without contact for %s, lost_limit %s, and it has not asked for its power-off", now-f.aloneAt, f.lost)
 			f.askedAt = now
 		}
 		return
 	}
-	if allow := f.allowed(j); !f.forLow && now > max(f.seenAt+allow, f.agentAt)+late {
+	if allow := f.allowed(j); !f.waits() && now > max(f.seenAt+allow, f.agentAt)+late {
 		j.blame("law 2", f, "on battery for %s, grace %s, owing %s, in touch %t, and it has not asked for its power-off", now-f.failAt, f.grace, f.owed, f.touch)
 		f.askedAt = now
 	}
-	if f.forLow && !f.touch && now > max(lost, f.agentAt+goodbye+attaching+f.lost)+late {
-		j.blame("law 2", f, "on battery without contact for %s, lost_limit %s, and it has not asked for its power-off", now-f.touchAt, f.lost)
+	if f.waits() && f.alone && now > max(lost, f.agentAt+goodbye+attaching+f.lost)+late {
+		j.blame("law 2", f, "on battery without contact for %s, lost_limit %s, and it has not asked for its power-off", now-f.aloneAt, f.lost)
 		f.askedAt = now
 	}
 }
@@ -165,10 +165,10 @@ func (j *simJudge) batteryDied(n *simNode) {
 	f, now := j.nodes[n.i], j.w.rack.Since()
 	j.died++
 	takes := n.hooks() + n.accepting + n.going + acting + time.Second + j.doubt(f)
-	fits := f.knew == f.failAt && !n.forLow && now-f.seenAt > n.grace+takes
+	fits := f.knew == f.failAt && !n.waits() && now-f.seenAt > n.grace+takes
 	low := f.lowAt != 0 && f.touch && f.touchAt < f.failAt-attaching && now-f.lowAt > n.batlowGrace+takes
 	// BATLOW outranks a hold; else it was held to the end by its owner's will.
-	if f.agent && !f.asleep && f.agentAt < f.failAt && (f.heldTo < f.chainAt || low) && n.refuses == 0 && !n.hang && !f.partlyDeaf(j) && (fits || low) {
+	if f.agent && !f.asleep && f.status != upsv1.Status_STATUS_OK && f.agentAt < f.failAt && (f.heldTo < f.chainAt || low) && n.refuses == 0 && !n.hang && !f.partlyDeaf(j) && (fits || low) {
 		j.blame("battery", f, "it still runs when the battery dies, %s after the failure, grace %s", now-f.failAt, n.grace)
 	}
 }

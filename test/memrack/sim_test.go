@@ -3,7 +3,6 @@ package memrack
 import (
 	"flag"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -28,7 +27,8 @@ func TestSim(t *testing.T) {
 		mu      sync.Mutex
 		outages int
 		died    int
-		seen    = map[string]map[string]int{}
+		seen    = visits{}
+		found   = map[string]int{}
 	)
 	start := time.Now()
 	t.Run("seeds", func(t *testing.T) {
@@ -39,13 +39,11 @@ func TestSim(t *testing.T) {
 				j := simulate(t, p, nil)
 				mu.Lock()
 				outages, died = outages+j.failed, died+j.died
-				for phase, events := range j.seen {
-					if seen[phase] == nil {
-						seen[phase] = map[string]int{}
-					}
-					for e, n := range events {
-						seen[phase][e] += n
-					}
+				for v, n := range j.seen {
+					seen[v] += n
+				}
+				for name, n := range j.found {
+					found[name] += n
 				}
 				mu.Unlock()
 				if len(j.wrong) != 0 {
@@ -60,7 +58,12 @@ func TestSim(t *testing.T) {
 	})
 	took := time.Since(start)
 	t.Logf("%d seeds, %d outages in %s: %.1f a second; %d machines ran when a battery died", last-first+1, outages, took.Round(time.Second/10), float64(outages)/took.Seconds(), died)
-	t.Log("visited, phase by event:\n" + table(seen))
+	t.Log("visited, phase by event:\n" + seen.String())
+	t.Log("problems that were seen: " + tally(found))
+	if last-first+1 >= coverSeeds {
+		seen.check(t)
+		checkFound(t, found)
+	}
 }
 
 // shrink leaves out what the failure doesn't need: halves, quarters, … single steps.
@@ -80,20 +83,4 @@ func shrink(t *testing.T, p simPlan, wrong []string) (simPlan, []string) {
 			return p, wrong
 		}
 	}
-}
-
-func table(seen map[string]map[string]int) string {
-	var b strings.Builder
-	phases := []string{"IDLE", "HELD", "GRACE", "COMMITTED", "DONE"}
-	fmt.Fprintf(&b, "%14s", "")
-	for _, p := range phases {
-		fmt.Fprintf(&b, "%11s", p)
-	}
-	for _, e := range slices.Sorted(maps.Keys(simEvents())) {
-		fmt.Fprintf(&b, "\n%14s", e)
-		for _, p := range phases {
-			fmt.Fprintf(&b, "%11d", seen[p][e])
-		}
-	}
-	return b.String()
 }
