@@ -7,7 +7,9 @@ import (
 	"io/fs"
 	"log/slog"
 	"math/rand/v2"
+	"os"
 	"slices"
+	"syscall"
 	"testing"
 
 	"github.com/lastwatt/lastwatt/pkg/journal"
@@ -19,8 +21,9 @@ type mortal struct {
 	journal.FS
 	d         *Disk
 	left      *int
-	lies      bool // a file's sync does nothing
-	liesOfDir bool // a folder's does
+	sour      *rand.Rand // makes some of what concerns names fail; nil: none
+	lies      bool       // a file's sync does nothing
+	liesOfDir bool       // a folder's does
 }
 
 func (m mortal) step() {
@@ -29,8 +32,12 @@ func (m mortal) step() {
 	}
 }
 
+func (m mortal) refuses() bool { return m.sour != nil && m.sour.IntN(4) == 0 }
+
 func (m mortal) Open(path string, flag int, perm fs.FileMode) (journal.File, error) {
-	m.step()
+	if m.step(); flag&os.O_CREATE != 0 && m.refuses() {
+		return nil, syscall.EIO
+	}
 	f, err := m.FS.Open(path, flag, perm)
 	if err != nil {
 		return nil, err
@@ -49,7 +56,10 @@ func (m mortal) Remove(path string) error {
 }
 
 func (m mortal) SyncDir(dir string) error {
-	if m.step(); m.liesOfDir {
+	if m.step(); m.refuses() {
+		return syscall.EIO
+	}
+	if m.liesOfDir {
 		dir = "/elsewhere"
 	}
 	return m.FS.SyncDir(dir)
@@ -167,7 +177,7 @@ func TestLaw12ACrashAtAnyStepOfAJournal(t *testing.T) {
 
 func lives(m mortal, r *rand.Rand) error {
 	const path = "/d/journal"
-	m.d, m.left = NewDisk(), new(int)
+	m.d, m.left, m.sour = NewDisk(), new(int), r
 	var sure, seen []string // what has to be there; what was there last
 	next := 0
 	for life := range 8 {

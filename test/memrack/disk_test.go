@@ -81,6 +81,15 @@ func TestADisk(t *testing.T) {
 	}
 	_ = p.write("/d/b", "new")
 	_ = p.write("/d/c", "c")
+	fresh := p.open("/d/c", os.O_WRONLY)
+	if err := fresh.Truncate(0); err != nil {
+		t.Error(err)
+	}
+	_, err := fresh.Write([]byte("1"))
+	_, again := fresh.Write([]byte("2"))
+	if got := p.content("/d/c"); got != "12" || err != nil || again != nil {
+		t.Errorf("got %q, %v, %v", got, err, again)
+	}
 	_ = p.write("/d/in/x", "x")
 	names, err := p.fs.List("/d")
 	if diff := cmp.Diff([]string{"b", "c"}, names); diff != "" || err != nil {
@@ -167,10 +176,13 @@ func TestADiskThatRefuses(t *testing.T) {
 }
 
 func TestADiskThatHangs(t *testing.T) {
-	for name, end := range map[string]func(*Disk){
-		"until it works": func(d *Disk) { d.Hang(false) },
-		"until killed":   (*Disk).Kill,
-		"until a crash":  func(d *Disk) { d.Crash(rand.New(rand.NewPCG(1, 1))) },
+	for name, c := range map[string]struct {
+		end  func(*Disk)
+		want error
+	}{
+		"until it works": {func(d *Disk) { d.Hang(false) }, nil},
+		"until killed":   {(*Disk).Kill, errKilled},
+		"until a crash":  {func(d *Disk) { d.Crash(rand.New(rand.NewPCG(1, 1))) }, errKilled},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -180,29 +192,28 @@ func TestADiskThatHangs(t *testing.T) {
 				p.keep("/d/b", "b")
 				f := p.open("/d/a", os.O_RDWR|os.O_APPEND)
 				p.keep("/d/c", "c")
-				p.write("/d/c", "unsynced")
+				r := p.open("/d/c", os.O_RDONLY)
 				d.Hang(true)
 				d.Hang(true)
-				var took []string
-				done := make(chan string)
+				done := make(chan time.Duration)
 				start := time.Now()
-				ops := map[string]func() error{
+				all := map[string]func() error{
 					"open":        func() error { return second(p.fs.Open("/d/b", os.O_RDONLY, 0)) },
 					"create":      func() error { return second(p.fs.Open("/d/x", os.O_CREATE|os.O_WRONLY, 0)) },
 					"write":       func() error { return second(f.Write([]byte("b"))) },
-					"read":        func() error { return second(f.Read(make([]byte, 1))) },
+					"read":        func() error { return second(r.Read(make([]byte, 1))) },
 					"truncate":    func() error { return f.Truncate(0) },
 					"sync":        f.Sync,
 					"rename":      func() error { return p.fs.Rename("/d/b", "/d/y") },
 					"list":        func() error { return second(p.fs.List("/d")) },
 					"sync folder": func() error { return p.fs.SyncDir("/d") },
 				}
-				for name, op := range ops {
+				for name, op := range all {
 					go func() {
-						if err := op(); (err == nil) != (end == nil) && !errors.Is(err, errKilled) && err != nil {
+						if err := op(); !errors.Is(err, c.want) {
 							t.Errorf("%s: %v", name, err)
 						}
-						done <- fmt.Sprint(time.Since(start))
+						done <- time.Since(start)
 					}()
 				}
 				time.Sleep(time.Hour)
@@ -210,12 +221,9 @@ func TestADiskThatHangs(t *testing.T) {
 				if _, err := d.ReadFile("/d/a"); err != nil {
 					t.Errorf("the judge: %v", err)
 				}
-				end(d)
-				for range ops {
-					took = append(took, <-done)
-				}
-				for _, k := range took {
-					if k != "1h0m0s" {
+				c.end(d)
+				for range all {
+					if k := <-done; k != time.Hour {
 						t.Errorf("waited %s", k)
 					}
 				}
@@ -273,7 +281,7 @@ func TestACrash(t *testing.T) {
 				t.Fatal(err)
 			}
 			f := p.write("/d/cut", "12")
-			if err := errors.Join(f.Sync(), f.Truncate(1), p.fs.SyncDir("/other")); err != nil {
+			if err := errors.Join(f.Sync(), f.Truncate(1), second(f.Write([]byte("3"))), p.fs.SyncDir("/other")); err != nil {
 				t.Fatal(err)
 			}
 			d.Crash(rand.New(rand.NewPCG(seed, 0)))
@@ -288,7 +296,7 @@ func TestACrash(t *testing.T) {
 	const none = "no such file or directory"
 	for _, a := range []string{"a", "ab", "abc"} {
 		for _, names := range []string{"old | " + none, none + " | old"} {
-			for _, cut := range []string{none, "1", "12"} {
+			for _, cut := range []string{none, "1", "12", "13"} {
 				want := fmt.Sprintln(a, "|", names, "|", cut)
 				if seen[want] == 0 {
 					t.Errorf("never seen: %s", want)
@@ -329,6 +337,9 @@ func TestLaw12ARecordWaitsForNoDisk(t *testing.T) {
 					record(2)
 					if w.Err() == nil {
 						t.Error("nobody is told")
+					}
+					if err := d.ReadJournal("/d/journal", func(journal.Entry) error { return nil }); err != nil {
+						t.Errorf("the judge: %v", err)
 					}
 					set(d, false)
 					time.Sleep(6 * time.Second)
