@@ -15,8 +15,7 @@ type flow struct {
 	network  *Network
 	from, to string // hosts or addresses
 	local    bool   // it does not go through the switch
-	waiting  []message
-	last     time.Time // when the newest message arrives: order stays
+	waiting  []message // nothing overtakes the first
 }
 
 // message is some bytes; none: whoever sends has closed.
@@ -49,8 +48,11 @@ func (f *flow) arrived() *message {
 // ended reports whether word has arrived that the sender has closed, even if what it
 // sent before was not read.
 func (f *flow) ended() bool {
-	i := len(f.waiting) - 1
-	return i >= 0 && f.waiting[i].bytes == nil && !f.stalled() && time.Until(f.waiting[i].due) <= 0
+	if f.arrived() == nil {
+		return false
+	}
+	last := f.waiting[len(f.waiting)-1]
+	return last.bytes == nil && time.Until(last.due) <= 0
 }
 
 // conn is one end of a connection.
@@ -121,19 +123,12 @@ func (c *conn) Write(b []byte) (int, error) {
 
 // send puts a message on its way. Network.mu is held.
 func (c *conn) send(b []byte) {
-	f, now := c.out, time.Now()
-	if f.last = later(f.last, now.Add(f.takes())); f.last.After(now) {
-		time.AfterFunc(f.last.Sub(now), c.wake)
+	takes := c.out.takes()
+	if takes > 0 {
+		time.AfterFunc(takes, c.wake)
 	}
-	f.waiting = append(f.waiting, message{b, f.last})
+	c.out.waiting = append(c.out.waiting, message{b, time.Now().Add(takes)})
 	c.changed.Broadcast()
-}
-
-func later(a, b time.Time) time.Time {
-	if a.After(b) {
-		return a
-	}
-	return b
 }
 
 // wake lets everybody at both ends look again.

@@ -68,3 +68,43 @@ func TestANodeOfNoRackSaysSo(t *testing.T) {
 		}
 	})
 }
+
+// TestALinkThatIsCutOneWayIsLost: each side must find out, and come back by itself.
+func TestALinkThatIsCutOneWayIsLost(t *testing.T) {
+	for name, cut := range map[string]func(n *memrack.Network){
+		"to the node":     func(n *memrack.Network) { n.CutTo("web1") },
+		"from the node":   func(n *memrack.Network) { n.CutFrom("web1") },
+		"to the master":   func(n *memrack.Network) { n.CutTo("master") },
+		"from the master": func(n *memrack.Network) { n.CutFrom("master") },
+		"the switch":      (*memrack.Network).Off,
+	} {
+		t.Run(name, func(t *testing.T) {
+			rack(t, func(t *testing.T, r *memrack.Rack, web *memrack.Node) {
+				r.Sim(fail)
+				r.Advance(5 * time.Second)
+				links := func(want upsv1.Link) {
+					t.Helper()
+					if l := r.Node("web1").GetLink(); l != want {
+						t.Errorf("the master says that the link is %s, want %s", l, want)
+					}
+					own, err := upsv1.NewNodeServiceClient(r.AgentClient(web)).GetNodeStatus(t.Context(), &upsv1.GetNodeStatusRequest{})
+					if l := own.GetNode().GetLink(); err != nil || l != want {
+						t.Errorf("the node says that the link is %s, %v, want %s", l, err, want)
+					}
+				}
+				links(upsv1.Link_LINK_UP)
+				cut(r.Net)
+				r.Advance(10 * time.Second)
+				links(upsv1.Link_LINK_LOST)
+				r.Net.On()
+				r.Net.Heal("web1")
+				r.Net.Heal("master")
+				r.Advance(30 * time.Second)
+				links(upsv1.Link_LINK_UP)
+				r.Net.Slow("web1", 100*time.Millisecond)
+				r.Advance(time.Minute)
+				links(upsv1.Link_LINK_UP)
+			})
+		})
+	}
+}
