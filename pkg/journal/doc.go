@@ -8,6 +8,9 @@
 // say otherwise; [Read] reads them as one. What is too old is removed, marked
 // entries last.
 //
+// Files lie on the real disk, unless an [FS] is given. What an opened journal holds
+// lasts, whoever wrote it and was killed over it.
+//
 // [Open], [Read], [Save] and [Load] touch the disk in the caller's goroutine, and
 // wait as long as the disk lets them. [Writer] and [Saver] never do: each owns its
 // file in one goroutine, takes work from any number of callers without blocking

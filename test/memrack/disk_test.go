@@ -190,6 +190,7 @@ func TestADiskThatHangs(t *testing.T) {
 				p := onDisk{t, d.FS()}
 				p.keep("/d/a", "a")
 				p.keep("/d/b", "b")
+				p.keep("/d/z", "z")
 				f := p.open("/d/a", os.O_RDWR|os.O_APPEND)
 				p.keep("/d/c", "c")
 				r := p.open("/d/c", os.O_RDONLY)
@@ -204,7 +205,7 @@ func TestADiskThatHangs(t *testing.T) {
 					"read":        func() error { return second(r.Read(make([]byte, 1))) },
 					"truncate":    func() error { return f.Truncate(0) },
 					"sync":        f.Sync,
-					"rename":      func() error { return p.fs.Rename("/d/b", "/d/y") },
+					"rename":      func() error { return p.fs.Rename("/d/z", "/d/y") },
 					"list":        func() error { return second(p.fs.List("/d")) },
 					"sync folder": func() error { return p.fs.SyncDir("/d") },
 				}

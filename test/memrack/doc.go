@@ -2,6 +2,6 @@
 // gRPC over TLS, on a network that lives in this process and can be cut, inside a
 // testing/synctest bubble where hours pass in milliseconds.
 //
-// A [Network] and a [Wire] are safe for concurrent use. Nothing here touches the real
+// A [Network], a [Wire] and a [Disk] are safe for concurrent use. Nothing here touches the real
 // network or a real port; files lie in the test's temporary folder.
 package memrack
