@@ -26,6 +26,7 @@ func simulate(t *testing.T, p simPlan, to io.Writer) (j *simJudge) {
 			j.look()
 		}
 		j.end()
+		j.stories()
 		for _, n := range w.nodes {
 			w.stop(n, true)
 		}

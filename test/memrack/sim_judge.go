@@ -46,6 +46,8 @@ type simSaid struct {
 	doubt    bool          // it was bad when somebody saw it last
 	most     time.Duration // the longest that it can be believed to have been on battery in all
 	least    time.Duration // what a master that watched must know of as spent
+	was      []span        // it was bad
+	maybe    []span        // it may have been taken for bad
 }
 
 // simFacts is what the judge knows of a node, and of the power that it lives on: its
@@ -78,6 +80,9 @@ type simFacts struct {
 	ordered bool // down, in this boot
 	askedAt time.Duration
 	asks    int
+	// All of them, in every boot.
+	askTimes, tookTimes []time.Duration
+	apart               []span // when there was no touch
 
 	phase    upsv1.Phase
 	deadline time.Duration // the earliest seen in the outage of deadlineOf
@@ -141,6 +146,9 @@ func (j *simJudge) contacts() {
 		if touch != f.touch {
 			if touch && now-f.touchAt < 20*time.Second && f.lastBad >= f.touchAt {
 				f.mayKnow, f.mayFrom = true, f.chainAt // what was under way when it was cut off
+			}
+			if !f.touch {
+				f.apart = append(f.apart, span{from: f.touchAt, to: now})
 			}
 			f.touch, f.touchAt = touch, now
 		}
@@ -239,6 +247,7 @@ func (j *simJudge) passed(d time.Duration) {
 		if u.doubt || !u.mains || now < u.murky {
 			u.most += d
 		}
+		u.note(now, d, bad, host.agent && !u.outside && now-max(u.since, j.nodes[u.master].mastersAt) > acting)
 		switch {
 		case bad && host.agent && !u.outside && now-u.since > acting:
 			u.least += d

@@ -22,8 +22,11 @@ func (j *simJudge) heard() {
 	j.w.mu.Unlock()
 	for _, c := range calls {
 		f := j.nodes[c.node]
-		if !c.accepted {
+		if c.accepted {
+			f.tookTimes = append(f.tookTimes, c.at)
+		} else {
 			f.asks++
+			f.askTimes = append(f.askTimes, c.at)
 		}
 		if c.boot == f.boot && f.powered {
 			j.asked(f, c)
