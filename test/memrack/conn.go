@@ -13,8 +13,8 @@ import (
 // flow is one direction of a connection. Network.mu guards what changes of it.
 type flow struct {
 	network  *Network
-	from, to string // hosts or addresses
-	local    bool   // it does not go through the switch
+	from, to string    // hosts or addresses
+	local    bool      // it does not go through the switch
 	waiting  []message // nothing overtakes the first
 }
 

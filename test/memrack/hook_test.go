@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -49,7 +50,8 @@ func (h *hooks) exec(ctx context.Context, c shutdown.Cmd) (string, error) {
 }
 
 // begun returns the hooks of one name that began since it was asked last: the event,
-// and all else that it is told and that is not empty.
+// and all else that it is told and that is not empty. They are sorted, because those of
+// a commit wait for no others.
 func (h *hooks) begun(name string) []string {
 	synctest.Wait()
 	h.mu.Lock()
@@ -76,6 +78,7 @@ func (h *hooks) begun(name string) []string {
 		out = append(out, strings.Join(line, " "))
 		h.ran[i].Argv = nil
 	}
+	slices.Sort(out)
 	return out
 }
 
@@ -197,13 +200,13 @@ func TestHooksAreToldWhatHappens(t *testing.T) {
 		r.Sim(ok)
 		r.Advance(time.Minute)
 		step("it is back", []string{
+			"EVENT=cancel STATE=OK PHASE=IDLE NODE=web1 UPS=rack1/main",
 			"EVENT=ok STATE=OK PHASE=IDLE NODE=web1 UPS=rack1/main",
 			"EVENT=report STATE=OK PHASE=IDLE NODE=web1 UPS=rack1/main",
-			"EVENT=cancel STATE=OK PHASE=IDLE NODE=web1 UPS=rack1/main",
 		}, []string{
+			"EVENT=cancel STATE=UNKNOWN NODE=web1",
 			"EVENT=ok STATE=OK UPS=rack1/main OUTAGE",
 			"EVENT=report STATE=UNKNOWN OUTAGE",
-			"EVENT=cancel STATE=UNKNOWN NODE=web1",
 		})
 		if _, err := upsv1.NewControlServiceClient(r.Client()).Examine(t.Context(), &upsv1.ExamineRequest{Drill: true}); err != nil {
 			t.Error(err)
