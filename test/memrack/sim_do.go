@@ -117,6 +117,9 @@ func (w *simWorld) doMachine(n *simNode, s simStep) bool {
 		w.wake(n)
 	case "disk full", "disk read-only", "disk hangs", "disk well":
 		n.setDisk(s.what)
+		if n.stuck && !n.hung {
+			w.start(n)
+		}
 		return true
 	default:
 		return false
@@ -224,6 +227,7 @@ func (n *simNode) setDisk(what string) {
 	n.disk.Fill(what == "disk full")
 	n.disk.ReadOnly(what == "disk read-only")
 	n.disk.Hang(what == "disk hangs")
+	n.hung = what == "disk hangs"
 	n.sick = what != "disk well"
 	n.ailing = n.ailing || n.sick
 }

@@ -35,6 +35,8 @@ type simNode struct {
 	cut     netFault
 	disk    *Disk
 	sick    bool          // the disk has a fault
+	hung    bool          // it hangs
+	stuck   bool          // it waits for its disk, to begin
 	ailing  bool          // it had one at some time
 	boot    string        // the present one
 	tries   int           // power-offs asked in this boot
@@ -182,6 +184,9 @@ func (w *simWorld) boot(n *simNode) {
 func (w *simWorld) start(n *simNode) {
 	if n.agent || !n.powered || n.asleep {
 		return
+	}
+	if n.stuck = n.master != nil && n.hung; n.stuck {
+		return // a master begins by reading what it must know
 	}
 	n.agent = true
 	if n.master != nil {
