@@ -41,6 +41,7 @@ func wire(t *testing.T, n *memrack.Network, who, address string) *wired {
 	}
 	defer func() { _ = l.Close() }()
 	w.reading.Go(func() {
+		var err error
 		if w.server, err = l.Accept(); err != nil {
 			t.Error(err)
 		}
