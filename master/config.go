@@ -87,6 +87,7 @@ func (u UPS) Qualifier(boot string) power.QualifierConfig {
 		BatLowJump:     u.BatLowJump,
 		HasLow:         u.Port == SimPort || u.Cable.HasLow(), // an operator can say low
 		PulledReadsLow: u.Port != SimPort && u.Cable.PulledReadsLow(),
+		Name:           u.Name,
 		Boot:           boot,
 		Ledger:         power.LedgerConfig{Runtime: u.Battery.Runtime, Recharge: u.Battery.Recharge},
 	}

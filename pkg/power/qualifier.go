@@ -33,8 +33,8 @@ type QualifierConfig struct {
 	HasLow bool
 	// PulledReadsLow: the cable reads on battery and low when it is pulled out.
 	PulledReadsLow bool
-	// Boot is this boot's id, which outage ids are made of.
-	Boot string
+	// Name is the UPS's, Boot is this boot's id: outage ids are made of both.
+	Name, Boot string
 	// Ledger is what is known of the battery.
 	Ledger LedgerConfig
 }
@@ -262,7 +262,7 @@ func (q *Qualifier) become(status Status) {
 		q.state.Outage, q.state.OutageSince = "", 0
 	case q.state.Outage == "":
 		q.state.OutageSince, q.outageDebt = q.sideFrom, q.edgeDebt
-		q.state.Outage = outageID(q.cfg.Boot, q.sideFrom)
+		q.state.Outage = outageID(q.cfg, q.sideFrom)
 	case status == q.state.Last:
 		since = q.lastSince
 	}

@@ -248,6 +248,15 @@ func TestQualifierOutage(t *testing.T) {
 	if s := other.Tick(at(10)); s.Outage == "" || s.Outage == id {
 		t.Errorf("outage %q on another boot", s.Outage)
 	}
+	ids := map[string]bool{}
+	for _, name := range []string{"", "a", "b"} { // two UPSes fail in the same moment
+		q := power.NewQualifier(power.QualifierConfig{Boot: "boot", Name: name})
+		q.Step(at(10), power.Signals{OnBattery: true})
+		ids[q.Tick(at(10)).Outage] = true
+	}
+	if len(ids) != 3 {
+		t.Errorf("the outages of three UPSes have the ids %v", ids)
+	}
 }
 
 func TestQualifierWeakBattery(t *testing.T) {

@@ -28,7 +28,12 @@ type timer struct {
 
 func (t timer) due(now Uptime) bool { return t.set && !now.Before(t.at) }
 
-// outageID names an outage for ever: a boot happens once, and in it each moment.
-func outageID(boot string, since Uptime) string {
-	return boot[:min(8, len(boot))] + "-" + strconv.FormatInt(int64(since), 36)
+// outageID names an outage for ever: a boot happens once, and in it each moment. Two
+// UPSes may fail at once, to the nanosecond where a master has just begun.
+func outageID(c QualifierConfig, since Uptime) string {
+	id := c.Boot[:min(8, len(c.Boot))]
+	if c.Name != "" {
+		id += "-" + c.Name
+	}
+	return id + "-" + strconv.FormatInt(int64(since), 36)
 }

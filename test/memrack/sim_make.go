@@ -36,11 +36,12 @@ func newPlan(seed uint64) simPlan {
 		p.nodes = append(p.nodes, newPolicy(r, p, i))
 	}
 	at := between(r, 40*time.Second, time.Minute)
-	for range 1 + r.IntN(3) {
+	outages := 1 + r.IntN(6)
+	for range outages {
 		at = p.outage(r, at)
 	}
 	p.end = at
-	for range r.IntN(10) {
+	for range r.IntN(5 * outages) {
 		p.disturb(r)
 	}
 	for range r.IntN(3) / 2 * (1 + r.IntN(3)) { // somebody works on these machines
