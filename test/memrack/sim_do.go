@@ -118,7 +118,9 @@ func (w *simWorld) doMachine(n *simNode, s simStep) bool {
 	case "disk full", "disk read-only", "disk hangs", "disk well":
 		n.setDisk(s.what)
 		if n.stuck && !n.hung {
+			n.stuck = false
 			w.start(n)
+			w.judge.woke(n)
 		}
 		return true
 	default:

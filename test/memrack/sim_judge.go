@@ -142,7 +142,7 @@ func (j *simJudge) contacts() {
 		if on != f.mastersOn {
 			f.mastersOn, f.mastersAt = on, now
 		}
-		touch := f.agent && !f.asleep && !slices.ContainsFunc(f.feeds, func(i int) bool { return !j.hears(f, i) || j.ups[i].outside })
+		touch := f.agent && !f.asleep && !f.stuck && !slices.ContainsFunc(f.feeds, func(i int) bool { return !j.hears(f, i) || j.ups[i].outside })
 		if touch != f.touch {
 			if touch && now-f.touchAt < 20*time.Second && f.lastBad >= f.touchAt {
 				f.mayKnow, f.mayFrom = true, f.chainAt // what was under way when it was cut off
@@ -174,7 +174,7 @@ func (j *simJudge) hears(f *simFacts, feed int) bool {
 // mayHear reports whether something of a feed may reach the node.
 func (j *simJudge) mayHear(f *simFacts, feed int) bool {
 	m := j.ups[feed].master
-	return f.agent && j.w.nodes[m].agent && !f.removed[m] && (f.i == m || j.w.switchUp && !f.cut.to)
+	return f.agent && !f.stuck && j.w.nodes[m].agent && !f.removed[m] && (f.i == m || j.w.switchUp && !f.cut.to)
 }
 
 // power: the plug of a UPS says something else.

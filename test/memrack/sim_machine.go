@@ -185,8 +185,11 @@ func (w *simWorld) start(n *simNode) {
 	if n.agent || !n.powered || n.asleep {
 		return
 	}
-	if n.stuck = n.master != nil && n.hung; n.stuck {
-		return // a master begins by reading what it must know
+	if n.stuck = n.hung; n.stuck && n.master != nil {
+		return // a master begins by reading what it must know, an agent by reading its keys
+	}
+	if n.stuck {
+		w.judge.nodes[n.i].knew = -1 // nor what it knew
 	}
 	n.agent = true
 	if n.master != nil {
