@@ -224,12 +224,18 @@ func (w *simWorld) setSwitch(on bool) {
 	}
 }
 
+// diskRetry is after how long what waited for a disk is written.
+const diskRetry = 7 * time.Second
+
 // setDisk makes a machine's disk what it is to be.
 func (n *simNode) setDisk(what string) {
 	n.disk.Fill(what == "disk full")
 	n.disk.ReadOnly(what == "disk read-only")
 	n.disk.Hang(what == "disk hangs")
 	n.hung = what == "disk hangs"
-	n.sick = what != "disk well"
-	n.ailing = n.ailing || n.sick
+	if what == "disk well" {
+		n.sickTo = min(n.sickTo, n.w.rack.Since()+diskRetry)
+	} else {
+		n.sickTo, n.ailing = never, true
+	}
 }

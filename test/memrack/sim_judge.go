@@ -262,22 +262,23 @@ func (j *simJudge) passed(d time.Duration) {
 	j.learn()
 }
 
-// killed: a daemon ends without a word; with a disk that is sick it forgets what it
-// could not write. What its batteries owe a master saves once a minute.
-func (j *simJudge) killed(n *simNode) {
+// ended: a daemon ends; with a disk that is sick it forgets what it could not write.
+// What its batteries owe a master saves once a minute.
+func (j *simJudge) ended(n *simNode, inOrder bool) {
 	f := j.nodes[n.i]
-	if n.sick {
+	sick := j.w.rack.Since() < n.sickTo
+	if sick {
 		f.knew = -1
 	}
 	if n.master == nil {
 		return
 	}
 	for _, u := range j.ups {
-		if u.master == n.i {
+		if u.master == n.i && !inOrder {
 			u.least = max(0, u.least-time.Minute)
 		}
 	}
-	if n.sick {
+	if sick {
 		j.forgot(n)
 	}
 }

@@ -34,7 +34,7 @@ type simNode struct {
 	removed []bool // from the rack of each master
 	cut     netFault
 	disk    *Disk
-	sick    bool          // the disk has a fault
+	sickTo  time.Duration // until then the disk has a fault, or what waits for it may not be written yet
 	hung    bool          // it hangs
 	stuck   bool          // it waits for its disk, to begin
 	ailing  bool          // it had one at some time
@@ -169,6 +169,9 @@ func (w *simWorld) boot(n *simNode) {
 	m := &machine{boot: fmt.Sprintf("boot%d", w.boots), born: time.Now().Add(-time.Minute)}
 	m.off, m.disk = simExec{n, m.boot}, n.disk
 	n.boot = m.boot
+	if n.sickTo != never {
+		n.sickTo = 0 // nothing waits any more
+	}
 	n.powered, n.asleep, n.tries, n.offAt, n.asked, n.taken = true, false, 0, 0, false, false
 	if n.master != nil {
 		n.master.machine = m
@@ -219,8 +222,8 @@ func (w *simWorld) stop(n *simNode, inOrder bool) {
 	if !inOrder {
 		w.rack.Net.Cut(n.host())
 		n.disk.Kill()
-		w.judge.killed(n)
 	}
+	w.judge.ended(n, inOrder)
 	p.stop(nil)
 	if !inOrder {
 		w.rack.Net.Drop(n.host())
