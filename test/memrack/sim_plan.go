@@ -275,8 +275,9 @@ func (n simPolicy) toml(p simPlan, prefix string) string {
 	return t
 }
 
-// hooks is how long its commit hooks may keep a machine from asking.
-func (n simPolicy) hooks() time.Duration { return min(n.hook, hookLimit) }
+// hooks is how long its commit hooks may keep a machine from asking: those of a commit
+// that was called back run to their end first.
+func (n simPolicy) hooks() time.Duration { return 2 * min(n.hook, hookLimit) }
 
 // waits reports whether the machine waits for BATLOW.
 func (n simPolicy) waits() bool { return n.forLow && !n.noLow }
