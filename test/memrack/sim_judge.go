@@ -201,10 +201,15 @@ func (j *simJudge) combine(f *simFacts) {
 	now := j.w.rack.Since()
 	var all []upsv1.Status
 	for _, i := range f.feeds {
-		all = append(all, j.ups[i].status)
+		if !j.ups[i].deafTo(f) { // else it decides nothing
+			all = append(all, j.ups[i].status)
+		}
+	}
+	if all == nil {
+		return
 	}
 	slices.SortFunc(all, func(a, b upsv1.Status) int { return badness(a) - badness(b) })
-	s := all[f.need-1]
+	s := all[min(f.need, len(all))-1]
 	if s == f.status {
 		return
 	}

@@ -131,7 +131,7 @@ func (j *simJudge) saw(f *simFacts, r *upsv1.NodeReport) {
 	if f.phase != upsv1.Phase_PHASE_GRACE || r.GetDeadline() == nil || f.waits() || f.status == upsv1.Status_STATUS_OK {
 		return
 	}
-	if j.murky(f) || !f.touch || f.touchAt > f.failAt-attaching {
+	if j.murky(f) || f.partlyDeaf(j) || !f.touch || f.touchAt > f.failAt-attaching {
 		f.failOf = -1 // it may have read that it was over; or it counts by lost_limit
 		return
 	}

@@ -70,19 +70,20 @@ func (j *simJudge) asked(f *simFacts, c simCall) {
 }
 
 // early returns by how much a node that goes at at went before its allowance was up,
-// as far as can be known.
+// as far as can be known: any of its feeds may have been the one that decided when the
+// outage began.
 func (j *simJudge) early(f *simFacts, at time.Duration) time.Duration {
-	from, spent := f.mayFrom, time.Duration(0)
-	allow := f.grace
+	from, allow := f.mayFrom, f.grace
 	for _, i := range f.feeds {
 		u := j.ups[i]
 		if u.chainLow || at < u.murky+acting {
 			return 0 // BATLOW makes it go
 		}
-		if u.status == upsv1.Status_STATUS_OK && at-u.since > acting && f.touch && at-f.touchAt > attaching {
-			continue // that is no reason, and it knows
+		spent := u.most
+		if heardOK := u.status == upsv1.Status_STATUS_OK && at-u.since > acting && f.touch && at-f.touchAt > attaching; !heardOK {
+			from = min(from, u.chainAt)
+			spent -= max(0, at-u.since) // not what this outage costs
 		}
-		from, spent = min(from, u.chainAt), u.most-max(0, at-u.since) // not what this outage costs
 		if u.known {
 			allow = min(allow, u.runtime-spent-stopTime-margin)
 		} else {
@@ -180,6 +181,9 @@ func (j *simJudge) held(n *simNode, d time.Duration, err error) {
 	if err == nil {
 		f := j.nodes[n.i]
 		f.heldAt, f.heldTo = j.w.rack.Since(), j.w.rack.Since()+d
+		if f.phase == upsv1.Phase_PHASE_COMMITTED {
+			f.heldAt = never // too late, unless it is called back
+		}
 		f.ordered = f.ordered && f.taken // a hold takes the place of the order
 	}
 }
