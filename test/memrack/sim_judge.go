@@ -73,6 +73,7 @@ type simFacts struct {
 	aloneAt   time.Duration // since when
 	mayKnow   bool          // it may have heard that the power failed
 	mayFrom   time.Duration // the first failure that it may count from, while mayKnow
+	mayLow    bool          // it may have heard of BATLOW since
 	knew      time.Duration // the failAt that it has heard of for certain; -1: none
 
 	heldAt  time.Duration
@@ -119,6 +120,7 @@ func (j *simJudge) blame(law string, f *simFacts, format string, args ...any) {
 // booted: a machine that was switched on knows nothing.
 func (j *simJudge) booted(n *simNode) {
 	f := j.nodes[n.i]
+	f.mayLow = false
 	f.mayKnow, f.knew, f.ordered, f.askedAt, f.phase, f.failOf = false, -1, false, long, 0, -1
 	if n.master != nil {
 		j.forgot(n) // its run folder is gone
@@ -330,12 +332,13 @@ func (j *simJudge) learn() {
 				f.mayFrom = min(f.mayFrom, j.ups[i].chainAt)
 			}
 		}
+		f.mayLow = f.mayLow || f.mayKnow && slices.ContainsFunc(f.feeds, func(i int) bool { return j.mayHear(f, i) && j.ups[i].mayBeLow(now) })
 		if !f.touch {
 			continue
 		}
 		if f.status == upsv1.Status_STATUS_OK {
 			if j.sure(f, f.since) && !j.murky(f) {
-				f.mayKnow = false
+				f.mayKnow, f.mayLow = false, false
 			}
 			continue
 		}
@@ -358,6 +361,12 @@ func (f *simFacts) mayHearBad(j *simJudge, now time.Duration) bool {
 		}
 	}
 	return false
+}
+
+// mayBeLow reports whether the plug may be read as BATLOW, or may have been since the
+// outage began.
+func (u *simSaid) mayBeLow(now time.Duration) bool {
+	return u.chainLow || now < u.murky || u.pulled && now-u.pullAt >= jump-time.Second
 }
 
 // deafTo reports whether the node does not obey this UPS.

@@ -76,7 +76,7 @@ func (j *simJudge) early(f *simFacts, at time.Duration) time.Duration {
 	from, allow := f.mayFrom, f.grace
 	for _, i := range f.feeds {
 		u := j.ups[i]
-		if u.chainLow || at < u.murky+acting {
+		if f.mayLow || u.mayBeLow(at) || at < u.murky+acting {
 			return 0 // BATLOW makes it go
 		}
 		spent := u.most
@@ -101,7 +101,8 @@ func (j *simJudge) early(f *simFacts, at time.Duration) time.Duration {
 
 // holds reports whether a hold must have kept the node up.
 func (j *simJudge) holds(f *simFacts, at time.Duration) bool {
-	low := slices.ContainsFunc(f.feeds, func(i int) bool { return j.ups[i].chainLow || at < j.ups[i].murky+acting })
+	low := slices.ContainsFunc(f.feeds, func(i int) bool { return j.ups[i].mayBeLow(at) || at < j.ups[i].murky+acting })
+	low = low || f.mayLow
 	return f.heldAt+acting < at && at < f.heldTo && !low && f.status == upsv1.Status_STATUS_FAIL &&
 		f.askedAt < f.chainAt && f.touch && f.touchAt+attaching < f.heldAt && f.touchAt+attaching < f.failAt
 }
