@@ -156,6 +156,7 @@ const maxWaitingOn = 8
 func FromView(v policy.View, problems []health.Entry, now power.Uptime) *upsv1.NodeReport {
 	r := &upsv1.NodeReport{
 		Phase:        FromPhase(v.Phase),
+		PhaseAge:     durationpb.New(age(now, v.Since)),
 		Status:       FromStatus(v.Power.State.Status),
 		Grace:        durationpb.New(v.Allowance),
 		WaitingOn:    v.WaitingOn[:min(len(v.WaitingOn), maxWaitingOn)],
@@ -209,7 +210,7 @@ func BoundReport(r *upsv1.NodeReport, name string) {
 	if r.Phase < 0 || r.Phase > upsv1.Phase_PHASE_DONE {
 		r.Phase = upsv1.Phase_PHASE_UNSPECIFIED
 	}
-	for _, d := range []**durationpb.Duration{&r.Deadline, &r.Grace, &r.StopTime} {
+	for _, d := range []**durationpb.Duration{&r.Deadline, &r.Grace, &r.StopTime, &r.PhaseAge} {
 		if *d != nil {
 			*d = durationpb.New(positive(*d))
 		}

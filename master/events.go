@@ -56,7 +56,8 @@ type event struct {
 	// was told.
 	Outage string `json:"outage,omitempty"`
 	// Status is a UPS's, Since when that began and Began the outage's first FAIL,
-	// both by the line and not by when it was believed.
+	// both by the line and not by when it was believed. With a node's phase Since is when
+	// that began; 0: the node did not say.
 	Status string       `json:"status,omitempty"`
 	Since  power.Uptime `json:"since,omitempty"`
 	Began  power.Uptime `json:"began,omitempty"`
@@ -99,17 +100,26 @@ func stateEvent(ups string, was, is power.State, nodes []nodeThen) event {
 }
 
 // linkEvent tells that a node attached, with what it said then, or is gone.
-func linkEvent(node, link, text, boot string, r *upsv1.NodeReport) event {
-	return event{On: "node/" + node, Kind: kindLink, Text: text, Link: link, Boot: boot, Feeds: r.GetFeeds(), Phase: phaseOf(r)}
+func linkEvent(node, link, text, boot string, r *upsv1.NodeReport, now power.Uptime) event {
+	return event{On: "node/" + node, Kind: kindLink, Text: text, Link: link, Boot: boot, Feeds: r.GetFeeds(), Phase: phaseOf(r), Since: phaseSince(r, now)}
 }
 
 // phaseEvent tells that a node's phase changed; was is nil where none was known.
-func phaseEvent(node string, was, is *upsv1.NodeReport) event {
+func phaseEvent(node string, was, is *upsv1.NodeReport, now power.Uptime) event {
 	text := phaseName(is.GetPhase())
 	if was != nil {
 		text += ", was " + phaseName(was.GetPhase())
 	}
-	return event{On: "node/" + node, Kind: kindPhase, Text: text, Phase: phaseName(is.GetPhase())}
+	return event{On: "node/" + node, Kind: kindPhase, Text: text, Phase: phaseName(is.GetPhase()), Since: phaseSince(is, now)}
+}
+
+// phaseSince returns when the phase that a report tells began, by this machine's clock;
+// 0: it doesn't say.
+func phaseSince(r *upsv1.NodeReport, now power.Uptime) power.Uptime {
+	if r.GetPhaseAge() == nil {
+		return 0
+	}
+	return now.Add(-r.GetPhaseAge().AsDuration())
 }
 
 // phaseOf returns the phase that a report tells; empty: none.

@@ -143,7 +143,7 @@ func (h *hub) attach(name, address string, hello *upsv1.Hello, report *upsv1.Nod
 	n.session, n.link, n.address = s, power.LinkUp, address
 	n.role, n.version, n.boot = hello.GetRole(), hello.GetVersion(), hello.GetBootId()
 	h.mu.Unlock()
-	h.event(linkEvent(name, linkUp, "attached", hello.GetBootId(), report))
+	h.event(linkEvent(name, linkUp, "attached", hello.GetBootId(), report, h.now()))
 	h.report(s, report)
 	return s
 }
@@ -206,9 +206,9 @@ func (h *hub) detach(s *session, why string) {
 	h.mu.Unlock()
 	switch {
 	case leaving:
-		h.event(linkEvent(s.node, linkOff, "said that it goes", "", nil))
+		h.event(linkEvent(s.node, linkOff, "said that it goes", "", nil, h.now()))
 	case mine:
-		h.event(linkEvent(s.node, linkLost, "lost: "+why, "", nil))
+		h.event(linkEvent(s.node, linkLost, "lost: "+why, "", nil, h.now()))
 	}
 }
 
@@ -247,7 +247,7 @@ func (h *hub) take(n *nodeRecord, r *upsv1.NodeReport) (events []event) {
 		n.order = policy.Order{} // obeyed
 	}
 	if was.GetPhase() != r.GetPhase() {
-		events = append(events, phaseEvent(n.name, was, r))
+		events = append(events, phaseEvent(n.name, was, r, n.heard))
 	}
 	h.wakeWatchers()
 	return events

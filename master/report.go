@@ -20,6 +20,14 @@ type moment struct {
 	wall time.Time
 }
 
+// before reports whether m was before n; in another boot by the wall clock.
+func (m moment) before(n moment) bool {
+	if m.boot == n.boot {
+		return m.at < n.at
+	}
+	return m.wall.Before(n.wall)
+}
+
 // outage is the story of one outage, as far as it is known. A nil moment did not
 // happen, or nobody saw it.
 type outage struct {
@@ -33,6 +41,11 @@ type outage struct {
 	told      bool // its report was told
 	parts     map[string]*part
 	waiting   int // for how many of them something is still to be told
+}
+
+// during reports whether the outage went on at m.
+func (o *outage) during(m moment) bool {
+	return !m.before(o.began) && (!o.over || o.end != nil && m.before(*o.end))
 }
 
 // part is one node's part in an outage.
@@ -54,6 +67,7 @@ type part struct {
 	unwatched  bool // it was off, and the master not there to see whether it had asked
 	bye        bool // the last time that its link ended, it said so
 	removed    bool // struck off in the outage
+	before     bool // it was on its way down when the outage began
 }
 
 // went reports whether the node went down of its own.
@@ -128,6 +142,8 @@ func (p *part) note() string {
 	switch {
 	case p.removed:
 		return "removed from the rack"
+	case p.before:
+		return "was on its way down already"
 	case p.crashed:
 		return "was off without having asked"
 	case p.unwatched:

@@ -81,7 +81,7 @@ func (f *fold) take(ev event, now moment) {
 	case what == "node" && ev.Kind == kindLink && ev.Link != "":
 		f.detached(f.node(name), ev.Link)
 	case what == "node" && ev.Kind == kindPhase && ev.Phase != "":
-		f.phase(f.node(name), ev.Phase)
+		f.phase(f.node(name), ev)
 	case what == "node" && ev.Kind == kindMember:
 		f.removed(name)
 	}
@@ -203,17 +203,23 @@ func (n *tracked) drop(p *part) {
 func leaving(phase string) bool { return phase == phaseCommitted || phase == phaseDone }
 
 // phase takes a node's new phase.
-func (f *fold) phase(n *tracked, phase string) {
+func (f *fold) phase(n *tracked, ev event) {
+	phase, since := ev.Phase, f.now
+	if ev.Since != 0 {
+		since = f.past(ev.Since) // it may have said so late
+	}
 	n.phase = phase
 	for _, p := range slices.Clone(n.parts) {
 		switch {
-		case leaving(phase) && !p.of.over && (!p.asked() || p.back != nil):
-			*p = part{of: p.of, name: p.name, host: p.host, absent: p.absent, committed: f.moment()}
+		case leaving(phase) && p.of.during(since) && (!p.asked() || p.back != nil):
+			*p = part{of: p.of, name: p.name, host: p.host, absent: p.absent, committed: &since}
 			if phase == phaseDone {
-				p.accepted = f.moment()
+				p.accepted = &since
 			}
+		case leaving(phase) && since.before(p.of.began) && !p.asked():
+			p.before = true
 		case phase == phaseDone && p.asked() && p.accepted == nil && p.down == nil:
-			p.accepted = f.moment()
+			p.accepted = &since
 		case !leaving(phase) && p.asked() && !p.went():
 			p.calledBack = true
 			if p.of.over && !p.gone() {
@@ -268,7 +274,7 @@ func (f *fold) attached(n *tracked, ev event) {
 		}
 	}
 	if ev.Phase != "" {
-		f.phase(n, ev.Phase)
+		f.phase(n, ev)
 	}
 }
 

@@ -14,6 +14,32 @@ func stories() []storyCase {
 			3m20s web1 IDLE`, `
 			o1 main: 17:02 failed for 1m20s; nobody had to go down
 			  web1:`},
+		{"it asked while its link was cut, and says so later", `
+			0s start
+			1s web1 attached
+			2m main FAIL o1
+			2m10s web1 lost
+			4m web1 attached DONE since=3m
+			4m10s web1 lost
+			5m main OK o1
+			6m web1 attached boot=n2`, `
+			o1 main: 17:02 failed; 1 of 1 down in 1m10s; power back after 3m
+			  web1: asked 1m accepted 1m down 2m10s back 4m`},
+		{"it asked in the outage before, and goes in this one", `
+			0s start
+			1s web1 attached
+			2m main FAIL o1
+			3m web1 lost
+			3m30s main OK o1
+			4m main FAIL o2
+			4m10s web1 attached DONE since=3m10s
+			4m20s web1 lost
+			5m main OK o2
+			6m web1 attached boot=n2`, `
+			o1 main: 17:02 failed; 1 of 1 down in 1m10s; power back after 1m30s
+			  web1: asked 1m10s accepted 1m10s down 2m20s back 4m
+			o2 main: 17:04 failed for 1m; nobody had to go down; web1 was on its way down already
+			  web1: absent lost 20s back 2m (was on its way down already)`},
 		{"a rack goes down and comes back", `
 			0s rack1 host
 			0s start

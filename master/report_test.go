@@ -110,15 +110,24 @@ func (w *chronicle) ups(at time.Duration, name string, rest []string) {
 	w.write(at+settle, e)
 }
 
-// node: web1 attached [boot=n2] [feeds=rack1/left] [DONE], web1 lost, web1 COMMITTED, …
+// node: web1 attached [boot=n2] [feeds=rack1/left] [DONE], web1 lost, web1 COMMITTED, …;
+// a phase may have begun before it is told: since=1m at the end.
 func (w *chronicle) node(at time.Duration, name string, rest []string) {
 	w.t.Helper()
+	var since power.Uptime
+	if text, ok := strings.CutPrefix(rest[len(rest)-1], "since="); ok {
+		d, err := time.ParseDuration(text)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		since, rest = power.Uptime(d+w.offset), rest[:len(rest)-1]
+	}
 	n := w.nodes[name]
 	if n == nil {
 		n = &nodeThen{Name: name, Boot: "n1", Phase: "IDLE"}
 		w.nodes[name] = n
 	}
-	e := event{On: "node/" + name, Kind: kindLink}
+	e := event{On: "node/" + name, Kind: kindLink, Since: since}
 	switch rest[0] {
 	case "host":
 		n.Host, n.Link = true, linkUp

@@ -110,6 +110,7 @@ const (
 	nothingSpecial special = iota
 	neverWent
 	askedInVain
+	wentBefore
 	crashed
 	unwatched
 	notBack
@@ -127,6 +128,8 @@ func (s special) words() (one, many string) {
 		return "never went down", "never went down"
 	case askedInVain:
 		return "asked to power off but has not gone down", "asked to power off but have not gone down"
+	case wentBefore:
+		return "was on its way down already", "were on their way down already"
 	case crashed:
 		return "was off without having asked", "were off without having asked"
 	case unwatched:
@@ -171,6 +174,8 @@ func (o *outage) special(p *part) special {
 	switch {
 	case p.removed:
 		return wasRemoved
+	case p.before:
+		return wentBefore
 	case p.crashed:
 		return crashed
 	case p.unwatched:

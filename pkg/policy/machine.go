@@ -40,6 +40,7 @@ type Machine struct {
 	cfg    Config
 	now    power.Uptime
 	phase  Phase
+	since  power.Uptime // when that began; 0: at the boot
 	reason string
 	out    []Action
 
@@ -181,6 +182,7 @@ func (m *Machine) Deadline() (power.Uptime, bool) {
 // View is what a machine shows of itself.
 type View struct {
 	Phase  Phase
+	Since  power.Uptime // when the phase began; 0: at the boot
 	Reason string
 	Power  Power
 	// Deadline is when the next thing happens by itself: in HELD the hold's end,
@@ -201,7 +203,7 @@ type View struct {
 func (m *Machine) View() View {
 	next := m.target()
 	v := View{
-		Phase: m.phase, Reason: m.reason, Power: m.shown,
+		Phase: m.phase, Since: m.since, Reason: m.reason, Power: m.shown,
 		Deadline: next.At, Timed: next.Set, Allowance: m.allowance,
 	}
 	if !m.outage {

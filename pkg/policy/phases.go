@@ -168,7 +168,7 @@ func (m *Machine) move(to Phase, reason string) {
 	if !slices.Contains(nextPhases(from), to) {
 		m.impossible("from " + from.String() + " to " + to.String())
 	}
-	m.phase, m.reason = to, reason
+	m.phase, m.since, m.reason = to, m.now, reason
 	next := m.target()
 	m.do(Moved{From: from, To: to, Reason: reason, Deadline: next.At, Timed: next.Set})
 }

@@ -10,6 +10,7 @@ import (
 // The zero value is a machine that knows nothing.
 type Snapshot struct {
 	Phase     Phase         `json:"phase"`
+	Since     power.Uptime  `json:"since"`
 	Reason    string        `json:"reason"`
 	Known     power.Status  `json:"known"`
 	State     power.State   `json:"state"`
@@ -34,7 +35,7 @@ type Snapshot struct {
 // Snapshot returns what m knows, as of the last step.
 func (m *Machine) Snapshot() Snapshot {
 	return Snapshot{
-		Phase: m.phase, Reason: m.reason, Known: m.known, State: m.power.State, Link: m.power.Link,
+		Phase: m.phase, Since: m.since, Reason: m.reason, Known: m.known, State: m.power.State, Link: m.power.Link,
 		Outage: m.outage, OutageAt: m.outageAt, FirstFail: m.firstFail, Allowance: m.allowance,
 		Deadline: m.deadline, Low: m.low, Away: m.away, Silent: m.silent, Blind: m.blind,
 		Order: m.order, OrderAt: m.orderAt,
@@ -77,6 +78,9 @@ func (m *Machine) Restore(now power.Uptime, s Snapshot) []Action {
 	case Idle, PhaseUnknown:
 	default:
 		m.impossible("the state file names a phase that does not exist")
+	}
+	if m.phase == s.Phase {
+		m.since = s.Since
 	}
 	m.run()
 	return m.out

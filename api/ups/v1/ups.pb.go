@@ -761,7 +761,9 @@ type NodeReport struct {
 	// How it powers off: the methods in the order in which they are tried.
 	Methods []string `protobuf:"bytes,12,rep,name=methods,proto3" json:"methods,omitempty"`
 	// How it comes back: cycle, wol, rtc, hook.
-	Wake          []string `protobuf:"bytes,13,rep,name=wake,proto3" json:"wake,omitempty"`
+	Wake []string `protobuf:"bytes,13,rep,name=wake,proto3" json:"wake,omitempty"`
+	// For how long it has been in its phase; absent: not said.
+	PhaseAge      *durationpb.Duration `protobuf:"bytes,14,opt,name=phase_age,json=phaseAge,proto3" json:"phase_age,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -883,6 +885,13 @@ func (x *NodeReport) GetMethods() []string {
 func (x *NodeReport) GetWake() []string {
 	if x != nil {
 		return x.Wake
+	}
+	return nil
+}
+
+func (x *NodeReport) GetPhaseAge() *durationpb.Duration {
+	if x != nil {
+		return x.PhaseAge
 	}
 	return nil
 }
@@ -4498,7 +4507,7 @@ const file_ups_v1_ups_proto_rawDesc = "" +
 	"\x04role\x18\x01 \x01(\tR\x04role\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\tR\aversion\x12\x16\n" +
 	"\x06listen\x18\x03 \x01(\tR\x06listen\x12\x17\n" +
-	"\aboot_id\x18\x04 \x01(\tR\x06bootId\"\xe1\x03\n" +
+	"\aboot_id\x18\x04 \x01(\tR\x06bootId\"\x99\x04\n" +
 	"\n" +
 	"NodeReport\x12#\n" +
 	"\x05phase\x18\x01 \x01(\x0e2\r.ups.v1.PhaseR\x05phase\x12&\n" +
@@ -4515,7 +4524,8 @@ const file_ups_v1_ups_proto_rawDesc = "" +
 	" \x01(\tR\x06heldBy\x12\x18\n" +
 	"\aleaving\x18\v \x01(\bR\aleaving\x12\x18\n" +
 	"\amethods\x18\f \x03(\tR\amethods\x12\x12\n" +
-	"\x04wake\x18\r \x03(\tR\x04wake\"`\n" +
+	"\x04wake\x18\r \x03(\tR\x04wake\x126\n" +
+	"\tphase_age\x18\x0e \x01(\v2\x19.google.protobuf.DurationR\bphaseAge\"`\n" +
 	"\rAttachRequest\x12#\n" +
 	"\x05hello\x18\x01 \x01(\v2\r.ups.v1.HelloR\x05hello\x12*\n" +
 	"\x06report\x18\x02 \x01(\v2\x12.ups.v1.NodeReportR\x06report\"\xde\x01\n" +
@@ -4905,112 +4915,113 @@ var file_ups_v1_ups_proto_depIdxs = []int32{
 	71, // 12: ups.v1.NodeReport.grace:type_name -> google.protobuf.Duration
 	6,  // 13: ups.v1.NodeReport.problems:type_name -> ups.v1.Problem
 	71, // 14: ups.v1.NodeReport.stop_time:type_name -> google.protobuf.Duration
-	8,  // 15: ups.v1.AttachRequest.hello:type_name -> ups.v1.Hello
-	9,  // 16: ups.v1.AttachRequest.report:type_name -> ups.v1.NodeReport
-	5,  // 17: ups.v1.AttachResponse.ups:type_name -> ups.v1.UpsState
-	7,  // 18: ups.v1.AttachResponse.order:type_name -> ups.v1.Order
-	71, // 19: ups.v1.AttachResponse.heartbeat:type_name -> google.protobuf.Duration
-	18, // 20: ups.v1.WatchResponse.status:type_name -> ups.v1.MasterStatus
-	18, // 21: ups.v1.GetStatusResponse.masters:type_name -> ups.v1.MasterStatus
-	17, // 22: ups.v1.GetStatusResponse.unreachable:type_name -> ups.v1.UnreachableMaster
-	19, // 23: ups.v1.GetStatusResponse.asked:type_name -> ups.v1.NodeStatus
-	16, // 24: ups.v1.GetStatusResponse.seen:type_name -> ups.v1.SeenNode
-	5,  // 25: ups.v1.MasterStatus.ups:type_name -> ups.v1.UpsState
-	19, // 26: ups.v1.MasterStatus.nodes:type_name -> ups.v1.NodeStatus
-	6,  // 27: ups.v1.MasterStatus.problems:type_name -> ups.v1.Problem
-	21, // 28: ups.v1.MasterStatus.proofs:type_name -> ups.v1.UpsProof
-	9,  // 29: ups.v1.NodeStatus.report:type_name -> ups.v1.NodeReport
-	3,  // 30: ups.v1.NodeStatus.link:type_name -> ups.v1.Link
-	71, // 31: ups.v1.NodeStatus.last_heard:type_name -> google.protobuf.Duration
-	20, // 32: ups.v1.NodeStatus.proof:type_name -> ups.v1.NodeProof
-	71, // 33: ups.v1.NodeProof.stop_time:type_name -> google.protobuf.Duration
-	19, // 34: ups.v1.GetNodeStatusResponse.node:type_name -> ups.v1.NodeStatus
-	24, // 35: ups.v1.GetNodeStatusResponse.masters:type_name -> ups.v1.NodeMaster
-	3,  // 36: ups.v1.NodeMaster.link:type_name -> ups.v1.Link
-	5,  // 37: ups.v1.NodeMaster.ups:type_name -> ups.v1.UpsState
-	71, // 38: ups.v1.HoldRequest.for:type_name -> google.protobuf.Duration
-	1,  // 39: ups.v1.SimulateRequest.status:type_name -> ups.v1.Status
-	0,  // 40: ups.v1.CreateTokenRequest.role:type_name -> ups.v1.Role
-	71, // 41: ups.v1.CreateTokenRequest.ttl:type_name -> google.protobuf.Duration
-	71, // 42: ups.v1.CreateTokenResponse.ttl:type_name -> google.protobuf.Duration
-	37, // 43: ups.v1.ListTokensResponse.tokens:type_name -> ups.v1.TokenInfo
-	0,  // 44: ups.v1.TokenInfo.role:type_name -> ups.v1.Role
-	71, // 45: ups.v1.TokenInfo.left:type_name -> google.protobuf.Duration
-	71, // 46: ups.v1.StreamEventsResponse.age:type_name -> google.protobuf.Duration
-	58, // 47: ups.v1.ExamineNodeResponse.ran:type_name -> ups.v1.HookResult
-	19, // 48: ups.v1.ExamineNodeResponse.node:type_name -> ups.v1.NodeStatus
-	71, // 49: ups.v1.HookResult.took:type_name -> google.protobuf.Duration
-	18, // 50: ups.v1.ExamineResponse.status:type_name -> ups.v1.MasterStatus
-	61, // 51: ups.v1.ExamineResponse.nodes:type_name -> ups.v1.NodeExam
-	71, // 52: ups.v1.NodeExam.took:type_name -> google.protobuf.Duration
-	57, // 53: ups.v1.NodeExam.answer:type_name -> ups.v1.ExamineNodeResponse
-	66, // 54: ups.v1.TestNodeAlarmsResponse.results:type_name -> ups.v1.AlarmResult
-	66, // 55: ups.v1.TestAlarmsResponse.results:type_name -> ups.v1.AlarmResult
-	69, // 56: ups.v1.GetHistoryResponse.outages:type_name -> ups.v1.OutageReport
-	71, // 57: ups.v1.OutageReport.lasted:type_name -> google.protobuf.Duration
-	71, // 58: ups.v1.OutageReport.low_after:type_name -> google.protobuf.Duration
-	70, // 59: ups.v1.OutageReport.nodes:type_name -> ups.v1.NodeStory
-	71, // 60: ups.v1.OutageReport.master_off:type_name -> google.protobuf.Duration
-	71, // 61: ups.v1.NodeStory.committed:type_name -> google.protobuf.Duration
-	71, // 62: ups.v1.NodeStory.accepted:type_name -> google.protobuf.Duration
-	71, // 63: ups.v1.NodeStory.down:type_name -> google.protobuf.Duration
-	71, // 64: ups.v1.NodeStory.back:type_name -> google.protobuf.Duration
-	71, // 65: ups.v1.NodeStory.lost:type_name -> google.protobuf.Duration
-	72, // 66: ups.v1.allow:extendee -> google.protobuf.MethodOptions
-	0,  // 67: ups.v1.allow:type_name -> ups.v1.Role
-	10, // 68: ups.v1.PowerService.Attach:input_type -> ups.v1.AttachRequest
-	12, // 69: ups.v1.PowerService.Watch:input_type -> ups.v1.WatchRequest
-	46, // 70: ups.v1.PowerService.Leave:input_type -> ups.v1.LeaveRequest
-	14, // 71: ups.v1.PowerService.GetStatus:input_type -> ups.v1.GetStatusRequest
-	22, // 72: ups.v1.NodeService.GetNodeStatus:input_type -> ups.v1.GetNodeStatusRequest
-	56, // 73: ups.v1.NodeService.ExamineNode:input_type -> ups.v1.ExamineNodeRequest
-	62, // 74: ups.v1.NodeService.TestNodeAlarms:input_type -> ups.v1.TestNodeAlarmsRequest
-	52, // 75: ups.v1.NodeService.JoinRack:input_type -> ups.v1.JoinRackRequest
-	48, // 76: ups.v1.NodeService.LeaveRack:input_type -> ups.v1.LeaveRackRequest
-	25, // 77: ups.v1.ControlService.Hold:input_type -> ups.v1.HoldRequest
-	27, // 78: ups.v1.ControlService.Release:input_type -> ups.v1.ReleaseRequest
-	29, // 79: ups.v1.ControlService.Shutdown:input_type -> ups.v1.ShutdownRequest
-	31, // 80: ups.v1.ControlService.Simulate:input_type -> ups.v1.SimulateRequest
-	33, // 81: ups.v1.ControlService.CreateToken:input_type -> ups.v1.CreateTokenRequest
-	35, // 82: ups.v1.ControlService.ListTokens:input_type -> ups.v1.ListTokensRequest
-	38, // 83: ups.v1.ControlService.RevokeToken:input_type -> ups.v1.RevokeTokenRequest
-	40, // 84: ups.v1.ControlService.RemoveMember:input_type -> ups.v1.RemoveMemberRequest
-	42, // 85: ups.v1.ControlService.ExportTrust:input_type -> ups.v1.ExportTrustRequest
-	44, // 86: ups.v1.ControlService.ImportTrust:input_type -> ups.v1.ImportTrustRequest
-	59, // 87: ups.v1.ControlService.Examine:input_type -> ups.v1.ExamineRequest
-	64, // 88: ups.v1.ControlService.TestAlarms:input_type -> ups.v1.TestAlarmsRequest
-	67, // 89: ups.v1.ControlService.GetHistory:input_type -> ups.v1.GetHistoryRequest
-	50, // 90: ups.v1.ControlService.StreamEvents:input_type -> ups.v1.StreamEventsRequest
-	54, // 91: ups.v1.TrustService.Join:input_type -> ups.v1.JoinRequest
-	11, // 92: ups.v1.PowerService.Attach:output_type -> ups.v1.AttachResponse
-	13, // 93: ups.v1.PowerService.Watch:output_type -> ups.v1.WatchResponse
-	47, // 94: ups.v1.PowerService.Leave:output_type -> ups.v1.LeaveResponse
-	15, // 95: ups.v1.PowerService.GetStatus:output_type -> ups.v1.GetStatusResponse
-	23, // 96: ups.v1.NodeService.GetNodeStatus:output_type -> ups.v1.GetNodeStatusResponse
-	57, // 97: ups.v1.NodeService.ExamineNode:output_type -> ups.v1.ExamineNodeResponse
-	63, // 98: ups.v1.NodeService.TestNodeAlarms:output_type -> ups.v1.TestNodeAlarmsResponse
-	53, // 99: ups.v1.NodeService.JoinRack:output_type -> ups.v1.JoinRackResponse
-	49, // 100: ups.v1.NodeService.LeaveRack:output_type -> ups.v1.LeaveRackResponse
-	26, // 101: ups.v1.ControlService.Hold:output_type -> ups.v1.HoldResponse
-	28, // 102: ups.v1.ControlService.Release:output_type -> ups.v1.ReleaseResponse
-	30, // 103: ups.v1.ControlService.Shutdown:output_type -> ups.v1.ShutdownResponse
-	32, // 104: ups.v1.ControlService.Simulate:output_type -> ups.v1.SimulateResponse
-	34, // 105: ups.v1.ControlService.CreateToken:output_type -> ups.v1.CreateTokenResponse
-	36, // 106: ups.v1.ControlService.ListTokens:output_type -> ups.v1.ListTokensResponse
-	39, // 107: ups.v1.ControlService.RevokeToken:output_type -> ups.v1.RevokeTokenResponse
-	41, // 108: ups.v1.ControlService.RemoveMember:output_type -> ups.v1.RemoveMemberResponse
-	43, // 109: ups.v1.ControlService.ExportTrust:output_type -> ups.v1.ExportTrustResponse
-	45, // 110: ups.v1.ControlService.ImportTrust:output_type -> ups.v1.ImportTrustResponse
-	60, // 111: ups.v1.ControlService.Examine:output_type -> ups.v1.ExamineResponse
-	65, // 112: ups.v1.ControlService.TestAlarms:output_type -> ups.v1.TestAlarmsResponse
-	68, // 113: ups.v1.ControlService.GetHistory:output_type -> ups.v1.GetHistoryResponse
-	51, // 114: ups.v1.ControlService.StreamEvents:output_type -> ups.v1.StreamEventsResponse
-	55, // 115: ups.v1.TrustService.Join:output_type -> ups.v1.JoinResponse
-	92, // [92:116] is the sub-list for method output_type
-	68, // [68:92] is the sub-list for method input_type
-	67, // [67:68] is the sub-list for extension type_name
-	66, // [66:67] is the sub-list for extension extendee
-	0,  // [0:66] is the sub-list for field type_name
+	71, // 15: ups.v1.NodeReport.phase_age:type_name -> google.protobuf.Duration
+	8,  // 16: ups.v1.AttachRequest.hello:type_name -> ups.v1.Hello
+	9,  // 17: ups.v1.AttachRequest.report:type_name -> ups.v1.NodeReport
+	5,  // 18: ups.v1.AttachResponse.ups:type_name -> ups.v1.UpsState
+	7,  // 19: ups.v1.AttachResponse.order:type_name -> ups.v1.Order
+	71, // 20: ups.v1.AttachResponse.heartbeat:type_name -> google.protobuf.Duration
+	18, // 21: ups.v1.WatchResponse.status:type_name -> ups.v1.MasterStatus
+	18, // 22: ups.v1.GetStatusResponse.masters:type_name -> ups.v1.MasterStatus
+	17, // 23: ups.v1.GetStatusResponse.unreachable:type_name -> ups.v1.UnreachableMaster
+	19, // 24: ups.v1.GetStatusResponse.asked:type_name -> ups.v1.NodeStatus
+	16, // 25: ups.v1.GetStatusResponse.seen:type_name -> ups.v1.SeenNode
+	5,  // 26: ups.v1.MasterStatus.ups:type_name -> ups.v1.UpsState
+	19, // 27: ups.v1.MasterStatus.nodes:type_name -> ups.v1.NodeStatus
+	6,  // 28: ups.v1.MasterStatus.problems:type_name -> ups.v1.Problem
+	21, // 29: ups.v1.MasterStatus.proofs:type_name -> ups.v1.UpsProof
+	9,  // 30: ups.v1.NodeStatus.report:type_name -> ups.v1.NodeReport
+	3,  // 31: ups.v1.NodeStatus.link:type_name -> ups.v1.Link
+	71, // 32: ups.v1.NodeStatus.last_heard:type_name -> google.protobuf.Duration
+	20, // 33: ups.v1.NodeStatus.proof:type_name -> ups.v1.NodeProof
+	71, // 34: ups.v1.NodeProof.stop_time:type_name -> google.protobuf.Duration
+	19, // 35: ups.v1.GetNodeStatusResponse.node:type_name -> ups.v1.NodeStatus
+	24, // 36: ups.v1.GetNodeStatusResponse.masters:type_name -> ups.v1.NodeMaster
+	3,  // 37: ups.v1.NodeMaster.link:type_name -> ups.v1.Link
+	5,  // 38: ups.v1.NodeMaster.ups:type_name -> ups.v1.UpsState
+	71, // 39: ups.v1.HoldRequest.for:type_name -> google.protobuf.Duration
+	1,  // 40: ups.v1.SimulateRequest.status:type_name -> ups.v1.Status
+	0,  // 41: ups.v1.CreateTokenRequest.role:type_name -> ups.v1.Role
+	71, // 42: ups.v1.CreateTokenRequest.ttl:type_name -> google.protobuf.Duration
+	71, // 43: ups.v1.CreateTokenResponse.ttl:type_name -> google.protobuf.Duration
+	37, // 44: ups.v1.ListTokensResponse.tokens:type_name -> ups.v1.TokenInfo
+	0,  // 45: ups.v1.TokenInfo.role:type_name -> ups.v1.Role
+	71, // 46: ups.v1.TokenInfo.left:type_name -> google.protobuf.Duration
+	71, // 47: ups.v1.StreamEventsResponse.age:type_name -> google.protobuf.Duration
+	58, // 48: ups.v1.ExamineNodeResponse.ran:type_name -> ups.v1.HookResult
+	19, // 49: ups.v1.ExamineNodeResponse.node:type_name -> ups.v1.NodeStatus
+	71, // 50: ups.v1.HookResult.took:type_name -> google.protobuf.Duration
+	18, // 51: ups.v1.ExamineResponse.status:type_name -> ups.v1.MasterStatus
+	61, // 52: ups.v1.ExamineResponse.nodes:type_name -> ups.v1.NodeExam
+	71, // 53: ups.v1.NodeExam.took:type_name -> google.protobuf.Duration
+	57, // 54: ups.v1.NodeExam.answer:type_name -> ups.v1.ExamineNodeResponse
+	66, // 55: ups.v1.TestNodeAlarmsResponse.results:type_name -> ups.v1.AlarmResult
+	66, // 56: ups.v1.TestAlarmsResponse.results:type_name -> ups.v1.AlarmResult
+	69, // 57: ups.v1.GetHistoryResponse.outages:type_name -> ups.v1.OutageReport
+	71, // 58: ups.v1.OutageReport.lasted:type_name -> google.protobuf.Duration
+	71, // 59: ups.v1.OutageReport.low_after:type_name -> google.protobuf.Duration
+	70, // 60: ups.v1.OutageReport.nodes:type_name -> ups.v1.NodeStory
+	71, // 61: ups.v1.OutageReport.master_off:type_name -> google.protobuf.Duration
+	71, // 62: ups.v1.NodeStory.committed:type_name -> google.protobuf.Duration
+	71, // 63: ups.v1.NodeStory.accepted:type_name -> google.protobuf.Duration
+	71, // 64: ups.v1.NodeStory.down:type_name -> google.protobuf.Duration
+	71, // 65: ups.v1.NodeStory.back:type_name -> google.protobuf.Duration
+	71, // 66: ups.v1.NodeStory.lost:type_name -> google.protobuf.Duration
+	72, // 67: ups.v1.allow:extendee -> google.protobuf.MethodOptions
+	0,  // 68: ups.v1.allow:type_name -> ups.v1.Role
+	10, // 69: ups.v1.PowerService.Attach:input_type -> ups.v1.AttachRequest
+	12, // 70: ups.v1.PowerService.Watch:input_type -> ups.v1.WatchRequest
+	46, // 71: ups.v1.PowerService.Leave:input_type -> ups.v1.LeaveRequest
+	14, // 72: ups.v1.PowerService.GetStatus:input_type -> ups.v1.GetStatusRequest
+	22, // 73: ups.v1.NodeService.GetNodeStatus:input_type -> ups.v1.GetNodeStatusRequest
+	56, // 74: ups.v1.NodeService.ExamineNode:input_type -> ups.v1.ExamineNodeRequest
+	62, // 75: ups.v1.NodeService.TestNodeAlarms:input_type -> ups.v1.TestNodeAlarmsRequest
+	52, // 76: ups.v1.NodeService.JoinRack:input_type -> ups.v1.JoinRackRequest
+	48, // 77: ups.v1.NodeService.LeaveRack:input_type -> ups.v1.LeaveRackRequest
+	25, // 78: ups.v1.ControlService.Hold:input_type -> ups.v1.HoldRequest
+	27, // 79: ups.v1.ControlService.Release:input_type -> ups.v1.ReleaseRequest
+	29, // 80: ups.v1.ControlService.Shutdown:input_type -> ups.v1.ShutdownRequest
+	31, // 81: ups.v1.ControlService.Simulate:input_type -> ups.v1.SimulateRequest
+	33, // 82: ups.v1.ControlService.CreateToken:input_type -> ups.v1.CreateTokenRequest
+	35, // 83: ups.v1.ControlService.ListTokens:input_type -> ups.v1.ListTokensRequest
+	38, // 84: ups.v1.ControlService.RevokeToken:input_type -> ups.v1.RevokeTokenRequest
+	40, // 85: ups.v1.ControlService.RemoveMember:input_type -> ups.v1.RemoveMemberRequest
+	42, // 86: ups.v1.ControlService.ExportTrust:input_type -> ups.v1.ExportTrustRequest
+	44, // 87: ups.v1.ControlService.ImportTrust:input_type -> ups.v1.ImportTrustRequest
+	59, // 88: ups.v1.ControlService.Examine:input_type -> ups.v1.ExamineRequest
+	64, // 89: ups.v1.ControlService.TestAlarms:input_type -> ups.v1.TestAlarmsRequest
+	67, // 90: ups.v1.ControlService.GetHistory:input_type -> ups.v1.GetHistoryRequest
+	50, // 91: ups.v1.ControlService.StreamEvents:input_type -> ups.v1.StreamEventsRequest
+	54, // 92: ups.v1.TrustService.Join:input_type -> ups.v1.JoinRequest
+	11, // 93: ups.v1.PowerService.Attach:output_type -> ups.v1.AttachResponse
+	13, // 94: ups.v1.PowerService.Watch:output_type -> ups.v1.WatchResponse
+	47, // 95: ups.v1.PowerService.Leave:output_type -> ups.v1.LeaveResponse
+	15, // 96: ups.v1.PowerService.GetStatus:output_type -> ups.v1.GetStatusResponse
+	23, // 97: ups.v1.NodeService.GetNodeStatus:output_type -> ups.v1.GetNodeStatusResponse
+	57, // 98: ups.v1.NodeService.ExamineNode:output_type -> ups.v1.ExamineNodeResponse
+	63, // 99: ups.v1.NodeService.TestNodeAlarms:output_type -> ups.v1.TestNodeAlarmsResponse
+	53, // 100: ups.v1.NodeService.JoinRack:output_type -> ups.v1.JoinRackResponse
+	49, // 101: ups.v1.NodeService.LeaveRack:output_type -> ups.v1.LeaveRackResponse
+	26, // 102: ups.v1.ControlService.Hold:output_type -> ups.v1.HoldResponse
+	28, // 103: ups.v1.ControlService.Release:output_type -> ups.v1.ReleaseResponse
+	30, // 104: ups.v1.ControlService.Shutdown:output_type -> ups.v1.ShutdownResponse
+	32, // 105: ups.v1.ControlService.Simulate:output_type -> ups.v1.SimulateResponse
+	34, // 106: ups.v1.ControlService.CreateToken:output_type -> ups.v1.CreateTokenResponse
+	36, // 107: ups.v1.ControlService.ListTokens:output_type -> ups.v1.ListTokensResponse
+	39, // 108: ups.v1.ControlService.RevokeToken:output_type -> ups.v1.RevokeTokenResponse
+	41, // 109: ups.v1.ControlService.RemoveMember:output_type -> ups.v1.RemoveMemberResponse
+	43, // 110: ups.v1.ControlService.ExportTrust:output_type -> ups.v1.ExportTrustResponse
+	45, // 111: ups.v1.ControlService.ImportTrust:output_type -> ups.v1.ImportTrustResponse
+	60, // 112: ups.v1.ControlService.Examine:output_type -> ups.v1.ExamineResponse
+	65, // 113: ups.v1.ControlService.TestAlarms:output_type -> ups.v1.TestAlarmsResponse
+	68, // 114: ups.v1.ControlService.GetHistory:output_type -> ups.v1.GetHistoryResponse
+	51, // 115: ups.v1.ControlService.StreamEvents:output_type -> ups.v1.StreamEventsResponse
+	55, // 116: ups.v1.TrustService.Join:output_type -> ups.v1.JoinResponse
+	93, // [93:117] is the sub-list for method output_type
+	69, // [69:93] is the sub-list for method input_type
+	68, // [68:69] is the sub-list for extension type_name
+	67, // [67:68] is the sub-list for extension extendee
+	0,  // [0:67] is the sub-list for field type_name
 }
 
 func init() { file_ups_v1_ups_proto_init() }
