@@ -64,7 +64,7 @@ type simFacts struct {
 	seenAt  time.Duration // when its masters first saw the failure of failAt: nobody knows of an age that nobody watched
 	seenOf  time.Duration // that failAt
 
-	mastersAt time.Duration // since when its masters are what they are
+	mastersAt time.Duration // since when its masters are what they are: running, with a plug that says something, or not
 	mastersOn bool
 	agentAt   time.Duration // since when its agent runs; -1: it does not
 	touch     bool          // its agent and its masters run, could talk, and see the UPS
@@ -83,7 +83,6 @@ type simFacts struct {
 	asks    int
 	// All of them, in every boot.
 	askTimes, tookTimes []time.Duration
-	apart               []span // when there was no touch
 
 	phase    upsv1.Phase
 	deadline time.Duration // the earliest seen in the outage of deadlineOf
@@ -137,7 +136,7 @@ func (j *simJudge) woke(n *simNode) {
 func (j *simJudge) contacts() {
 	now := j.w.rack.Since()
 	for _, f := range j.nodes {
-		on := true
+		on := f.sees()
 		for _, i := range f.feeds {
 			on = on && j.w.nodes[j.ups[i].master].agent
 		}
@@ -148,9 +147,6 @@ func (j *simJudge) contacts() {
 		if touch != f.touch {
 			if touch && now-f.touchAt < 20*time.Second && f.lastBad >= f.touchAt {
 				f.mayKnow, f.mayFrom = true, f.chainAt // what was under way when it was cut off
-			}
-			if !f.touch {
-				f.apart = append(f.apart, span{from: f.touchAt, to: now})
 			}
 			f.touch, f.touchAt = touch, now
 		}
@@ -323,8 +319,8 @@ func (j *simJudge) learn() {
 		if f.status != upsv1.Status_STATUS_OK {
 			f.lastBad = now
 		}
-		if from := max(f.failAt, f.mastersAt); f.mastersOn && f.status != upsv1.Status_STATUS_OK && f.seenOf != f.failAt && now-from >= time.Second && f.sees() {
-			f.seenAt, f.seenOf = max(from, f.touchAt), f.failAt
+		if from := max(f.failAt, f.mastersAt); f.mastersOn && f.status != upsv1.Status_STATUS_OK && f.seenOf != f.failAt && now-from >= time.Second {
+			f.seenAt, f.seenOf = from, f.failAt
 		}
 		if f.mayHearBad(j, now) && !f.mayKnow {
 			f.mayKnow, f.mayFrom = true, now

@@ -105,17 +105,13 @@ func (j *simJudge) parts(u *simSaid, began time.Duration, o *upsv1.OutageReport)
 	}
 }
 
-// part holds one thing that a node is told to have done against when it did. A master
-// that could not hear it hears of it later.
+// part holds one thing that a node is told to have done against when it did.
 func (j *simJudge) part(f *simFacts, o *upsv1.OutageReport, what string, began, after time.Duration, did []time.Duration) {
 	at, late := began+after, rough
 	if o.GetMasterOff() != nil {
 		late += time.Minute
 	}
-	if !slices.ContainsFunc(did, func(d time.Duration) bool {
-		parted := slices.ContainsFunc(f.apart, func(s span) bool { return s.from <= at && d-rough <= s.to })
-		return d <= at+late && (at <= d+late || parted)
-	}) {
+	if !slices.ContainsFunc(did, func(d time.Duration) bool { return d <= at+late && at <= d+late }) {
 		j.blame("story", f, "in the outage of %s at %s it is told to have %s after %s; it did at %s", o.GetUps(), began, what, after, did)
 	}
 }
