@@ -63,7 +63,7 @@ func (u *upsRunner) Run(ctx context.Context) error {
 			st.Reason = u.unseen()
 		}
 		early := u.early(st, until)
-		if early {
+		if early && st.Last.OnBattery() {
 			st = power.State{Reason: st.Reason, HasLow: st.HasLow, Runtime: st.Runtime}
 		}
 		st.Sim = u.sim
