@@ -32,6 +32,7 @@ type simNode struct {
 	agent   bool             // its agent runs (a host's: its master)
 	asleep  bool
 	removed []bool // from the rack of each master
+	struck  bool   // it was removed at some time
 	cut     netFault
 	disk    *Disk
 	sickTo  time.Duration // until then the disk has a fault, or what waits for it may not be written yet
@@ -198,6 +199,7 @@ func (w *simWorld) start(n *simNode) {
 	if n.master != nil {
 		w.rack.startMaster(n.master)
 		n.conn = w.rack.clientOf(n.master)
+		w.judge.began(n)
 		synctest.Wait()
 		for _, u := range w.ups {
 			if u.simUPS.master == n.i {
