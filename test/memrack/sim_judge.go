@@ -358,7 +358,7 @@ func (j *simJudge) learn() {
 			continue
 		}
 		if f.status == upsv1.Status_STATUS_OK {
-			if j.sure(f, f.since) && !j.murky(f) {
+			if j.sure(f, f.since) && j.good(f, now) && !j.murky(f) {
 				f.mayKnow, f.mayLow = false, false
 			}
 			continue
@@ -372,7 +372,7 @@ func (j *simJudge) learn() {
 // mayHearBad reports whether the node may hear now that one of its feeds is bad.
 func (f *simFacts) mayHearBad(j *simJudge, now time.Duration) bool {
 	if f.need < len(f.feeds) && !slices.ContainsFunc(f.feeds, func(i int) bool { return j.ups[i].deafTo(f) || j.unclear(f, i, now) }) {
-		return f.status != upsv1.Status_STATUS_OK || now-f.since < acting // all of them are heard
+		return !j.good(f, now) // all of them are heard
 	}
 	for _, i := range f.feeds {
 		u := j.ups[i]
@@ -384,6 +384,18 @@ func (f *simFacts) mayHearBad(j *simJudge, now time.Duration) bool {
 		}
 	}
 	return false
+}
+
+// good reports whether enough of the node's feeds are well, and have been for long
+// enough to be believed.
+func (j *simJudge) good(f *simFacts, now time.Duration) bool {
+	good := 0
+	for _, i := range f.feeds {
+		if u := j.ups[i]; u.status == upsv1.Status_STATUS_OK && now-u.since >= acting {
+			good++
+		}
+	}
+	return good >= f.need
 }
 
 // unclear reports whether what the node hears of a feed, if anything, may not be what

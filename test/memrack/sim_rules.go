@@ -52,7 +52,7 @@ func (j *simJudge) asked(f *simFacts, c simCall) {
 	}
 	switch early := j.early(f, c.at); {
 	case f.ordered, c.stood:
-	case f.status == upsv1.Status_STATUS_OK && j.sure(f, f.since) && !j.murky(f):
+	case f.status == upsv1.Status_STATUS_OK && j.sure(f, f.since) && j.good(f, c.at) && !j.murky(f):
 		j.blame("law 3", f, "%s although it has heard OK", what)
 	case !f.mayKnow:
 		j.blame("law 2", f, "%s although it never heard of a failure", what)
