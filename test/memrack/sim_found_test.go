@@ -21,6 +21,9 @@ func TestFound(t *testing.T) {
 	hasty, eager := node("n1", 0), node("n1", 0)
 	hasty.grace, hasty.hook = 0, 2*hookLimit
 	eager.grace = 30 * time.Second
+	second, either := ups("ups1", ""), node("n2", 0, 1)
+	second.master, either.need = 1, 1
+	second.runtime = 5 * time.Minute
 	var yoyo []simStep
 	for at := time.Minute; at < 80*time.Second; at += 4 * time.Second {
 		yoyo = append(yoyo, simStep{at: at, what: "mains off"}, simStep{at: at + time.Second, what: "mains on"})
@@ -67,9 +70,20 @@ func TestFound(t *testing.T) {
 				{at: 130 * time.Second, what: "mains on"}, {at: 130 * time.Second, what: "stop agent", on: 1, then: 37 * time.Second},
 			}, end: 4 * time.Minute,
 		},
+		// Seed 1080. The switch booted after the machine, and the master of the feed that was
+		// still on battery was heard first.
+		"a machine boots on one good feed of two, and its switch later": {
+			masters: 2, ups: []simUPS{ups("ups0", ""), second},
+			nodes: []simPolicy{node("rack1", 0), node("rack2", 1), either, node("n3", 0), node("n4", 1)},
+			steps: []simStep{
+				{at: time.Minute, what: "mains off"}, {at: time.Minute, what: "mains off", on: 1},
+				{at: 9 * time.Minute, what: "switch off", then: 2 * time.Minute}, {at: 10 * time.Minute, what: "mains on", on: 1},
+				{at: 15 * time.Minute, what: "mains on"},
+			}, end: 16 * time.Minute,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			p.masters = 1
+			p.masters = max(1, p.masters)
 			if wrong := simulate(t, p, nil).wrong; len(wrong) != 0 {
 				t.Errorf("%s\n%s", strings.Join(wrong, "\n"), p)
 			}
