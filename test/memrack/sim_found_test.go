@@ -21,9 +21,15 @@ func TestFound(t *testing.T) {
 	hasty, eager := node("n1", 0), node("n1", 0)
 	hasty.grace, hasty.hook = 0, 2*hookLimit
 	eager.grace = 30 * time.Second
-	second, either := ups("ups1", ""), node("n2", 0, 1)
-	second.master, either.need = 1, 1
-	second.runtime = 5 * time.Minute
+	first, second, patient := ups("ups0", ""), ups("ups1", ""), node("rack1", 0)
+	first.runtime, patient.grace = 30*time.Minute, 25*time.Minute
+	second.runtime, second.master = 5*time.Minute, 1
+	var either []simPolicy
+	for _, name := range []string{"n2", "n3", "n4", "n5", "n6", "n7", "n8", "n9"} { // who is heard first is chance
+		n := node(name, 0, 1)
+		n.need = 1
+		either = append(either, n)
+	}
 	var yoyo []simStep
 	for at := time.Minute; at < 80*time.Second; at += 4 * time.Second {
 		yoyo = append(yoyo, simStep{at: at, what: "mains off"}, simStep{at: at + time.Second, what: "mains on"})
@@ -73,8 +79,7 @@ func TestFound(t *testing.T) {
 		// Seed 1080. The switch booted after the machine, and the master of the feed that was
 		// still on battery was heard first.
 		"a machine boots on one good feed of two, and its switch later": {
-			masters: 2, ups: []simUPS{ups("ups0", ""), second},
-			nodes: []simPolicy{node("rack1", 0), node("rack2", 1), either, node("n3", 0), node("n4", 1)},
+			masters: 2, ups: []simUPS{first, second}, nodes: append([]simPolicy{patient, node("rack2", 1)}, either...),
 			steps: []simStep{
 				{at: time.Minute, what: "mains off"}, {at: time.Minute, what: "mains off", on: 1},
 				{at: 9 * time.Minute, what: "switch off", then: 2 * time.Minute}, {at: 10 * time.Minute, what: "mains on", on: 1},
