@@ -178,7 +178,11 @@ func (j *simJudge) batteryDied(n *simNode) {
 	j.died++
 	takes := n.hooks() + n.accepting + n.going + acting + time.Second + j.doubt(f)
 	fits := f.knew == f.failAt && !n.waits() && now-f.seenAt > n.grace+takes
-	low := f.lowAt != 0 && f.touch && f.touchAt < f.failAt-attaching && now-f.lowAt > n.batlowGrace+takes
+	since := f.lowAt // or the newest that its plugs said: low is doubted anew each time
+	for _, i := range f.feeds {
+		since = max(since, j.ups[i].since)
+	}
+	low := f.lowAt != 0 && f.touch && f.touchAt < f.failAt-attaching && now-since > n.batlowGrace+takes
 	// BATLOW outranks a hold; else it was held to the end by its owner's will.
 	if f.agent && !f.asleep && f.status != upsv1.Status_STATUS_OK && f.agentAt < f.failAt && (f.heldTo < f.chainAt || low) && n.refuses == 0 && !n.hang && !f.partlyDeaf(j) && (fits || low) {
 		j.blame("battery", f, "it still runs when the battery dies, %s after the failure, grace %s", now-f.failAt, n.grace)
