@@ -62,11 +62,7 @@ func FromHook(name string, err error, took time.Duration) *upsv1.HookResult {
 
 // FromTest returns how the test of one alarm went for the wire.
 func FromTest(to string, err error) *upsv1.AlarmResult {
-	r := &upsv1.AlarmResult{To: to}
-	if err != nil {
-		r.Error = err.Error()
-	}
-	return r
+	return &upsv1.AlarmResult{To: to, Error: Message(err)}
 }
 
 // maxHooks is how many results of hooks one node may send.

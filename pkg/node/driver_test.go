@@ -223,8 +223,6 @@ func TestLaw10MainsThatComeAndGoPileNoHooksUp(t *testing.T) {
 	})
 }
 
-// TestLaw03ANewOutageDuringTheOldCommitsHooks: the answer of the first commit's
-// hooks is not the second's, and a cancel that came too late is left out.
 // TestLaw03CancelWhileTheRecordIsAwaited: what was taken back before it was asked is
 // never asked.
 func TestLaw03CancelWhileTheRecordIsAwaited(t *testing.T) {
@@ -244,6 +242,8 @@ func TestLaw03CancelWhileTheRecordIsAwaited(t *testing.T) {
 	})
 }
 
+// TestLaw03ANewOutageDuringTheOldCommitsHooks: the answer of the first commit's
+// hooks is not the second's, and a cancel that came too late is left out.
 func TestLaw03ANewOutageDuringTheOldCommitsHooks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, commitHooks)

@@ -53,8 +53,8 @@ func (e HookEnv) Environ() []string {
 }
 
 // Execute runs the hook now by exec (nil: [shutdown.Exec]), within its limit, if it may
-// be run, and returns the end of what it wrote. It blocks for as long as that takes; whatever hangs is left
-// behind when its time is over.
+// be run, and returns the end of what it wrote. It blocks for as long as that takes;
+// whatever hangs is left behind when its time is over.
 func (h Hook) Execute(env HookEnv, exec shutdown.Runner) (string, error) {
 	return tryHook(context.Background(), h, env.Environ(), vet, exec.OrReal())
 }

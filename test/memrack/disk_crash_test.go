@@ -104,16 +104,23 @@ func TestLaw12ACrashAtAnyStepOfASave(t *testing.T) {
 		"one that syncs none at all": {mortal{lies: true, liesOfDir: true}, true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			var found error
-			for seed := range uint64(400) {
-				if err := saveAndCrash(c.m, int(seed%12), rand.New(rand.NewPCG(seed, 0))); err != nil {
-					found = fmt.Errorf("seed %d: %w", seed, err)
-				}
-			}
-			if (found != nil) != c.bad {
-				t.Errorf("found: %v", found)
-			}
+			tryAll(t, 400, c.bad, func(seed uint64, r *rand.Rand) error { return saveAndCrash(c.m, int(seed%12), r) })
 		})
+	}
+}
+
+// tryAll tries so many seeds; one of them has to fail where the disk is bad, and none
+// where it isn't.
+func tryAll(t *testing.T, seeds uint64, bad bool, try func(seed uint64, r *rand.Rand) error) {
+	t.Helper()
+	var found error
+	for seed := range seeds {
+		if err := try(seed, rand.New(rand.NewPCG(seed, 0))); err != nil {
+			found = fmt.Errorf("seed %d: %w", seed, err)
+		}
+	}
+	if (found != nil) != bad {
+		t.Errorf("found: %v", found)
 	}
 }
 
@@ -162,15 +169,7 @@ func TestLaw12ACrashAtAnyStepOfAJournal(t *testing.T) {
 		"one that syncs no folder": {mortal{liesOfDir: true}, true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			var found error
-			for seed := range uint64(1000) {
-				if err := lives(c.m, rand.New(rand.NewPCG(seed, 0))); err != nil {
-					found = fmt.Errorf("seed %d: %w", seed, err)
-				}
-			}
-			if (found != nil) != c.bad {
-				t.Errorf("found: %v", found)
-			}
+			tryAll(t, 1000, c.bad, func(_ uint64, r *rand.Rand) error { return lives(c.m, r) })
 		})
 	}
 }

@@ -144,18 +144,30 @@ func (r *Rack) runMaster(m *Master, cfg master.Config, before *master.Master) {
 // says why it does not.
 func (r *Rack) reloadMaster(m *Master, config string) error {
 	cfg, err := r.masterConfig(m, config)
-	for _, check := range []func() error{func() error { return m.daemon.Accepts(cfg) }, m.daemon.Idle} {
-		if err == nil {
-			err = check()
-		}
-	}
-	if m.daemon.NotAdopted(err); err != nil {
+	if err = mayFollow(m.daemon, cfg, err); err != nil {
 		return err
 	}
 	m.process.stop(daemon.ErrReload)
 	m.config = config
 	r.runMaster(m, cfg, m.daemon)
 	return nil
+}
+
+// mayFollow says why a daemon may not be replaced by one with c, as a SIGHUP asks, and
+// tells it so; err is what is wrong with c itself.
+func mayFollow[C any](d interface {
+	Accepts(c C) error
+	Idle() error
+	NotAdopted(err error)
+}, c C, err error) error {
+	if err == nil {
+		err = d.Accepts(c)
+	}
+	if err == nil {
+		err = d.Idle()
+	}
+	d.NotAdopted(err)
+	return err
 }
 
 // Join starts an agent with extra appended to its agent.toml and makes it join.
@@ -241,12 +253,7 @@ func (r *Rack) runAgent(n *Node, cfg agent.Config, before *agent.Agent) {
 // reloadAgent is what reloadMaster is for a master.
 func (r *Rack) reloadAgent(n *Node, config string) error {
 	cfg, err := r.agentConfig(n, config)
-	for _, check := range []func() error{func() error { return n.daemon.Accepts(cfg) }, n.daemon.Idle} {
-		if err == nil {
-			err = check()
-		}
-	}
-	if n.daemon.NotAdopted(err); err != nil {
+	if err = mayFollow(n.daemon, cfg, err); err != nil {
 		return err
 	}
 	n.process.stop(daemon.ErrReload)

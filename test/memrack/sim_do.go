@@ -11,12 +11,6 @@ import (
 	upsv1 "github.com/lastwatt/lastwatt/api/ups/v1"
 )
 
-// netFault is what is wrong with a machine's network.
-type netFault struct {
-	to, from bool          // nothing arrives there; nothing from there arrives
-	slow     time.Duration // longer for each message; that is no fault
-}
-
 // do does one step.
 func (w *simWorld) do(s simStep) {
 	w.judge.event(s)
@@ -107,7 +101,7 @@ func (w *simWorld) doMachine(n *simNode, s simStep) bool {
 	case "slow":
 		n.cut.slow = s.d
 	case "heal":
-		n.cut = netFault{}
+		n.cut = fault{}
 	case "suspend":
 		if n.agent && !n.taken && !n.asleep {
 			n.asleep = true
@@ -163,7 +157,7 @@ func (w *simWorld) doOrder(n *simNode, s simStep) {
 				n.removed[m], n.struck = true, true
 			}
 		case "rejoin":
-			if n.removed[m] && n.agent && !n.asleep && w.switchUp && n.cut == (netFault{}) {
+			if n.removed[m] && n.agent && !n.asleep && w.switchUp && n.cut == (fault{}) {
 				w.join(n, m)
 			}
 		}
@@ -205,14 +199,9 @@ func (w *simWorld) reload(n *simNode, d time.Duration) {
 
 // network makes a machine's network what it is to be.
 func (w *simWorld) network(n *simNode) {
-	w.rack.Net.Heal(n.host())
-	w.rack.Net.Slow(n.host(), n.cut.slow)
-	if n.cut.to || n.asleep {
-		w.rack.Net.CutTo(n.host())
-	}
-	if n.cut.from || n.asleep {
-		w.rack.Net.CutFrom(n.host())
-	}
+	w.rack.Net.fault(n.name, func(f *fault) {
+		*f = fault{n.cut.to || n.asleep, n.cut.from || n.asleep, n.cut.slow}
+	})
 }
 
 // setSwitch makes the switch what it is to be.

@@ -126,8 +126,8 @@ func (j *simJudge) journals() {
 		if f.ailing {
 			continue // what it could not write is not there
 		}
-		if asks != f.asks {
-			j.blame("law 12", f, "its power-off was asked for %d times, and its journal has %d", f.asks, asks)
+		if asks != len(f.askTimes) {
+			j.blame("law 12", f, "its power-off was asked for %d times, and its journal has %d", len(f.askTimes), asks)
 		}
 		for _, p := range f.told {
 			i := slices.Index(phases, p)

@@ -1,7 +1,6 @@
 package memrack
 
 import (
-	"slices"
 	"time"
 
 	upsv1 "github.com/lastwatt/lastwatt/api/ups/v1"
@@ -27,18 +26,18 @@ func (j *simJudge) learn() {
 		if from := max(f.failAt, f.mastersAt); f.mastersOn && f.status != upsv1.Status_STATUS_OK && f.seenOf != f.failAt && now-from >= time.Second {
 			f.seenAt, f.seenOf = from, f.failAt
 		}
-		if f.mayHearBad(j, now) && !f.mayKnow {
+		if j.mayHearBad(f, now) && !f.mayKnow {
 			f.mayKnow, f.mayFrom = true, now
-			for _, i := range f.feeds {
-				f.mayFrom = min(f.mayFrom, j.ups[i].chainAt)
+			for _, u := range f.plugs {
+				f.mayFrom = min(f.mayFrom, u.chainAt)
 			}
 		}
-		f.mayLow = f.mayLow || f.mayKnow && slices.ContainsFunc(f.feeds, func(i int) bool { return j.mayHear(f, i) && j.ups[i].mayBeLow(now) })
+		f.mayLow = f.mayLow || f.mayKnow && f.any(func(u *simSaid) bool { return j.mayHear(f, u) && u.mayBeLow(now) })
 		if !f.touch {
 			continue
 		}
 		if f.status == upsv1.Status_STATUS_OK {
-			if j.sure(f, f.since) && j.good(f, now) && !j.murky(f) {
+			if j.sure(f, f.since) && f.good(now) && !f.murky() {
 				f.mayKnow, f.mayLow = false, false
 			}
 			continue
@@ -50,28 +49,22 @@ func (j *simJudge) learn() {
 }
 
 // mayHearBad reports whether the node may hear now that one of its feeds is bad.
-func (f *simFacts) mayHearBad(j *simJudge, now time.Duration) bool {
-	if f.need < len(f.feeds) && !slices.ContainsFunc(f.feeds, func(i int) bool { return j.ups[i].deafTo(f) || j.unclear(f, i, now) }) {
-		return !j.good(f, now) // all of them are heard
+func (j *simJudge) mayHearBad(f *simFacts, now time.Duration) bool {
+	if f.need < len(f.feeds) && !f.any(func(u *simSaid) bool { return u.ignoredBy(f) || j.unclear(f, u, now) }) {
+		return !f.good(now) // all of them are heard
 	}
-	for _, i := range f.feeds {
-		u := j.ups[i]
-		if u.deafTo(f) || !j.mayHear(f, i) {
-			continue
-		}
-		if u.doubt || u.status != upsv1.Status_STATUS_OK || now-u.since < acting || now < u.murky {
-			return true
-		}
-	}
-	return false
+	return f.any(func(u *simSaid) bool {
+		return !u.ignoredBy(f) && j.mayHear(f, u) &&
+			(u.doubt || u.status != upsv1.Status_STATUS_OK || now-u.since < acting || now < u.murky)
+	})
 }
 
 // good reports whether enough of the node's feeds are well, and have been for long
 // enough to be believed.
-func (j *simJudge) good(f *simFacts, now time.Duration) bool {
+func (f *simFacts) good(now time.Duration) bool {
 	good := 0
-	for _, i := range f.feeds {
-		if u := j.ups[i]; u.status == upsv1.Status_STATUS_OK && now-u.since >= acting {
+	for _, u := range f.plugs {
+		if u.status == upsv1.Status_STATUS_OK && now-u.since >= acting {
 			good++
 		}
 	}
@@ -80,9 +73,9 @@ func (j *simJudge) good(f *simFacts, now time.Duration) bool {
 
 // unclear reports whether what the node hears of a feed, if anything, may not be what
 // is so.
-func (j *simJudge) unclear(f *simFacts, feed int, now time.Duration) bool {
-	u, master := j.ups[feed], j.nodes[j.ups[feed].master]
-	return !j.hears(f, feed) || u.outside || u.doubt && u.status == upsv1.Status_STATUS_OK || now < u.murky || now-master.agentAt < 2*acting && master.agentAt > 0
+func (j *simJudge) unclear(f *simFacts, u *simSaid, now time.Duration) bool {
+	master := j.nodes[u.master]
+	return !j.hears(f, u) || u.outside || u.doubt && u.status == upsv1.Status_STATUS_OK || now < u.murky || now-master.agentAt < 2*acting && master.agentAt > 0
 }
 
 // mayBeLow reports whether the plug may be read as BATLOW, or may have been since the
@@ -91,17 +84,12 @@ func (u *simSaid) mayBeLow(now time.Duration) bool {
 	return u.chainLow || u.pulled && now-u.pullAt >= jump-time.Second
 }
 
-// deafTo reports whether the node does not obey this UPS.
-func (u *simSaid) deafTo(f *simFacts) bool { return f.deaf && u.cable == "" }
-
-// sees reports whether its masters' plugs say something now.
-func (f *simFacts) sees() bool {
-	return !slices.ContainsFunc(f.feeds, func(i int) bool { return f.w.ups[i].outside })
-}
+// ignoredBy reports whether the node does not obey this UPS.
+func (u *simSaid) ignoredBy(f *simFacts) bool { return f.deaf && u.cable == "" }
 
 // murky reports whether one of its plugs may be read as anything.
-func (j *simJudge) murky(f *simFacts) bool {
-	return slices.ContainsFunc(f.feeds, func(i int) bool { return j.w.rack.Since() < j.ups[i].murky })
+func (f *simFacts) murky() bool {
+	return f.any(func(u *simSaid) bool { return f.w.rack.Since() < u.murky })
 }
 
 // sure reports whether the node has heard for certain what is so since at.

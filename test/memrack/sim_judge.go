@@ -55,6 +55,7 @@ type simSaid struct {
 // feeds taken together.
 type simFacts struct {
 	*simNode
+	plugs   []*simSaid // of its feeds
 	status  upsv1.Status
 	since   time.Duration // of status
 	failAt  time.Duration // the newest change from OK
@@ -81,7 +82,6 @@ type simFacts struct {
 	heldTo  time.Duration
 	ordered bool // down, in this boot
 	askedAt time.Duration
-	asks    int
 	// All of them, in every boot.
 	askTimes, tookTimes []time.Duration
 	heardAsks           []time.Duration // of those in an outage, what its masters must have heard
@@ -99,10 +99,17 @@ func newJudge(w *simWorld) *simJudge {
 		j.ups = append(j.ups, &simSaid{simPower: u, status: upsv1.Status_STATUS_OK})
 	}
 	for _, n := range w.nodes {
-		j.nodes = append(j.nodes, &simFacts{simNode: n, status: upsv1.Status_STATUS_OK, knew: -1, heldAt: long, heldTo: long, askedAt: long})
+		f := &simFacts{simNode: n, status: upsv1.Status_STATUS_OK, knew: -1, heldAt: long, heldTo: long, askedAt: long}
+		for _, i := range n.feeds {
+			f.plugs = append(f.plugs, j.ups[i])
+		}
+		j.nodes = append(j.nodes, f)
 	}
 	return j
 }
+
+// any reports whether that is so of one of the node's feeds.
+func (f *simFacts) any(is func(*simSaid) bool) bool { return slices.ContainsFunc(f.plugs, is) }
 
 // begin says that the rack has been on good power for long.
 func (j *simJudge) begin() {
@@ -139,21 +146,18 @@ func (j *simJudge) woke(n *simNode) {
 func (j *simJudge) contacts() {
 	now := j.w.rack.Since()
 	for _, f := range j.nodes {
-		on := f.sees()
-		for _, i := range f.feeds {
-			on = on && j.w.nodes[j.ups[i].master].agent
-		}
+		on := !f.any(func(u *simSaid) bool { return u.outside || !j.w.nodes[u.master].agent })
 		if on != f.mastersOn {
 			f.mastersOn, f.mastersAt = on, now
 		}
-		touch := f.agent && !f.asleep && !f.stuck && !slices.ContainsFunc(f.feeds, func(i int) bool { return !j.hears(f, i) || j.ups[i].outside })
+		touch := f.agent && !f.asleep && !f.stuck && !f.any(func(u *simSaid) bool { return !j.hears(f, u) || u.outside })
 		if touch != f.touch {
 			if touch && now-f.touchAt < 20*time.Second && f.lastBad >= f.touchAt {
 				f.mayKnow, f.mayFrom = true, f.chainAt // what was under way when it was cut off
 			}
 			f.touch, f.touchAt = touch, now
 		}
-		alone := !slices.ContainsFunc(f.feeds, func(i int) bool { return j.mayHear(f, i) && !j.ups[i].outside })
+		alone := !f.any(func(u *simSaid) bool { return j.mayHear(f, u) && !u.outside })
 		if alone != f.alone {
 			f.alone, f.aloneAt = alone, now
 		}
@@ -168,13 +172,11 @@ func (j *simJudge) contacts() {
 }
 
 // hears reports whether the node could hear of a feed, both ways.
-func (j *simJudge) hears(f *simFacts, feed int) bool {
-	return j.mayHear(f, feed) && !f.cut.from
-}
+func (j *simJudge) hears(f *simFacts, u *simSaid) bool { return j.mayHear(f, u) && !f.cut.from }
 
 // mayHear reports whether something of a feed may reach the node.
-func (j *simJudge) mayHear(f *simFacts, feed int) bool {
-	m := j.ups[feed].master
+func (j *simJudge) mayHear(f *simFacts, u *simSaid) bool {
+	m := u.master
 	return f.agent && !f.stuck && j.w.nodes[m].agent && !f.removed[m] && (f.i == m || j.w.switchUp && !f.cut.to)
 }
 
@@ -190,7 +192,7 @@ func (j *simJudge) power(i int) {
 	u.chainLow = u.chainLow || u.told == upsv1.Status_STATUS_BATLOW
 	u.status, u.since = u.told, now
 	for _, f := range j.nodes {
-		if slices.Contains(f.feeds, i) {
+		if slices.Contains(f.plugs, u) {
 			j.combine(f)
 		}
 	}
@@ -201,9 +203,9 @@ func (j *simJudge) power(i int) {
 func (j *simJudge) combine(f *simFacts) {
 	now := j.w.rack.Since()
 	var all []upsv1.Status
-	for _, i := range f.feeds {
-		if !j.ups[i].deafTo(f) { // else it decides nothing
-			all = append(all, j.ups[i].status)
+	for _, u := range f.plugs {
+		if !u.ignoredBy(f) { // else it decides nothing
+			all = append(all, u.status)
 		}
 	}
 	if all == nil {
@@ -216,7 +218,7 @@ func (j *simJudge) combine(f *simFacts) {
 	}
 	if f.status == upsv1.Status_STATUS_OK {
 		if now-f.since >= acting {
-			f.chainAt, f.owed = now, j.owes(f)
+			f.chainAt, f.owed = now, f.owes()
 		}
 		f.failAt, f.lowAt = now, 0
 	}
@@ -311,7 +313,7 @@ func (j *simJudge) forgot(master *simNode) {
 		}
 	}
 	for _, f := range j.nodes {
-		if !slices.ContainsFunc(f.feeds, func(i int) bool { return j.ups[i].master == master.i }) {
+		if !f.any(func(u *simSaid) bool { return u.master == master.i }) {
 			continue
 		}
 		if f.knew != f.failAt {
@@ -322,9 +324,10 @@ func (j *simJudge) forgot(master *simNode) {
 }
 
 // owes returns the debt that a node's masters must know of.
-func (j *simJudge) owes(f *simFacts) time.Duration {
-	if len(f.feeds) > 1 || j.w.nodes[j.ups[f.feeds[0]].master].ailing {
+func (f *simFacts) owes() time.Duration {
+	u := f.plugs[0]
+	if len(f.plugs) > 1 || f.w.nodes[u.master].ailing {
 		return 0
 	}
-	return j.ups[f.feeds[0]].least
+	return u.least
 }

@@ -22,9 +22,9 @@ func (j *simJudge) event(s simStep) {
 		means := false
 		switch simEvents()[s.what].of {
 		case ofUPS:
-			means = slices.Contains(f.feeds, s.on)
+			means = slices.Contains(f.plugs, j.ups[s.on])
 		case ofMaster:
-			means = slices.ContainsFunc(f.feeds, func(i int) bool { return j.ups[i].master == s.on })
+			means = f.any(func(u *simSaid) bool { return u.master == s.on })
 		case ofNode, ofMachine:
 			means = f.i == s.on
 		case ofNobody:
@@ -58,13 +58,19 @@ func (j *simJudge) look() {
 			}
 			j.problems(st.GetProblems())
 		default:
-			_ = j.w.ask(f.simNode, func(c simClients) error {
-				st, err := c.node.GetNodeStatus(c.ctx, &upsv1.GetNodeStatusRequest{})
-				j.saw(f, st.GetNode().GetReport())
-				return err
-			})
+			j.saw(f, j.report(f.simNode))
 		}
 	}
+}
+
+// report returns what a node says of itself; nil: it does not answer.
+func (j *simJudge) report(n *simNode) (r *upsv1.NodeReport) {
+	_ = j.w.ask(n, func(c simClients) error {
+		st, err := c.node.GetNodeStatus(c.ctx, &upsv1.GetNodeStatusRequest{})
+		r = st.GetNode().GetReport()
+		return err
+	})
+	return r
 }
 
 // status returns what a master knows; nil: it does not answer.
@@ -103,11 +109,7 @@ func (j *simJudge) reloaded(n *simNode, good bool, err error) {
 	if n.master != nil {
 		ps = j.status(n).GetProblems()
 	} else {
-		_ = j.w.ask(n, func(c simClients) error {
-			st, e := c.node.GetNodeStatus(c.ctx, &upsv1.GetNodeStatusRequest{})
-			ps = st.GetNode().GetReport().GetProblems()
-			return e
-		})
+		ps = j.report(n).GetProblems()
 	}
 	told := slices.ContainsFunc(ps, func(p *upsv1.Problem) bool { return p.GetName() == health.ConfigNotAdopted })
 	if told != (err != nil) {
@@ -131,7 +133,7 @@ func (j *simJudge) saw(f *simFacts, r *upsv1.NodeReport) {
 	if f.phase != upsv1.Phase_PHASE_GRACE || r.GetDeadline() == nil || f.waits() || f.status == upsv1.Status_STATUS_OK {
 		return
 	}
-	if j.murky(f) || f.partlyDeaf(j) || !f.touch || f.touchAt > f.failAt-attaching {
+	if f.murky() || f.partlyDeaf() || !f.touch || f.touchAt > f.failAt-attaching {
 		f.failOf = -1 // it may have read that it was over; or it counts by lost_limit
 		return
 	}

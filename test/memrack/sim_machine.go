@@ -33,7 +33,7 @@ type simNode struct {
 	asleep  bool
 	removed []bool // from the rack of each master
 	struck  bool   // it was removed at some time
-	cut     netFault
+	cut     fault
 	disk    *Disk
 	sickTo  time.Duration // until then the disk has a fault, or what waits for it may not be written yet
 	hung    bool          // it hangs
@@ -52,7 +52,7 @@ func newSimNode(w *simWorld, i int, p simPolicy) *simNode {
 	n := &simNode{simPolicy: p, w: w, i: i, disk: NewDisk(), removed: make([]bool, w.plan.masters)}
 	if i < w.plan.masters {
 		n.master = w.rack.addMaster(p.name, p.name, "", nil)
-		n.master.open = w.open
+		n.master.open = OpenWires(w.wires)
 		for _, u := range w.plan.ups {
 			if u.master == i {
 				n.master.config += u.toml()
@@ -87,9 +87,6 @@ func (n *simNode) at(m moment) bool {
 	}
 	return true
 }
-
-// host is its name on the network.
-func (n *simNode) host() string { return n.name }
 
 // simCall is a power-off that was asked for or accepted.
 type simCall struct {
@@ -232,13 +229,13 @@ func (w *simWorld) stop(n *simNode, inOrder bool) {
 	close(n.gone) // a call that hangs holds nobody up
 	p := n.process()
 	if !inOrder {
-		w.rack.Net.Cut(n.host())
+		w.rack.Net.Cut(n.name)
 		n.disk.Kill()
 	}
 	w.judge.ended(n, inOrder)
 	p.stop(nil)
 	if !inOrder {
-		w.rack.Net.Drop(n.host())
+		w.rack.Net.Drop(n.name)
 		w.network(n)
 	}
 	synctest.Wait()

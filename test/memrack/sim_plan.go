@@ -235,13 +235,20 @@ func (s simStep) words(p simPlan) string {
 	return w
 }
 
+// port is what its master reads.
+func (u simUPS) port() string {
+	if u.cable == "" {
+		return "sim"
+	}
+	return "/dev/" + u.name
+}
+
 // toml returns the tables of a UPS.
 func (u simUPS) toml() string {
 	t := fmt.Sprintf("[[ups]]\nname = %q\n", u.name)
-	if u.cable == "" {
-		t += "port = \"sim\"\n"
-	} else {
-		t += fmt.Sprintf("port = \"/dev/%s\"\ncable = %q\n", u.name, u.cable)
+	t += fmt.Sprintf("port = %q\n", u.port())
+	if u.cable != "" {
+		t += fmt.Sprintf("cable = %q\n", u.cable)
 	}
 	t += fmt.Sprintf("[ups.battery]\nlow_reserve = %q\nrecharge = %q\n", u.reserve, u.recharge)
 	if u.known {

@@ -1,7 +1,6 @@
 package memrack
 
 import (
-	"slices"
 	"time"
 
 	upsv1 "github.com/lastwatt/lastwatt/api/ups/v1"
@@ -25,7 +24,6 @@ func (j *simJudge) heard() {
 		if c.accepted {
 			f.tookTimes = append(f.tookTimes, c.at)
 		} else {
-			f.asks++
 			f.askTimes = append(f.askTimes, c.at)
 		}
 		if c.boot == f.boot && f.powered {
@@ -34,15 +32,15 @@ func (j *simJudge) heard() {
 	}
 	for _, f := range j.nodes {
 		j.hearAsk(f)
-		if f.powered && f.agent && !f.asleep && !f.taken && f.askedAt < f.chainAt && f.status != upsv1.Status_STATUS_OK && !f.partlyDeaf(j) {
+		if f.powered && f.agent && !f.asleep && !f.taken && f.askedAt < f.chainAt && f.status != upsv1.Status_STATUS_OK && !f.partlyDeaf() {
 			j.due(f)
 		}
 	}
 }
 
 // partlyDeaf reports whether the node doesn't obey one of its feeds.
-func (f *simFacts) partlyDeaf(j *simJudge) bool {
-	return slices.ContainsFunc(f.feeds, func(i int) bool { return j.ups[i].deafTo(f) })
+func (f *simFacts) partlyDeaf() bool {
+	return f.any(func(u *simSaid) bool { return u.ignoredBy(f) })
 }
 
 func (j *simJudge) asked(f *simFacts, c simCall) {
@@ -50,20 +48,20 @@ func (j *simJudge) asked(f *simFacts, c simCall) {
 	if c.accepted {
 		what = "got its power-off accepted"
 	}
-	switch early := j.early(f, c.at); {
+	switch early := f.early(c.at); {
 	case f.ordered, c.stood:
-	case f.status == upsv1.Status_STATUS_OK && j.sure(f, f.since) && j.good(f, c.at) && !j.murky(f):
+	case f.status == upsv1.Status_STATUS_OK && j.sure(f, f.since) && f.good(c.at) && !f.murky():
 		j.blame("law 3", f, "%s although it has heard OK", what)
 	case !f.mayKnow:
 		j.blame("law 2", f, "%s although it never heard of a failure", what)
 	case c.accepted: // judged when it was asked for
-	case j.holds(f, c.at):
+	case f.holds(c.at):
 		j.blame("hold", f, "%s although it is held for %s more", what, f.heldTo-c.at)
 	case early > time.Second:
 		j.blame("allowance", f, "%s %s before its time was up, grace %s", what, early, f.grace)
 	}
 	f.simNode.asked = true
-	if !c.accepted && f.askedAt < f.chainAt && !f.ordered && f.status != upsv1.Status_STATUS_OK && f.sureNow(j) {
+	if !c.accepted && f.askedAt < f.chainAt && !f.ordered && f.status != upsv1.Status_STATUS_OK && j.sure(f, f.failAt) { // what it says is heard
 		f.unheardAsk = c.at
 	}
 	if c.accepted && !f.taken {
@@ -73,16 +71,12 @@ func (j *simJudge) asked(f *simFacts, c simCall) {
 	}
 }
 
-// sureNow reports whether what the node says is heard by its masters.
-func (f *simFacts) sureNow(j *simJudge) bool { return j.sure(f, f.failAt) }
-
 // early returns by how much a node that goes at at went before its allowance was up,
 // as far as can be known: any of its feeds may have been the one that decided when the
 // outage began.
-func (j *simJudge) early(f *simFacts, at time.Duration) time.Duration {
+func (f *simFacts) early(at time.Duration) time.Duration {
 	from, allow := f.mayFrom, f.grace
-	for _, i := range f.feeds {
-		u := j.ups[i]
+	for _, u := range f.plugs {
 		if f.mayLow || u.mayBeLow(at) {
 			return 0 // BATLOW makes it go
 		}
@@ -107,9 +101,8 @@ func (j *simJudge) early(f *simFacts, at time.Duration) time.Duration {
 }
 
 // holds reports whether a hold must have kept the node up.
-func (j *simJudge) holds(f *simFacts, at time.Duration) bool {
-	low := slices.ContainsFunc(f.feeds, func(i int) bool { return j.ups[i].mayBeLow(at) })
-	low = low || f.mayLow
+func (f *simFacts) holds(at time.Duration) bool {
+	low := f.mayLow || f.any(func(u *simSaid) bool { return u.mayBeLow(at) })
 	return f.heldAt+acting < at && at < f.heldTo && !low && f.status == upsv1.Status_STATUS_FAIL &&
 		f.askedAt < f.chainAt && f.touch && f.touchAt+attaching < f.heldAt && f.touchAt+attaching < f.failAt
 }
@@ -117,7 +110,7 @@ func (j *simJudge) holds(f *simFacts, at time.Duration) bool {
 // due blames a node in an outage that should have gone by now and has not.
 func (j *simJudge) due(f *simFacts) {
 	now := j.w.rack.Since()
-	late := acting + f.hooks() + j.doubt(f)
+	late := acting + f.hooks() + f.doubted()
 	if f.status == upsv1.Status_STATUS_BATLOW && f.touch {
 		from := max(f.since, f.agentAt)
 		if f.touchAt > f.since-attaching {
@@ -140,7 +133,7 @@ func (j *simJudge) due(f *simFacts) {
 		}
 		return
 	}
-	if allow := f.allowed(j); !f.waits() && now > max(f.seenAt+allow, f.agentAt)+late {
+	if allow := f.allowed(); !f.waits() && now > max(f.seenAt+allow, f.agentAt)+late {
 		j.blame("law 2", f, "on battery for %s, grace %s, owing %s, in touch %t, and it has not asked for its power-off", now-f.failAt, f.grace, f.owed, f.touch)
 		f.askedAt = now
 	}
@@ -150,9 +143,9 @@ func (j *simJudge) due(f *simFacts) {
 	}
 }
 
-// doubt is for how long a low line may be doubted on one of the node's feeds.
-func (j *simJudge) doubt(f *simFacts) time.Duration {
-	if slices.ContainsFunc(f.feeds, func(i int) bool { return j.ups[i].cable != "" }) {
+// doubted is for how long a low line may be doubted on one of the node's feeds.
+func (f *simFacts) doubted() time.Duration {
+	if f.any(func(u *simSaid) bool { return u.cable != "" }) {
 		return jump
 	}
 	return 0
@@ -160,11 +153,11 @@ func (j *simJudge) doubt(f *simFacts) time.Duration {
 
 // allowed returns how long on battery the node may stay at most, by what its master
 // must know of the battery.
-func (f *simFacts) allowed(j *simJudge) time.Duration {
-	if len(f.feeds) > 1 {
+func (f *simFacts) allowed() time.Duration {
+	if len(f.plugs) > 1 {
 		return f.grace
 	}
-	u := j.ups[f.feeds[0]]
+	u := f.plugs[0]
 	left := f.grace - f.owed
 	if u.known {
 		left = min(f.grace, u.runtime-f.owed-stopTime)
@@ -176,15 +169,15 @@ func (f *simFacts) allowed(j *simJudge) time.Duration {
 func (j *simJudge) batteryDied(n *simNode) {
 	f, now := j.nodes[n.i], j.w.rack.Since()
 	j.died++
-	takes := n.hooks() + n.accepting + n.going + acting + time.Second + j.doubt(f)
+	takes := n.hooks() + n.accepting + n.going + acting + time.Second + f.doubted()
 	fits := f.knew == f.failAt && !n.waits() && now-f.seenAt > n.grace+takes
 	since := f.lowAt // or the newest that its plugs said: low is doubted anew each time
-	for _, i := range f.feeds {
-		since = max(since, j.ups[i].since)
+	for _, u := range f.plugs {
+		since = max(since, u.since)
 	}
 	low := f.lowAt != 0 && f.touch && f.touchAt < f.failAt-attaching && now-since > n.batlowGrace+takes
 	// BATLOW outranks a hold; else it was held to the end by its owner's will.
-	if f.agent && !f.asleep && f.status != upsv1.Status_STATUS_OK && f.agentAt < f.failAt && (f.heldTo < f.chainAt || low) && n.refuses == 0 && !n.hang && !f.partlyDeaf(j) && (fits || low) {
+	if f.agent && !f.asleep && f.status != upsv1.Status_STATUS_OK && f.agentAt < f.failAt && (f.heldTo < f.chainAt || low) && n.refuses == 0 && !n.hang && !f.partlyDeaf() && (fits || low) {
 		j.blame("battery", f, "it still runs when the battery dies, %s after the failure, grace %s", now-f.failAt, n.grace)
 	}
 }

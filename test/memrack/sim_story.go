@@ -82,7 +82,7 @@ func (j *simJudge) story(f *simFacts, u *simSaid, told []*upsv1.OutageReport) {
 		j.parts(u, since, o)
 	}
 	for _, n := range j.nodes {
-		if len(n.feeds) == 1 && n.feeds[0] == slices.Index(j.ups, u) {
+		if len(n.plugs) == 1 && n.plugs[0] == u {
 			j.left(n, told, began)
 		}
 	}

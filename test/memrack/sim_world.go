@@ -10,7 +10,6 @@ import (
 	"time"
 
 	upsv1 "github.com/lastwatt/lastwatt/api/ups/v1"
-	"github.com/lastwatt/lastwatt/pkg/line"
 )
 
 // simWorld is a rack, its mains and its batteries. One goroutine moves it; only calls
@@ -20,6 +19,7 @@ type simWorld struct {
 	rack     *Rack
 	judge    *simJudge
 	ups      []*simPower
+	wires    map[string]*Wire // by their ports
 	nodes    []*simNode
 	boots    int
 	switchUp bool
@@ -32,11 +32,12 @@ type simWorld struct {
 
 // newWorld sets the rack up; every node has joined and the batteries are full.
 func newWorld(t *testing.T, p simPlan, to io.Writer) *simWorld {
-	w := &simWorld{plan: p, rack: newRack(t), switchUp: true, agenda: slices.Clone(p.steps)}
+	w := &simWorld{plan: p, rack: newRack(t), switchUp: true, agenda: slices.Clone(p.steps), wires: map[string]*Wire{}}
 	w.rack.Exec = w.hook
 	w.listen(to)
 	for i, u := range p.ups {
 		w.ups = append(w.ups, newPower(u, p.seed+uint64(i)))
+		w.wires[u.port()] = w.ups[i].wire
 	}
 	for i, pol := range p.nodes {
 		w.nodes = append(w.nodes, newSimNode(w, i, pol))
@@ -168,16 +169,6 @@ func (w *simWorld) power() {
 		}
 	}
 	w.judge.contacts()
-}
-
-// open opens the port of one of a master's UPSes.
-func (w *simWorld) open(path string, c line.Cable) (line.Opened, error) {
-	for _, u := range w.ups {
-		if path == "/dev/"+u.name {
-			return u.wire.Open(path, c)
-		}
-	}
-	return line.Opened{}, line.ErrMissing
 }
 
 // simulate sets a UPS's sim port.
