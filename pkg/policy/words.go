@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"strconv"
 	"strings"
 	"time"
 
@@ -120,4 +121,11 @@ func words(d time.Duration) string {
 	return s
 }
 
-func names(up []string) string { return strings.Join(up, ", ") }
+// String names them, for people.
+func (a Awaited) String() string {
+	who := strings.Join(a.Up, ", ")
+	if a.More > 0 {
+		who += " and " + strconv.Itoa(a.More) + " more"
+	}
+	return who
+}
