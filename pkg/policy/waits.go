@@ -8,7 +8,8 @@ import (
 // Waiter is one node of a rack, as far as it matters for who waits for whom.
 type Waiter struct {
 	Name, Role string
-	// Feeds are the UPSes it lives on.
+	// Feeds are the UPSes it lives on; none: not known yet, and "*" of this node means
+	// everybody.
 	Feeds []string
 	// WaitFor is whom it waits for: names, "role:NAME", "*".
 	WaitFor []string
@@ -73,7 +74,7 @@ func match(n Waiter, word string, all []Waiter) (names []string, rank int) {
 		switch {
 		case word == everybody:
 			rank = 3
-			if o.Name == n.Name || slices.Contains(o.WaitFor, everybody) || !share(n.Feeds, o.Feeds) {
+			if o.Name == n.Name || slices.Contains(o.WaitFor, everybody) || len(n.Feeds) > 0 && !share(n.Feeds, o.Feeds) {
 				continue
 			}
 		case isRole:

@@ -38,6 +38,7 @@ func TestWaits(t *testing.T) {
 			"host rack1 on a b: *; web1 on a:; web2 on b c:; nas1 on a: *; far on c:",
 			"nas1(1): web1; rack1(1): web1 web2",
 		},
+		{"everybody while one's own feeds are not known", "host rack1: *; web1 on a:; new:", "rack1(1): new web1"},
 		{"everybody where nobody is", "host rack1 on a: *", ""},
 		{"a chain", "host rack1 on a: *; db1 on a: web1; web1 on a:", "db1(1): web1; rack1(2): db1 web1"},
 		{"twice the same", "db1 on a: web1 web1 role:w *; web1/w on a:", "db1(1): web1"},

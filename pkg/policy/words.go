@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -119,6 +120,11 @@ func words(d time.Duration) string {
 		s = strings.TrimSuffix(s, "0m")
 	}
 	return s
+}
+
+// Equal reports whether a says the same as b.
+func (a Awaited) Equal(b Awaited) bool {
+	return slices.Equal(a.Up, b.Up) && a.More == b.More && a.Limit == b.Limit && a.Open == b.Open && a.Depth == b.Depth
 }
 
 // String names them, for people.
