@@ -88,8 +88,8 @@ func TestStillUp(t *testing.T) {
 // The slowest decides, and one whose time is not up leaves the others' limits standing.
 func TestStillUpOfSeveral(t *testing.T) {
 	all := []policy.Standing{
-		{Name: "a", Attached: true, Present: true, Phase: policy.Committed, Committed: ago(minute)},
-		{Name: "b", Attached: true, Present: true, Phase: policy.Committed, Committed: ago(30 * second)},
+		{Name: "a", Attached: true, Present: true, Phase: policy.Committed, Committed: ago(30 * second)},
+		{Name: "b", Attached: true, Present: true, Phase: policy.Committed, Committed: ago(minute)},
 		{Name: "c", Present: true, Phase: policy.Committed, Committed: ago(second), Seen: true},
 	}
 	want := policy.Awaited{Up: []string{"a", "b"}, Limit: now.Add(90 * second), Depth: 3}

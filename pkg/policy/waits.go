@@ -74,7 +74,7 @@ func match(n Waiter, word string, all []Waiter) (names []string, rank int) {
 		switch {
 		case word == everybody:
 			rank = 3
-			if o.Name == n.Name || slices.Contains(o.WaitFor, everybody) || len(n.Feeds) > 0 && !share(n.Feeds, o.Feeds) {
+			if slices.Contains(o.WaitFor, everybody) || len(n.Feeds) > 0 && !share(n.Feeds, o.Feeds) {
 				continue
 			}
 		case isRole:
