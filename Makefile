@@ -11,6 +11,7 @@ BENCHTIME ?= 1s
 TESTFLAGS ?=
 ONLY      ?=
 SEEDS     ?= 320
+FROM      ?= 1
 LDFLAGS   := -s -w -X main.version=$(VERSION)
 TOOL      := go tool -modfile=tools/go.mod
 GOLANGCI  := go tool -modfile=tools/golangci/go.mod golangci-lint
@@ -47,7 +48,7 @@ race: ## the same under the race detector (needs a C compiler)
 .PHONY: sim
 sim: ## racks in memory through random outages, held against the laws (SEEDS=n; 320 are 2,000 outages)
 	TMPDIR=$$([ -w /dev/shm ] && echo /dev/shm || echo /tmp) GOGC=800 \
-	  go test -count=1 -timeout 120m -parallel 4 -v ./test/memrack -run '^TestSim$$' -seeds $(SEEDS) | grep -vE '^ *(===|--- PASS)'
+	  go test -count=1 -timeout 120m -parallel 4 -v ./test/memrack -run '^TestSim$$' -from $(FROM) -seeds $(SEEDS) | grep -vE '^ *(===|--- PASS)'
 
 .PHONY: mutants
 mutants: ## break the code on purpose, fault by fault: the tests must notice (ONLY=regexp)

@@ -92,7 +92,7 @@ func (m *Master) goOn(r *upsRunner, before *Master) {
 	}
 	for _, old := range before.runners {
 		if old.name == r.name && reflect.DeepEqual(old.cfg, r.cfg) {
-			r.q, r.flap, r.last, r.seen = old.q, old.flap, old.last, old.seen
+			r.q, r.flap, r.last, r.seen, r.read = old.q, old.flap, old.last, old.seen, old.read
 			m.hub.goOn(before.hub, r.name)
 		}
 	}

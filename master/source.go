@@ -14,6 +14,7 @@ import (
 type sample struct {
 	signals power.Signals
 	lines   []string // the lines that are high, for people
+	soon    bool     // blind only until the driver knows the lines
 }
 
 // source is where a UPS's signals come from: a tty, a simulation.
@@ -59,7 +60,7 @@ func (s *lineSource) Run(ctx context.Context) error {
 		case in := <-s.watcher.Samples():
 			out := sample{lines: in.Lines.Names()}
 			if in.Err != nil {
-				out = sample{signals: power.Signals{Blind: true, Reason: in.Err.Error()}}
+				out = sample{signals: power.Signals{Blind: true, Reason: in.Err.Error()}, soon: errors.Is(in.Err, line.ErrSettling)}
 			} else {
 				out.signals = s.cable.Decode(in.Lines)
 			}

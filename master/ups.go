@@ -23,9 +23,15 @@ type upsRunner struct {
 	asks chan func()     // size one, see ping
 	cfg  UPS
 	held bool   // its port is open already
-	last sample // the newest; Run's own, as is seen
+	last sample // the newest; Run's own, as is all that follows
 	seen bool   // there was one
+	read bool   // it was told what is so, or that nobody can say
 }
+
+// reading is how long a master that has just begun may take to read a UPS, before it
+// tells what an earlier run knew: a driver that fills its memory takes 3 s, good power
+// is believed after 2.
+const reading = 6 * time.Second
 
 // String names the task.
 func (u *upsRunner) String() string { return "ups " + u.name }
@@ -38,6 +44,7 @@ func (u *upsRunner) ping(answer func()) { u.asks <- answer }
 func (u *upsRunner) Run(ctx context.Context) error {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
+	until := u.now().Add(reading)
 	for {
 		var st power.State
 		select {
@@ -55,6 +62,10 @@ func (u *upsRunner) Run(ctx context.Context) error {
 		if !u.seen && st.Reason == "" && st.Status == power.Unknown {
 			st.Reason = u.unseen()
 		}
+		early := u.early(st, until)
+		if early && st.Last.OnBattery() {
+			st = power.State{Reason: st.Reason, HasLow: st.HasLow, Runtime: st.Runtime}
+		}
 		st.Sim = u.sim
 		u.flap.note(u.now(), st)
 		u.tell(upsRecord{name: u.name, state: st, snapshot: u.q.Snapshot(), lines: u.last.lines, problems: u.problems(st)})
@@ -63,10 +74,21 @@ func (u *upsRunner) Run(ctx context.Context) error {
 		if over, flaps := u.flap.until(); flaps && (!timed || over.Before(at)) {
 			at, timed = over, true
 		}
+		if early && (!timed || until.Before(at)) {
+			at, timed = until, true
+		}
 		if timed {
 			timer.Reset(max(0, at.Sub(u.now())))
 		}
 	}
+}
+
+// early reports whether the UPS will be read within moments. What an earlier run knew
+// is not told until then: a machine that has just booted would take an outage that may
+// be over for one that it is late for, and go down on mains.
+func (u *upsRunner) early(st power.State, until power.Uptime) bool {
+	u.read = u.read || st.Status != power.Unknown || u.seen && u.last.signals.Blind && !u.last.soon || !u.now().Before(until)
+	return !u.read
 }
 
 // unseen says why there was no sample yet.

@@ -2,6 +2,7 @@ package master
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -64,6 +65,59 @@ func TestLaw11ASimulatedStateSaysSo(t *testing.T) {
 			t.Errorf("%d states were told", told)
 		}
 	})
+}
+
+// TestWhatAnEarlierRunKnewIsToldWhenItIsRead: a master that begins while its UPS reads
+// well does not say first what it knew of an outage that is over.
+func TestWhatAnEarlierRunKnewIsToldWhenItIsRead(t *testing.T) {
+	for name, tc := range map[string]struct {
+		samples []sample // half a second apart
+		want    string   // what was told, one status after the other
+	}{
+		"the power is back":       {[]sample{{}}, "UNKNOWN OK"},
+		"it is not":               {[]sample{{signals: power.Signals{OnBattery: true}}}, "UNKNOWN FAIL"},
+		"nobody can say":          {[]sample{{signals: power.Signals{Blind: true}}}, "UNKNOWN UNKNOWN, was FAIL"},
+		"the driver knows later":  {[]sample{{signals: power.Signals{Blind: true}, soon: true}, {}}, "UNKNOWN OK"},
+		"nothing is read":         {nil, "UNKNOWN UNKNOWN, was FAIL"},
+		"blind after it was read": {[]sample{{signals: power.Signals{OnBattery: true}}, {signals: power.Signals{Blind: true}}}, "UNKNOWN FAIL UNKNOWN, was FAIL"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				start := time.Now()
+				now := func() power.Uptime { return power.Uptime(time.Hour + time.Since(start)) }
+				cfg := power.QualifierConfig{Boot: "b"}
+				cfg.Settle.Fail, cfg.Settle.OK = 100*time.Millisecond, 2*time.Second
+				before := power.NewQualifier(cfg)
+				before.Step(power.Uptime(time.Minute), power.Signals{OnBattery: true})
+				before.Tick(power.Uptime(time.Minute + 200*time.Millisecond))
+				q := power.NewQualifier(cfg)
+				q.Restore(now(), before.Snapshot())
+				src, told := &simSource{out: make(chan sample, 1)}, []string{}
+				u := upsRunner{name: "main", src: src, q: q, now: now, tell: func(r upsRecord) {
+					text := r.state.Status.String()
+					if r.state.Status == power.Unknown && r.state.Known() != power.Unknown {
+						text += ", was " + r.state.Known().String()
+					}
+					if len(told) == 0 || told[len(told)-1] != text {
+						told = append(told, text)
+					}
+				}}
+				ctx, cancel := context.WithCancel(t.Context())
+				go func() { _ = u.Run(ctx) }()
+				for _, s := range tc.samples {
+					synctest.Wait()
+					offer(src.out, s)
+					time.Sleep(500 * time.Millisecond)
+				}
+				time.Sleep(time.Minute)
+				cancel()
+				synctest.Wait()
+				if got := strings.Join(told, " "); got != tc.want {
+					t.Errorf("told %q, want %q", got, tc.want)
+				}
+			})
+		})
+	}
 }
 
 // TestLaw01NewestSampleWins: a reader that is late gets what is, not what was.

@@ -120,19 +120,21 @@ type Driver struct {
 
 	// Everything below belongs to Run's goroutine.
 
-	m        *policy.Machine
-	feeds    *power.Feeds
-	told     map[string]Update       // the last update of each master, merged
-	silent   map[string]power.Uptime // since when there is no contact with a master
-	states   map[string]power.State  // by feed
-	ordered  bool                    // what is ordered was heard in this run
-	records  []<-chan struct{}       // not yet known to be on disk
-	problems problems
-	outage   outage // for its report
-	hooks    hookRuns
-	asked    *asked // the power-off under way
-	saved    []byte // what the state file holds
-	checking bool
+	m         *policy.Machine
+	feeds     *power.Feeds
+	told      map[string]Update       // the last update of each master, merged
+	silent    map[string]power.Uptime // since when there is no contact with a master
+	states    map[string]power.State  // by feed
+	ordered   bool                    // what is ordered was heard in this run
+	heard     power.Uptime            // until then feeds may still be heard of for the first time
+	undecided bool                    // and they matter
+	records   []<-chan struct{}       // not yet known to be on disk
+	problems  problems
+	outage    outage // for its report
+	hooks     hookRuns
+	asked     *asked // the power-off under way
+	saved     []byte // what the state file holds
+	checking  bool
 }
 
 // NewDriver returns a driver that has not begun to run.

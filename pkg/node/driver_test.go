@@ -195,6 +195,34 @@ func TestLaw03CancelWhileThePowerOffIsAsked(t *testing.T) {
 	}
 }
 
+// TestLaw10MainsThatComeAndGoPileNoHooksUp: the last commit waits for the hooks that
+// run, not for those of every commit before it.
+func TestLaw10MainsThatComeAndGoPileNoHooksUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, strings.Replace(commitHooks, `"10s"`, `"0s"`, 1))
+		for _, h := range []string{"stop-db", "stop-web"} {
+			r.hook[h] = func(context.Context) error { time.Sleep(20 * time.Second); return nil }
+		}
+		r.run()
+		defer r.stop()
+		for range 5 {
+			r.feed(power.Fail)
+			time.Sleep(time.Second)
+			r.feed(power.OK)
+			time.Sleep(time.Second)
+		}
+		r.feed(power.Fail) // at 10 s
+		time.Sleep(5 * time.Minute)
+		r.want("begins ask_",
+			"0s hook stop-db begins",
+			"20s hook stop-web begins",
+			"40s hook stop-db begins",
+			"60s hook stop-web begins",
+			"80s ask logind",
+		)
+	})
+}
+
 // TestLaw03ANewOutageDuringTheOldCommitsHooks: the answer of the first commit's
 // hooks is not the second's, and a cancel that came too late is left out.
 // TestLaw03CancelWhileTheRecordIsAwaited: what was taken back before it was asked is

@@ -34,9 +34,10 @@ type fault struct {
 }
 
 // runHooks runs the hooks of an event in order, in a goroutine of their own. The
-// hooks of a commit wait for nobody but an earlier commit's; those of a cancel
-// wait until the commit's have ended, and are left out if by then there is a new
-// commit.
+// hooks of a commit wait for nobody but an earlier commit's that run; those of a cancel
+// wait until the commit's have ended. Both are left out if by then there is a new
+// commit: mains that come and go would pile them up, and the last commit would wait
+// for all.
 func (d *Driver) runHooks(of Notice) {
 	event := of.Event
 	var hooks []int
@@ -101,8 +102,8 @@ func (d *Driver) beginHooks(event policy.Event, n int, hooks []int, env []string
 		}
 		finish()
 	}
-	if event == policy.EventCancel && n != d.hooks.commits {
-		d.o.Log.Warn("cancel hooks left out: a new commit came", "node", d.o.Name)
+	if (event == policy.EventCancel || event == policy.EventCommit) && n != d.hooks.commits {
+		d.o.Log.Warn("hooks left out: a new commit came", "node", d.o.Name, "event", event)
 		done()
 		return
 	}

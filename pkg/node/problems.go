@@ -120,6 +120,9 @@ func (d *Driver) ambiguity() {
 // due returns when the driver has to look again by itself.
 func (d *Driver) due() (power.Uptime, bool) {
 	at, ok := d.m.Deadline()
+	if d.undecided && (!ok || d.heard.Before(at)) {
+		at, ok = d.heard, true
+	}
 	told, also := d.problems.registry.Deadline()
 	if also && (!ok || told.Before(at)) {
 		return told, true

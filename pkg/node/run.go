@@ -30,6 +30,7 @@ func (d *Driver) Run(ctx context.Context) error {
 	defer close(d.over)
 	d.hello()
 	d.restore(ctx)
+	d.heard = d.o.Now().Add(hearing)
 	go d.tellPeople(ctx)
 	checks := time.NewTicker(checkEvery)
 	defer checks.Stop()
@@ -71,6 +72,9 @@ func (d *Driver) turn() {
 		}
 		for _, f := range posts {
 			f()
+		}
+		if d.undecided && !d.o.Now().Before(d.heard) {
+			d.decide(power.LinkUp)
 		}
 		if at, ok := d.m.Deadline(); ok && !d.o.Now().Before(at) {
 			d.step(policy.Tick{})
@@ -140,14 +144,29 @@ func (d *Driver) update(u Update) {
 		}
 	}
 	d.ambiguity()
-	state, link := d.feeds.Combined()
-	if len(d.feeds.Names()) == 0 {
-		link = u.Link // in contact with a master that has no UPS of ours
-	}
-	p := policy.Power{State: state, Link: link}
 	if u.Link == power.LinkUp {
 		d.ordered = true
 	}
+	d.decide(u.Link)
+}
+
+// hearing is how long a driver that has begun waits for feeds that were named and not
+// heard of yet: a session needs 5 s at most, and a master some seconds to read its UPS.
+// Else the first to be heard would decide, and a machine that boots on one good feed of
+// two would go down again because of the other.
+const hearing = 10 * time.Second
+
+// decide gives the machine what its feeds come to; link is the contact where there is
+// no feed of ours.
+func (d *Driver) decide(link power.Link) {
+	state, best := d.feeds.Combined()
+	if len(d.feeds.Names()) > 0 {
+		link = best
+	}
+	if d.undecided = d.feeds.Undecided() && d.o.Now().Before(d.heard); d.undecided {
+		state = power.State{Reason: "not all feeds of this machine were heard of yet"}
+	}
+	p := policy.Power{State: state, Link: link}
 	if !d.ordered {
 		d.step(p) // what is ordered is not known: an order from before a crash stands
 		return

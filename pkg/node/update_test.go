@@ -87,6 +87,42 @@ func TestTheStrongestOrderOfSeveralMastersHolds(t *testing.T) {
 	})
 }
 
+// TestTheFirstFeedHeardOfDoesNotDecideAlone: a machine that boots on one good feed of
+// two must not go down because the master of the other was quicker.
+func TestTheFirstFeedHeardOfDoesNotDecideAlone(t *testing.T) {
+	say := func(r *rig, master string, s power.Status) {
+		r.Update(Update{Master: master, Link: power.LinkUp, UPS: []NamedState{{"main", r.state(s, 20*time.Minute)}}})
+	}
+	for name, tc := range map[string]struct {
+		power string
+		then  func(r *rig)
+		want  policy.Phase // a second later, and in the end
+		end   policy.Phase
+	}{
+		"the other is good":       {"feeds = [\"rack1/main\", \"rack2/main\"]", func(r *rig) { say(r, "rack2", power.OK) }, policy.Idle, policy.Idle},
+		"the other is bad":        {"feeds = [\"rack1/main\", \"rack2/main\"]", func(r *rig) { say(r, "rack2", power.Fail) }, policy.Done, policy.Done},
+		"the other is not heard":  {"feeds = [\"rack1/main\", \"rack2/main\"]", func(*rig) {}, policy.Idle, policy.Done},
+		"both are needed":         {"feeds = [\"rack1/main\", \"rack2/main\"]\nneed = 2", func(*rig) {}, policy.Done, policy.Done},
+		"none is named":           {"", func(*rig) {}, policy.Done, policy.Done},
+		"one of three was enough": {"feeds = [\"rack1/main\", \"rack2/main\", \"rack3/main\"]", func(r *rig) { say(r, "rack3", power.OK) }, policy.Idle, policy.Idle},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(t, "[power]\n"+tc.power+"\n[policy]\ngrace = \"5m\"\n")
+				r.run()
+				defer r.stop()
+				say(r, "rack1", power.Fail)
+				synctest.Wait()
+				tc.then(r)
+				time.Sleep(time.Second)
+				r.wantPhase(tc.want)
+				time.Sleep(hearing)
+				r.wantPhase(tc.end)
+			})
+		})
+	}
+}
+
 func TestAUPSThatItsMasterNoLongerHasIsBlind(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, "")

@@ -60,6 +60,24 @@ func (f *Feeds) Ignored() []string {
 	return slices.DeleteFunc(f.Names(), func(n string) bool { return f.obey || !f.feeds[n].state.Sim })
 }
 
+// Undecided reports whether feeds that were named and not heard of yet could still
+// make the difference: too few of those heard of are good, and with the others there
+// might be enough.
+func (f *Feeds) Undecided() bool {
+	good, known := 0, 0
+	for n := range f.named {
+		switch f.feeds[n].state.Known() {
+		case Unknown:
+			continue
+		case OK:
+			good++
+		case Fail, BatLow:
+		}
+		known++
+	}
+	return good < f.need && good+len(f.named)-known >= f.need
+}
+
 // Combined returns the state of the feed that decides, and the contact with it:
 // of the known feeds, best first, the one on which the machine's life depends
 // when need of them must live. A blind feed counts as its last known state; one

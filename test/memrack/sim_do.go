@@ -160,7 +160,7 @@ func (w *simWorld) doOrder(n *simNode, s simStep) {
 				_, err := c.control.RemoveMember(c.ctx, &upsv1.RemoveMemberRequest{Name: n.name})
 				return err
 			}); err == nil {
-				n.removed[m] = true
+				n.removed[m], n.struck = true, true
 			}
 		case "rejoin":
 			if n.removed[m] && n.agent && !n.asleep && w.switchUp && n.cut == (netFault{}) {

@@ -18,6 +18,14 @@ func TestFound(t *testing.T) {
 	}
 	deaf := node("n1", 0, 1)
 	deaf.deaf = true
+	hasty, eager := node("n1", 0), node("n1", 0)
+	hasty.grace, hasty.hook = 0, 2*hookLimit
+	eager.grace = 30 * time.Second
+	var yoyo []simStep
+	for at := time.Minute; at < 80*time.Second; at += 4 * time.Second {
+		yoyo = append(yoyo, simStep{at: at, what: "mains off"}, simStep{at: at + time.Second, what: "mains on"})
+	}
+	yoyo = append(yoyo, simStep{at: 81 * time.Second, what: "mains off"})
 	for name, p := range map[string]simPlan{
 		// Seed 152. It counted down by the real feed and never heard that its power was
 		// back, because the pretended one was asked then; so it went down on mains.
@@ -42,6 +50,22 @@ func TestFound(t *testing.T) {
 				{at: time.Minute, what: "mains off"}, {at: 80 * time.Second, what: "remove", on: 1, then: 30 * time.Second},
 				{at: 2 * time.Minute, what: "mains on"},
 			}, end: 3 * time.Minute,
+		},
+		// Seed 13917. Each cancelled commit left its hooks in the queue, and the last one
+		// waited for all of them.
+		"mains that come and go under slow commit hooks": {
+			ups: []simUPS{ups("ups0", "")}, nodes: []simPolicy{node("rack1", 0), hasty},
+			steps: yoyo, end: 3 * time.Minute,
+		},
+		// Seed 249. A master that had just begun told of the outage that an earlier run
+		// knew, for the 2 s until it believed that the power was good; a machine that booted
+		// then took itself for late, and went down on mains.
+		"a machine boots while its master has not read its UPS yet": {
+			ups: []simUPS{ups("ups0", "")}, nodes: []simPolicy{node("rack1", 0), eager},
+			steps: []simStep{
+				{at: time.Minute, what: "mains off"}, {at: 100 * time.Second, what: "stop master", then: 66500 * time.Millisecond},
+				{at: 130 * time.Second, what: "mains on"}, {at: 130 * time.Second, what: "stop agent", on: 1, then: 37 * time.Second},
+			}, end: 4 * time.Minute,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -44,6 +44,7 @@ type simSaid struct {
 	chainLow bool          // BATLOW may have been said since then
 	murky    time.Duration // until then anything may have been read
 	doubt    bool          // it was bad when somebody saw it last
+	outAt    time.Duration // the newest moment at which nobody could see it
 	most     time.Duration // the longest that it can be believed to have been on battery in all
 	least    time.Duration // what a master that watched must know of as spent
 	was      []span        // it was bad
@@ -83,6 +84,8 @@ type simFacts struct {
 	asks    int
 	// All of them, in every boot.
 	askTimes, tookTimes []time.Duration
+	heardAsks           []time.Duration // of those in an outage, what its masters must have heard
+	unheardAsk          time.Duration   // the newest that they may not have; 0: none
 
 	phase    upsv1.Phase
 	deadline time.Duration // the earliest seen in the outage of deadlineOf
@@ -179,7 +182,7 @@ func (j *simJudge) mayHear(f *simFacts, feed int) bool {
 func (j *simJudge) power(i int) {
 	now, u := j.w.rack.Since(), j.ups[i]
 	if u.status == upsv1.Status_STATUS_OK {
-		if now-u.since >= acting { // else nobody need have believed that it was over
+		if now-u.since >= acting && now > u.murky { // else nobody need have believed that it was over
 			u.chainAt, u.chainLow = now, false
 		}
 		j.failed++
@@ -231,10 +234,10 @@ func badness(s upsv1.Status) int {
 // muddle: until then the plug of a UPS may be read as anything.
 func (j *simJudge) muddle(i int, until time.Duration) {
 	now, u := j.w.rack.Since(), j.ups[i]
-	u.murky = max(u.murky, until+acting)
 	if u.status == upsv1.Status_STATUS_OK && now-u.since >= acting && now > u.murky {
 		u.chainAt = now
 	}
+	u.murky = max(u.murky, until+acting)
 	if u.most > 45*time.Second || u.worn { // the battery need not count as rested: low is believed at once
 		u.chainLow = true
 	}
@@ -246,7 +249,10 @@ func (j *simJudge) passed(d time.Duration) {
 		now := j.w.rack.Since()
 		bad := u.status != upsv1.Status_STATUS_OK
 		host := j.w.nodes[u.master]
-		u.doubt = bad || now < u.murky || u.doubt && (!host.agent || u.outside || now-max(u.since, j.nodes[u.master].mastersAt) < attaching)
+		if u.outside {
+			u.outAt = now
+		}
+		u.doubt = bad || now < u.murky || u.doubt && (!host.agent || now-max(u.since, u.outAt) < 2*acting)
 		if u.doubt || !u.mains || now < u.murky {
 			u.most += d
 		}
@@ -286,6 +292,15 @@ func (j *simJudge) ended(n *simNode, inOrder bool) {
 	}
 }
 
+// began: a master that begins tells nothing before it has read its plugs.
+func (j *simJudge) began(master *simNode) {
+	for _, u := range j.ups {
+		if u.master == master.i && !u.outside && u.status == upsv1.Status_STATUS_OK && j.w.rack.Since()-u.since > acting {
+			u.doubt = false
+		}
+	}
+}
+
 // forgot: a master has lost its ages, its debts and its orders.
 func (j *simJudge) forgot(master *simNode) {
 	for _, u := range j.ups {
@@ -310,76 +325,4 @@ func (j *simJudge) owes(f *simFacts) time.Duration {
 		return 0
 	}
 	return j.ups[f.feeds[0]].least
-}
-
-// learn notes who may have heard of a failure, and who must have.
-func (j *simJudge) learn() {
-	now := j.w.rack.Since()
-	for _, f := range j.nodes {
-		if f.status != upsv1.Status_STATUS_OK {
-			f.lastBad = now
-		}
-		if from := max(f.failAt, f.mastersAt); f.mastersOn && f.status != upsv1.Status_STATUS_OK && f.seenOf != f.failAt && now-from >= time.Second {
-			f.seenAt, f.seenOf = from, f.failAt
-		}
-		if f.mayHearBad(j, now) && !f.mayKnow {
-			f.mayKnow, f.mayFrom = true, now
-			for _, i := range f.feeds {
-				f.mayFrom = min(f.mayFrom, j.ups[i].chainAt)
-			}
-		}
-		f.mayLow = f.mayLow || f.mayKnow && slices.ContainsFunc(f.feeds, func(i int) bool { return j.mayHear(f, i) && j.ups[i].mayBeLow(now) })
-		if !f.touch {
-			continue
-		}
-		if f.status == upsv1.Status_STATUS_OK {
-			if j.sure(f, f.since) && !j.murky(f) {
-				f.mayKnow, f.mayLow = false, false
-			}
-			continue
-		}
-		if j.sure(f, f.failAt) && f.seenOf == f.failAt {
-			f.knew = f.failAt
-		}
-	}
-}
-
-// mayHearBad reports whether the node may hear now that one of its feeds is bad.
-func (f *simFacts) mayHearBad(j *simJudge, now time.Duration) bool {
-	for _, i := range f.feeds {
-		u := j.ups[i]
-		if u.deafTo(f) || !j.mayHear(f, i) {
-			continue
-		}
-		restarted := now-f.mastersAt < acting && f.mastersAt-f.lastBad < time.Hour
-		if u.doubt || u.status != upsv1.Status_STATUS_OK || now-u.since < acting || now < u.murky || restarted {
-			return true
-		}
-	}
-	return false
-}
-
-// mayBeLow reports whether the plug may be read as BATLOW, or may have been since the
-// outage began.
-func (u *simSaid) mayBeLow(now time.Duration) bool {
-	return u.chainLow || now < u.murky || u.pulled && now-u.pullAt >= jump-time.Second
-}
-
-// deafTo reports whether the node does not obey this UPS.
-func (u *simSaid) deafTo(f *simFacts) bool { return f.deaf && u.cable == "" }
-
-// sees reports whether its masters' plugs say something now.
-func (f *simFacts) sees() bool {
-	return !slices.ContainsFunc(f.feeds, func(i int) bool { return f.w.ups[i].outside })
-}
-
-// murky reports whether one of its plugs may be read as anything.
-func (j *simJudge) murky(f *simFacts) bool {
-	return slices.ContainsFunc(f.feeds, func(i int) bool { return j.w.rack.Since() < j.ups[i].murky })
-}
-
-// sure reports whether the node has heard for certain what is so since at.
-func (j *simJudge) sure(f *simFacts, at time.Duration) bool {
-	now := j.w.rack.Since()
-	return f.touch && now-at >= acting && now-f.touchAt >= attaching
 }

@@ -32,6 +32,7 @@ type simNode struct {
 	agent   bool             // its agent runs (a host's: its master)
 	asleep  bool
 	removed []bool // from the rack of each master
+	struck  bool   // it was removed at some time
 	cut     netFault
 	disk    *Disk
 	sickTo  time.Duration // until then the disk has a fault, or what waits for it may not be written yet
@@ -39,6 +40,7 @@ type simNode struct {
 	stuck   bool          // it waits for its disk, to begin
 	ailing  bool          // it had one at some time
 	boot    string        // the present one
+	gone    chan struct{} // closed when its daemon ends
 	tries   int           // power-offs asked in this boot
 	asked   bool          // in this boot
 	taken   bool          // one was accepted, or happens all the same
@@ -113,13 +115,16 @@ func (x simExec) PowerOff(ctx context.Context) error {
 	n := x.n
 	n.w.mu.Lock()
 	n.tries++
-	try := n.tries
+	try, gone := n.tries, n.gone
 	n.w.mu.Unlock()
 	x.note(simCall{})
 	switch {
 	case n.hang && try == 1:
-		<-ctx.Done()
-		return ctx.Err()
+		select {
+		case <-ctx.Done():
+		case <-gone:
+		}
+		return errors.New("no answer")
 	case try <= n.refuses:
 		return errors.New("not now")
 	case n.liar == denies:
@@ -134,6 +139,8 @@ func (x simExec) PowerOff(ctx context.Context) error {
 	case <-time.After(n.accepting):
 	case <-done:
 		return ctx.Err()
+	case <-gone:
+		return errors.New("nobody asks any more")
 	}
 	x.note(simCall{accepted: true, stood: ctx.Err() != nil})
 	return nil
@@ -195,9 +202,13 @@ func (w *simWorld) start(n *simNode) {
 		w.judge.nodes[n.i].knew = -1 // nor what it knew
 	}
 	n.agent = true
+	w.mu.Lock()
+	n.gone = make(chan struct{})
+	w.mu.Unlock()
 	if n.master != nil {
 		w.rack.startMaster(n.master)
 		n.conn = w.rack.clientOf(n.master)
+		w.judge.began(n)
 		synctest.Wait()
 		for _, u := range w.ups {
 			if u.simUPS.master == n.i {
@@ -218,6 +229,7 @@ func (w *simWorld) stop(n *simNode, inOrder bool) {
 		return
 	}
 	n.agent = false
+	close(n.gone) // a call that hangs holds nobody up
 	p := n.process()
 	if !inOrder {
 		w.rack.Net.Cut(n.host())

@@ -33,6 +33,7 @@ func (j *simJudge) heard() {
 		}
 	}
 	for _, f := range j.nodes {
+		j.hearAsk(f)
 		if f.powered && f.agent && !f.asleep && !f.taken && f.askedAt < f.chainAt && f.status != upsv1.Status_STATUS_OK && !f.partlyDeaf(j) {
 			j.due(f)
 		}
@@ -51,7 +52,7 @@ func (j *simJudge) asked(f *simFacts, c simCall) {
 	}
 	switch early := j.early(f, c.at); {
 	case f.ordered, c.stood:
-	case f.status == upsv1.Status_STATUS_OK && j.sure(f, f.since) && !j.murky(f):
+	case f.status == upsv1.Status_STATUS_OK && j.sure(f, f.since) && j.good(f, c.at) && !j.murky(f):
 		j.blame("law 3", f, "%s although it has heard OK", what)
 	case !f.mayKnow:
 		j.blame("law 2", f, "%s although it never heard of a failure", what)
@@ -64,12 +65,18 @@ func (j *simJudge) asked(f *simFacts, c simCall) {
 		j.inOrder(f, c.at)
 	}
 	f.simNode.asked = true
+	if !c.accepted && f.askedAt < f.chainAt && !f.ordered && f.status != upsv1.Status_STATUS_OK && f.sureNow(j) {
+		f.unheardAsk = c.at
+	}
 	if c.accepted && !f.taken {
 		f.taken, f.offAt = true, c.at+f.going
 	} else if !c.accepted {
 		f.askedAt = c.at
 	}
 }
+
+// sureNow reports whether what the node says is heard by its masters.
+func (f *simFacts) sureNow(j *simJudge) bool { return j.sure(f, f.failAt) }
 
 // early returns by how much a node that goes at at went before its allowance was up,
 // as far as can be known: any of its feeds may have been the one that decided when the
@@ -78,7 +85,7 @@ func (j *simJudge) early(f *simFacts, at time.Duration) time.Duration {
 	from, allow := f.mayFrom, f.grace
 	for _, i := range f.feeds {
 		u := j.ups[i]
-		if f.mayLow || u.mayBeLow(at) || at < u.murky+acting {
+		if f.mayLow || u.mayBeLow(at) {
 			return 0 // BATLOW makes it go
 		}
 		spent := u.most
@@ -103,7 +110,7 @@ func (j *simJudge) early(f *simFacts, at time.Duration) time.Duration {
 
 // holds reports whether a hold must have kept the node up.
 func (j *simJudge) holds(f *simFacts, at time.Duration) bool {
-	low := slices.ContainsFunc(f.feeds, func(i int) bool { return j.ups[i].mayBeLow(at) || at < j.ups[i].murky+acting })
+	low := slices.ContainsFunc(f.feeds, func(i int) bool { return j.ups[i].mayBeLow(at) })
 	low = low || f.mayLow
 	return f.heldAt+acting < at && at < f.heldTo && !low && f.status == upsv1.Status_STATUS_FAIL &&
 		f.askedAt < f.chainAt && f.touch && f.touchAt+attaching < f.heldAt && f.touchAt+attaching < f.failAt

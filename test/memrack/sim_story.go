@@ -1,6 +1,7 @@
 package memrack
 
 import (
+	"fmt"
 	"slices"
 	"time"
 
@@ -80,10 +81,36 @@ func (j *simJudge) story(f *simFacts, u *simSaid, told []*upsv1.OutageReport) {
 		}
 		j.parts(u, since, o)
 	}
+	for _, n := range j.nodes {
+		if len(n.feeds) == 1 && n.feeds[0] == slices.Index(j.ups, u) {
+			j.left(n, told, began)
+		}
+	}
 	for _, s := range u.was {
 		covered := slices.ContainsFunc(began, func(at time.Duration) bool { return at <= s.to+rough })
 		if s.seen && s.to-s.from > acting && !covered {
 			j.blame("story", f, "%s was on battery from %s to %s, which it saw, and it tells of %d outages: %s", u.name, s.from, s.to, len(told), began)
+		}
+	}
+}
+
+// left holds that no power-off that a master heard of is left out.
+func (j *simJudge) left(f *simFacts, told []*upsv1.OutageReport, began []time.Duration) {
+	if f.struck {
+		return // a story says no more of it than that
+	}
+	for _, at := range f.heardAsks {
+		if !slices.ContainsFunc(told, func(o *upsv1.OutageReport) bool {
+			from := began[slices.Index(told, o)]
+			return slices.ContainsFunc(o.GetNodes(), func(n *upsv1.NodeStory) bool {
+				return n.GetName() == f.name && n.GetCommitted() != nil && from+n.GetCommitted().AsDuration() >= at-rough-f.hooks() // one that goes twice in it: the newest counts
+			})
+		}) {
+			var all []string
+			for i, o := range told {
+				all = append(all, fmt.Sprintf("%s: %s", began[i], o.GetSummary()))
+			}
+			j.blame("story", f, "it asked for its power-off at %s, and no story tells of it: %q", at, all)
 		}
 	}
 }

@@ -92,7 +92,11 @@ var nodeFaults = []Fault{
 	},
 	{
 		Name: "cancel hooks run into a new commit", File: "pkg/node/hooks.go",
-		Old: "if event == policy.EventCancel && n != d.hooks.commits {", New: "if event == policy.EventCancel && n < 0 {",
+		Old: "(event == policy.EventCancel || event == policy.EventCommit) && n != d.hooks.commits", New: "event == policy.EventCommit && n != d.hooks.commits",
+	},
+	{
+		Name: "the hooks of overtaken commits pile up", File: "pkg/node/hooks.go",
+		Old: "(event == policy.EventCancel || event == policy.EventCommit) && n != d.hooks.commits", New: "event == policy.EventCancel && n != d.hooks.commits", Laws: []int{2, 10},
 	},
 	{
 		Name: "people who don't read hold the machine", File: "pkg/node/act.go",

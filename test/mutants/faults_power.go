@@ -69,7 +69,19 @@ var powerFaults = []Fault{
 	},
 	{
 		Name: "every outage has the same id", File: "pkg/power/qualifier.go",
-		Old: "outageID(q.cfg.Boot, q.sideFrom)", New: "outageID(q.cfg.Boot, 0)", Laws: []int{1, 12},
+		Old: "outageID(q.cfg, q.sideFrom)", New: "outageID(q.cfg, 0)", Laws: []int{1, 12},
+	},
+	{
+		Name: "two UPSes that fail at once have one outage id", File: "pkg/power/reading.go",
+		Old: "if c.Name != \"\" {", New: "if false {", Laws: []int{12},
+	},
+	{
+		Name: "a pretended feed decides beside a real one", File: "pkg/power/feeds.go",
+		Old: "if len(ignored) < len(names) {", New: "if false {", Laws: []int{3, 11},
+	},
+	{
+		Name: "the first feed heard of decides alone", File: "pkg/power/feeds.go",
+		Old: "return good < f.need && good+len(f.named)-known >= f.need", New: "return false", Laws: []int{3},
 	},
 	{
 		Name: "a state begins anew after each blind moment", File: "pkg/power/qualifier.go",

@@ -3,6 +3,14 @@ package mutants
 // masterFaults are wrong states, orders and members on the master.
 var masterFaults = []Fault{
 	{
+		Name: "what an earlier run knew is told before the UPS is read", File: "master/ups.go",
+		Old: "return !u.read", New: "return false", Laws: []int{3},
+	},
+	{
+		Name: "a story takes the moment when it heard for the one when it was", File: "master/report_fold.go",
+		Old: "since = f.past(ev.Since)", New: "since = f.now", Laws: []int{12},
+	},
+	{
 		Name: "newest session does not win: the old one is served on", File: "master/hub.go",
 		Old: "close(n.session.replaced)", New: "_ = n.session.replaced", Laws: []int{1},
 	},
