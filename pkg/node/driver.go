@@ -126,7 +126,7 @@ type Driver struct {
 	silent    map[string]power.Uptime // since when there is no contact with a master
 	states    map[string]power.State  // by feed
 	ordered   bool                    // what is ordered was heard in this run
-	heard     power.Uptime            // until then feeds may still be heard of for the first time
+	heard     power.Uptime            // until then feeds may still be heard of for the first time; 0: no contact yet
 	undecided bool                    // and they matter
 	records   []<-chan struct{}       // not yet known to be on disk
 	problems  problems

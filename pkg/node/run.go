@@ -30,7 +30,6 @@ func (d *Driver) Run(ctx context.Context) error {
 	defer close(d.over)
 	d.hello()
 	d.restore(ctx)
-	d.heard = d.o.Now().Add(hearing)
 	go d.tellPeople(ctx)
 	checks := time.NewTicker(checkEvery)
 	defer checks.Stop()
@@ -146,14 +145,18 @@ func (d *Driver) update(u Update) {
 	d.ambiguity()
 	if u.Link == power.LinkUp {
 		d.ordered = true
+		if d.heard == 0 {
+			d.heard = d.o.Now().Add(hearing)
+		}
 	}
 	d.decide(u.Link)
 }
 
-// hearing is how long a driver that has begun waits for feeds that were named and not
-// heard of yet: a session needs 5 s at most, and a master some seconds to read its UPS.
-// Else the first to be heard would decide, and a machine that boots on one good feed of
-// two would go down again because of the other.
+// hearing is how long a driver waits, from the first contact with a master, for feeds
+// that were named and not heard of yet: a session needs 5 s at most, and a master some
+// seconds to read its UPS; a switch may need longer to boot than the machine. Else the
+// first to be heard of would decide, and a machine that boots on one good feed of two
+// would go down again because of the other.
 const hearing = 10 * time.Second
 
 // decide gives the machine what its feeds come to; link is the contact where there is

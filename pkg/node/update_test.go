@@ -111,6 +111,7 @@ func TestTheFirstFeedHeardOfDoesNotDecideAlone(t *testing.T) {
 				r := newRig(t, "[power]\n"+tc.power+"\n[policy]\ngrace = \"5m\"\n")
 				r.run()
 				defer r.stop()
+				time.Sleep(time.Minute) // the switch boots slowly
 				say(r, "rack1", power.Fail)
 				synctest.Wait()
 				tc.then(r)

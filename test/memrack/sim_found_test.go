@@ -21,6 +21,15 @@ func TestFound(t *testing.T) {
 	hasty, eager := node("n1", 0), node("n1", 0)
 	hasty.grace, hasty.hook = 0, 2*hookLimit
 	eager.grace = 30 * time.Second
+	first, second, patient := ups("ups0", ""), ups("ups1", ""), node("rack1", 0)
+	first.runtime, patient.grace = 30*time.Minute, 25*time.Minute
+	second.runtime, second.master = 5*time.Minute, 1
+	var either []simPolicy
+	for _, name := range []string{"n2", "n3", "n4", "n5", "n6", "n7", "n8", "n9"} { // who is heard first is chance
+		n := node(name, 0, 1)
+		n.need = 1
+		either = append(either, n)
+	}
 	var yoyo []simStep
 	for at := time.Minute; at < 80*time.Second; at += 4 * time.Second {
 		yoyo = append(yoyo, simStep{at: at, what: "mains off"}, simStep{at: at + time.Second, what: "mains on"})
@@ -67,9 +76,19 @@ func TestFound(t *testing.T) {
 				{at: 130 * time.Second, what: "mains on"}, {at: 130 * time.Second, what: "stop agent", on: 1, then: 37 * time.Second},
 			}, end: 4 * time.Minute,
 		},
+		// Seed 1080. The switch booted after the machine, and the master of the feed that was
+		// still on battery was heard first.
+		"a machine boots on one good feed of two, and its switch later": {
+			masters: 2, ups: []simUPS{first, second}, nodes: append([]simPolicy{patient, node("rack2", 1)}, either...),
+			steps: []simStep{
+				{at: time.Minute, what: "mains off"}, {at: time.Minute, what: "mains off", on: 1},
+				{at: 9 * time.Minute, what: "switch off", then: 2 * time.Minute}, {at: 10 * time.Minute, what: "mains on", on: 1},
+				{at: 15 * time.Minute, what: "mains on"},
+			}, end: 16 * time.Minute,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			p.masters = 1
+			p.masters = max(1, p.masters)
 			if wrong := simulate(t, p, nil).wrong; len(wrong) != 0 {
 				t.Errorf("%s\n%s", strings.Join(wrong, "\n"), p)
 			}

@@ -238,7 +238,9 @@ func (j *simJudge) muddle(i int, until time.Duration) {
 		u.chainAt = now
 	}
 	u.murky = max(u.murky, until+acting)
-	if u.most > 45*time.Second || u.worn { // the battery need not count as rested: low is believed at once
+	// The battery need not count as rested, or it is on battery for longer than the jump
+	// rule doubts: low is believed at once.
+	if u.most > 45*time.Second || u.worn || u.status != upsv1.Status_STATUS_OK {
 		u.chainLow = true
 	}
 }
