@@ -280,7 +280,10 @@ func (a *Agent) allSessions() []*session {
 
 // hello says who attaches.
 func (a *Agent) hello() *upsv1.Hello {
-	return &upsv1.Hello{Role: a.cfg.Role, Version: a.version, Listen: a.cfg.Listen, BootId: a.boot}
+	return &upsv1.Hello{
+		Role: a.cfg.Role, Version: a.version, Listen: a.cfg.Listen, BootId: a.boot,
+		WaitFor: a.cfg.Settings.WaitFor, WaitLimit: durationpb.New(a.cfg.Settings.WaitLimit),
+	}
 }
 
 // report returns the node's full present state for the wire.

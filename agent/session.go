@@ -47,6 +47,7 @@ type session struct {
 	link    power.Link
 	ups     []node.NamedState
 	order   policy.Order
+	awaited policy.Awaited
 	err     string        // why it isn't connected, for people
 	first   chan struct{} // closed at the first state ever heard
 }
@@ -170,16 +171,17 @@ func (s *session) heard(address string, m *upsv1.AttachResponse) {
 	for _, u := range m.GetUps() {
 		ups = append(ups, node.NamedState{Name: u.GetName(), State: api.ToState(u, now)})
 	}
-	order := api.ToOrder(m.GetOrder(), now)
+	order, awaited := api.ToOrder(m.GetOrder(), now), api.ToAwaited(m.GetAwaited(), now)
 	s.mu.Lock()
 	steady(ups, s.ups)
 	if order.Kind == s.order.Kind && order.By == s.order.By && order.Until.Sub(s.order.Until).Abs() < jitter {
 		order = s.order
 	}
+	awaited.Limit = sameLimit(awaited.Limit, s.awaited.Limit, now)
 	was := s.link
 	// A beat that says nothing new needs no decision: the driver has it all.
-	news := was != power.LinkUp || m.GetGoodbye() || order != s.order || !slices.Equal(ups, s.ups)
-	s.ups, s.order = ups, order
+	news := was != power.LinkUp || m.GetGoodbye() || order != s.order || !awaited.Equal(s.awaited) || !slices.Equal(ups, s.ups)
+	s.ups, s.order, s.awaited = ups, order, awaited
 	s.address, s.err, s.link = address, "", power.LinkUp
 	if m.GetMaster() != "" {
 		s.master = m.GetMaster()
@@ -226,11 +228,21 @@ func steady(now, was []node.NamedState) {
 	}
 }
 
+// sameLimit does the same with the limit of those who are waited for: what has passed
+// arrives as now, again and again.
+func sameLimit(is, was, now power.Uptime) power.Uptime {
+	passed := !is.After(now) && !was.After(now)
+	if is != 0 && was != 0 && (passed || is.Sub(was).Abs() < jitter) {
+		return was
+	}
+	return is
+}
+
 // tellDriver gives the driver this master's present picture: what was last heard,
 // and whether that is still being heard.
 func (s *session) tellDriver() {
 	s.mu.Lock()
-	up := node.Update{Master: s.master, Link: s.link, UPS: s.ups, Order: s.order}
+	up := node.Update{Master: s.master, Link: s.link, UPS: s.ups, Order: s.order, Awaited: s.awaited}
 	s.mu.Unlock()
 	s.a.driver.Update(up)
 }

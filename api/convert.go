@@ -148,8 +148,40 @@ func ToOrder(p *upsv1.Order, now power.Uptime) policy.Order {
 	}
 }
 
+// FromAwaited returns who is still up, as of now, for the wire.
+func FromAwaited(a policy.Awaited, now power.Uptime) *upsv1.Awaited {
+	p := &upsv1.Awaited{
+		Up: a.Up[:min(len(a.Up), maxWaitingOn)], Count: uint32(len(a.Up) + a.More), Open: a.Open, Depth: uint32(a.Depth),
+	}
+	if a.Limit != 0 {
+		p.Limit = durationpb.New(age(a.Limit, now))
+	}
+	return p
+}
+
+// ToAwaited returns p, received at now.
+func ToAwaited(p *upsv1.Awaited, now power.Uptime) policy.Awaited {
+	a := policy.Awaited{Open: p.GetOpen(), Depth: int(min(p.GetDepth(), maxDepth))}
+	for _, name := range p.GetUp()[:min(len(p.GetUp()), maxWaitingOn)] {
+		a.Up = append(a.Up, Cut(name, maxName))
+	}
+	if more := int64(p.GetCount()) - int64(len(a.Up)); more > 0 && len(a.Up) > 0 {
+		a.More = int(min(more, maxMore))
+	}
+	if p.GetLimit() != nil {
+		a.Limit = max(1, now.Add(positive(p.GetLimit()))) // 0 would be none
+	}
+	return a
+}
+
 // maxWaitingOn is how many names a report carries; the rest is a count.
 const maxWaitingOn = 8
+
+// Bounds on what a master may say of those who are waited for.
+const (
+	maxDepth = 64
+	maxMore  = 1 << 20
+)
 
 // FromView returns what a node does, and what is wrong with it, as of now, for the
 // wire.
@@ -160,7 +192,7 @@ func FromView(v policy.View, problems []health.Entry, now power.Uptime) *upsv1.N
 		Status:       FromStatus(v.Power.State.Status),
 		Grace:        durationpb.New(v.Allowance),
 		WaitingOn:    v.WaitingOn[:min(len(v.WaitingOn), maxWaitingOn)],
-		WaitingCount: uint32(len(v.WaitingOn)),
+		WaitingCount: uint32(len(v.WaitingOn) + v.WaitingMore),
 		HeldBy:       v.HeldBy,
 		Problems:     FromEntries(problems, now),
 	}
@@ -187,6 +219,7 @@ const (
 	maxName     = 63  // bytes; a DNS label's
 	maxText     = 600 // bytes
 	maxFeeds    = 16
+	maxWaitFor  = 64
 )
 
 // BoundReport cuts what a node reports to what a report can be, and makes its
@@ -221,6 +254,11 @@ func BoundReport(r *upsv1.NodeReport, name string) {
 func BoundHello(h *upsv1.Hello) {
 	h.Role, h.Version = Cut(h.GetRole(), maxName), Cut(h.GetVersion(), maxName)
 	h.BootId, h.Listen = Cut(h.GetBootId(), maxName), Cut(h.GetListen(), maxName)
+	h.WaitFor = h.WaitFor[:min(len(h.WaitFor), maxWaitFor)]
+	for i := range h.WaitFor {
+		h.WaitFor[i] = Cut(h.WaitFor[i], 2*maxName)
+	}
+	h.WaitLimit = durationpb.New(positive(h.GetWaitLimit()))
 }
 
 // Cut returns s, or as much of it as fits into limit bytes, valid UTF-8.

@@ -198,3 +198,60 @@ func TestReportIsBoundedAndItsOwn(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestAwaitedAcrossTheWire(t *testing.T) {
+	sender, receiver := power.Uptime(time.Hour), power.Uptime(minute)
+	ten := []string{"a", "b", "c", "d", "e", "f", "g", "h", "i", "j"}
+	for _, tt := range []struct {
+		name     string
+		in, want policy.Awaited
+	}{
+		{"nobody", policy.Awaited{Depth: 2}, policy.Awaited{Depth: 2}},
+		{"one whose time is not up", policy.Awaited{Up: ten[:1], Open: true, Depth: 1}, policy.Awaited{Up: ten[:1], Open: true, Depth: 1}},
+		{"a limit", policy.Awaited{Up: ten[:1], Limit: sender.Add(minute)}, policy.Awaited{Up: ten[:1], Limit: receiver.Add(minute)}},
+		{"a limit that has passed", policy.Awaited{Up: ten[:1], Limit: sender.Add(-minute)}, policy.Awaited{Up: ten[:1], Limit: receiver}},
+		{"eight names and a count", policy.Awaited{Up: ten, More: 3}, policy.Awaited{Up: ten[:8], More: 5}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			b, err := proto.Marshal(FromAwaited(tt.in, sender))
+			if err != nil {
+				t.Fatal(err)
+			}
+			var over upsv1.Awaited
+			if err := proto.Unmarshal(b, &over); err != nil {
+				t.Fatal(err)
+			}
+			if d := cmp.Diff(tt.want, ToAwaited(&over, receiver)); d != "" {
+				t.Errorf("across the wire (-want +got):\n%s", d)
+			}
+		})
+	}
+	if got := ToAwaited(nil, receiver); !got.Equal(policy.Awaited{}) {
+		t.Errorf("a master of before says %+v", got)
+	}
+	long := strings.Repeat("ü", 1000)
+	wild := &upsv1.Awaited{Count: math.MaxUint32, Depth: math.MaxUint32, Limit: &durationpb.Duration{Seconds: math.MaxInt64}}
+	for range 100 {
+		wild.Up = append(wild.Up, long)
+	}
+	if got := ToAwaited(wild, receiver); len(got.Up) != 8 || len(got.Up[0]) > maxName || got.Depth > maxDepth || got.More > maxMore || got.Limit < receiver {
+		t.Errorf("not bounded: %d names, depth %d, %d more, limit %s", len(got.Up), got.Depth, got.More, got.Limit)
+	}
+}
+
+func TestHelloIsBounded(t *testing.T) {
+	h := &upsv1.Hello{Role: strings.Repeat("r", 1000), WaitLimit: durationpb.New(-time.Hour)}
+	for range 1000 {
+		h.WaitFor = append(h.WaitFor, strings.Repeat("ü", 1000))
+	}
+	BoundHello(h)
+	if size := proto.Size(h); size > 16<<10 || len(h.GetWaitFor()) != maxWaitFor {
+		t.Errorf("a hello of %d bytes with %d names is kept", size, len(h.GetWaitFor()))
+	}
+	if d := h.GetWaitLimit().AsDuration(); d != 0 {
+		t.Errorf("wait_limit %s", d)
+	}
+	if word := "role:" + strings.Repeat("r", maxName); Cut(word, 2*maxName) != word {
+		t.Error("a whole role does not fit")
+	}
+}

@@ -2,6 +2,7 @@ package master
 
 import (
 	"context"
+	"time"
 
 	"google.golang.org/protobuf/types/known/durationpb"
 
@@ -26,7 +27,11 @@ type host struct {
 func newHost(own Host, master string, h *hub, d *node.Driver, now func() power.Uptime) *host {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.nodes[own.Name] = &nodeRecord{name: own.Name, role: own.Role, host: true, link: power.LinkUp, wake: make(chan struct{}, 1)}
+	h.nodes[own.Name] = &nodeRecord{
+		name: own.Name, role: own.Role, host: true, link: power.LinkUp, wake: make(chan struct{}, 1),
+		waitFor: own.Settings.WaitFor, waitLimit: own.Settings.WaitLimit,
+	}
+	h.waits = nil
 	return &host{name: own.Name, master: master, hub: h, driver: d, goes: own.Settings.Methods, comes: own.Settings.Wake, now: now}
 }
 
@@ -38,9 +43,14 @@ func (h *host) Run(ctx context.Context) error {
 	h.hub.mu.Lock()
 	wake := h.hub.nodes[h.name].wake
 	h.hub.mu.Unlock()
+	beat := time.NewTimer(0)
+	defer beat.Stop()
 	for {
-		states, order := h.hub.feedFor(h.name)
-		h.driver.Update(node.Update{Master: h.master, Link: power.LinkUp, UPS: states, Order: order})
+		states, order, awaited := h.hub.feedFor(h.name)
+		h.driver.Update(node.Update{Master: h.master, Link: power.LinkUp, UPS: states, Order: order, Awaited: awaited})
+		if len(awaited.Up) > 0 && h.hub.inOutage() {
+			beat.Reset(h.hub.tempo()) // some count as off by time alone
+		}
 		snap := h.driver.Snapshot()
 		r := api.FromView(snap.View, snap.Problems, h.now())
 		r.Feeds = snap.Feeds
@@ -48,6 +58,7 @@ func (h *host) Run(ctx context.Context) error {
 		h.hub.hostReport(h.name, r)
 		select {
 		case <-wake:
+		case <-beat.C:
 		case <-h.driver.Changed():
 		case <-ctx.Done():
 			return nil

@@ -20,10 +20,13 @@ import (
 type hub struct {
 	now   func() power.Uptime
 	event func(event) // told outside the mutex; never blocks
+	save  func()      // what a restart must know has changed; likewise
+	name  string      // the master's, as feeds bear it
 
 	mu       sync.Mutex // guards everything that follows
 	ups      []upsRecord
 	nodes    map[string]*nodeRecord
+	waits    *policy.Waits          // who waits for whom; nil: to be looked at anew
 	watchers map[chan struct{}]bool // woken by any change
 }
 
@@ -39,22 +42,26 @@ type upsRecord struct {
 
 // nodeRecord is one node: on the roster, attached or not.
 type nodeRecord struct {
-	name    string
-	role    string
-	version string
-	address string // where it can be asked itself; empty: nowhere
-	boot    string
-	host    bool // the master's own host, fed by the hub itself
-	link    power.Link
-	ever    bool // heard at all since this master started
-	heard   power.Uptime
-	report  *upsv1.NodeReport
-	order   policy.Order
-	orderOf string        // the boot of the node that a shutdown order is for
-	claim   string        // who else asked to join under this name; empty: nobody
-	claimed power.Uptime  // when
-	session *session      // the stream it is attached by, nil if none
-	wake    chan struct{} // size one: states or the order changed
+	name      string
+	role      string
+	version   string
+	address   string // where it can be asked itself; empty: nowhere
+	boot      string
+	host      bool // the master's own host, fed by the hub itself
+	link      power.Link
+	ever      bool // heard at all since this master started
+	heard     power.Uptime
+	report    *upsv1.NodeReport
+	order     policy.Order
+	orderOf   string        // the boot of the node that a shutdown order is for
+	claim     string        // who else asked to join under this name; empty: nobody
+	claimed   power.Uptime  // when
+	standing                // for those who wait for it
+	waitFor   []string      // whom it waits for, as configured there
+	waitLimit time.Duration // and for how long after a commit
+	feeds     []string      // the last that it named
+	session   *session      // the stream it is attached by, nil if none
+	wake      chan struct{} // size one: states or the order changed
 }
 
 // session is one attached stream. The newest of a node is the only one that counts.
@@ -66,7 +73,7 @@ type session struct {
 }
 
 func newHub(now func() power.Uptime, event func(event)) *hub {
-	return &hub{now: now, event: event, nodes: map[string]*nodeRecord{}, watchers: map[chan struct{}]bool{}}
+	return &hub{now: now, event: event, save: func() {}, nodes: map[string]*nodeRecord{}, watchers: map[chan struct{}]bool{}}
 }
 
 // addUPS makes a UPS known, blind. Called before anything runs.
@@ -82,6 +89,7 @@ func (h *hub) expect(name string) {
 	defer h.mu.Unlock()
 	if h.nodes[name] == nil {
 		h.nodes[name] = &nodeRecord{name: name}
+		h.waits = nil
 	}
 	h.wakeWatchers()
 }
@@ -142,9 +150,12 @@ func (h *hub) attach(name, address string, hello *upsv1.Hello, report *upsv1.Nod
 	}
 	n.session, n.link, n.address = s, power.LinkUp, address
 	n.role, n.version, n.boot = hello.GetRole(), hello.GetVersion(), hello.GetBootId()
+	n.waitFor, n.waitLimit, n.standing = hello.GetWaitFor(), hello.GetWaitLimit().AsDuration(), standing{}
+	h.waits = nil
 	h.mu.Unlock()
 	h.event(linkEvent(name, linkUp, "attached", hello.GetBootId(), report, h.now()))
 	h.report(s, report)
+	h.save()
 	return s
 }
 
@@ -160,6 +171,7 @@ func (h *hub) remove(name string) {
 		close(n.session.removed)
 	}
 	delete(h.nodes, name)
+	h.waits = nil
 	h.wakeSessions() // the others are told whom to let in no more
 	h.wakeWatchers()
 }
@@ -174,6 +186,7 @@ func (h *hub) admitted(name string) {
 		if n.session != nil {
 			close(n.session.removed)
 			n.session, n.link = nil, power.LinkLost
+			n.ended(h.now())
 		}
 		h.wakeWatchers()
 	}
@@ -201,9 +214,12 @@ func (h *hub) detach(s *session, why string) {
 		if leaving {
 			n.link = power.LinkAway
 		}
+		n.ended(h.now())
+		h.wakeWaiters()
 		h.wakeWatchers()
 	}
 	h.mu.Unlock()
+	h.save()
 	switch {
 	case leaving:
 		h.event(linkEvent(s.node, linkOff, "said that it goes", "", nil, h.now()))
@@ -224,6 +240,9 @@ func (h *hub) report(s *session, r *upsv1.NodeReport) {
 	api.BoundReport(r, s.node)
 	events := h.take(n, r)
 	h.mu.Unlock()
+	if len(events) > 0 {
+		h.save()
+	}
 	for _, e := range events {
 		h.event(e)
 	}
@@ -243,11 +262,17 @@ func (h *hub) hostReport(name string, r *upsv1.NodeReport) {
 func (h *hub) take(n *nodeRecord, r *upsv1.NodeReport) (events []event) {
 	was := n.report
 	n.report, n.heard, n.ever = r, h.now(), true
+	n.note(was, r, n.heard)
+	// One that has just started knows none yet, and lives on what it did before.
+	if f := r.GetFeeds(); len(f) > 0 && !slices.Equal(n.feeds, f) {
+		n.feeds, h.waits = f, nil
+	}
 	if r.GetPhase() == upsv1.Phase_PHASE_DONE && n.order.Kind == policy.OrderShutdown {
 		n.order = policy.Order{} // obeyed
 	}
 	if was.GetPhase() != r.GetPhase() {
 		events = append(events, phaseEvent(n.name, was, r, n.heard))
+		h.wakeWaiters()
 	}
 	h.wakeWatchers()
 	return events
@@ -286,34 +311,14 @@ func (h *hub) order(n *nodeRecord) policy.Order {
 }
 
 // feedFor returns all that a node on this master's own host needs to know.
-func (h *hub) feedFor(name string) ([]node.NamedState, policy.Order) {
+func (h *hub) feedFor(name string) ([]node.NamedState, policy.Order, policy.Awaited) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	var states []node.NamedState
 	for _, u := range h.ups {
 		states = append(states, node.NamedState{Name: u.name, State: u.state})
 	}
-	return states, h.order(h.nodes[name])
-}
-
-// Heartbeats: one a second for a rack, slower for hundreds so that idle stays
-// idle, twice as quick while any UPS is not OK. Three missed are a lost link.
-const (
-	tempoBase    = time.Second
-	tempoPerNode = 10 * time.Millisecond // 100 nodes and below: the base
-)
-
-// tempo returns how often each node is to be sent the state.
-func (h *hub) tempo() time.Duration {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	t := max(tempoBase, time.Duration(len(h.nodes))*tempoPerNode)
-	for _, u := range h.ups {
-		if u.state.Status != power.OK {
-			return t / 2
-		}
-	}
-	return t
+	return states, h.order(h.nodes[name]), h.awaited(h.nodes[name], h.now())
 }
 
 // silent returns how long s has not been heard.

@@ -115,6 +115,7 @@ func New(o Options) (*Master, error) {
 	})
 	m.events = &events{journal: m.journal, now: o.Now, boot: o.Boot, log: o.Log}
 	m.hub = newHub(o.Now, func(e event) { m.events.add(e) })
+	m.hub.name, m.hub.save = cfg.Name, m.save
 	m.alarms = m.newAlarms(o.FS)
 	m.hooks = newRackHooks(m)
 	m.teller = m.newTeller(m.hooks.put, m.tellAlarms)
@@ -137,6 +138,7 @@ func New(o Options) (*Master, error) {
 	if o.Before != nil {
 		m.inherit(o.Before)
 	}
+	m.hub.restoreUp(m.state)
 	m.hub.restoreOrders(m.state)
 	m.pulses = m.vitals()
 	m.ports.dropOthers()

@@ -14,6 +14,7 @@ import (
 
 	"github.com/lastwatt/lastwatt/api"
 	upsv1 "github.com/lastwatt/lastwatt/api/ups/v1"
+	"github.com/lastwatt/lastwatt/pkg/power"
 	"github.com/lastwatt/lastwatt/pkg/trust"
 )
 
@@ -145,4 +146,24 @@ func (s controlService) StreamEvents(req *upsv1.StreamEventsRequest, stream grpc
 		last = 100
 	}
 	return s.m.events.stream(stream.Context(), last, req.GetFollow(), stream.Send)
+}
+
+// Heartbeats: one a second for a rack, slower for hundreds so that idle stays
+// idle, twice as quick while any UPS is not OK. Three missed are a lost link.
+const (
+	tempoBase    = time.Second
+	tempoPerNode = 10 * time.Millisecond // 100 nodes and below: the base
+)
+
+// tempo returns how often each node is to be sent the state.
+func (h *hub) tempo() time.Duration {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	t := max(tempoBase, time.Duration(len(h.nodes))*tempoPerNode)
+	for _, u := range h.ups {
+		if u.state.Status != power.OK {
+			return t / 2
+		}
+	}
+	return t
 }

@@ -11,12 +11,13 @@ import (
 )
 
 // runState is what a restarted master must know of this boot: the age of the
-// outage, the battery's account, the holds. It lies in run and is worth nothing
+// outage, the battery's account, the holds, who is up. It lies in run and is worth nothing
 // after a boot.
 type runState struct {
 	Boot   string                             `json:"boot"`
 	UPS    map[string]power.QualifierSnapshot `json:"ups"`
 	Orders map[string]order                   `json:"orders"`
+	Up     map[string]upState                 `json:"up"`
 }
 
 // order is an operator's order to one node.
@@ -33,7 +34,7 @@ type order struct {
 func (h *hub) runState(boot string) runState {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	s := runState{Boot: boot, UPS: map[string]power.QualifierSnapshot{}, Orders: map[string]order{}}
+	s := runState{Boot: boot, UPS: map[string]power.QualifierSnapshot{}, Orders: map[string]order{}, Up: h.upNow()}
 	for _, u := range h.ups {
 		s.UPS[u.name] = u.snapshot
 	}

@@ -36,6 +36,9 @@ func (h *hub) response(s *session, master string, tempo time.Duration) *upsv1.At
 	r := &upsv1.AttachResponse{Master: master, Ups: h.upsStates(now), Heartbeat: durationpb.New(tempo)}
 	if n := h.nodes[s.node]; n != nil {
 		r.Order = api.FromOrder(h.order(n), now)
+		if len(n.waitFor) > 0 {
+			r.Awaited = api.FromAwaited(h.awaited(n, now), now)
+		}
 	}
 	return r
 }
@@ -151,6 +154,7 @@ func (h *hub) nodeProblems(n *nodeRecord, now power.Uptime) []health.Problem {
 			"%s ago somebody at %s asked to join under this name and was refused; if it is this machine set up anew: upsctl token create --replace %s",
 			now.Sub(n.claimed).Round(time.Second), n.claim, n.name)})
 	}
+	ps = append(ps, h.waitProblems(n)...)
 	went := n.report.GetPhase() >= upsv1.Phase_PHASE_COMMITTED
 	switch {
 	case n.host || n.link == power.LinkUp || n.link == power.LinkAway:

@@ -41,6 +41,8 @@ const (
 	SimIgnored       = "sim-ignored"
 	Socket           = "socket"
 	Unproved         = "unproved"
+	WaitCycle        = "wait-cycle"
+	WaitNobody       = "wait-nobody"
 	WayBackUnproved  = "way-back-unproved"
 	WeakBattery      = "weak-battery"
 )
@@ -92,6 +94,8 @@ var kinds = []Kind{
 	{SimIgnored, "This node's UPS is a pretended one, which it does not obey.", "Connect a UPS, or set obey_sim.", false, start},
 	{Socket, "The daemon can't offer its local socket.", "See the reason given: the folder, its rights, another instance.", false, start},
 	{Unproved, "The node has never been seen through an outage.", "Pull the UPS's mains plug once for a few seconds, best with a node in a dry run first.", true, atOnce},
+	{WaitCycle, "Nodes wait for each other in a circle; one of the waits is ignored.", "Take the name that is said out of one wait_for.", false, start},
+	{WaitNobody, "A node waits for a name or a role that nobody in the rack has.", "Correct wait_for, or let that machine join.", false, start},
 	{WayBackUnproved, "The node has never been seen to come back after an outage.", "It is proved by the first outage that puts it down.", true, atOnce},
 	{WeakBattery, "The UPS says on mains that its battery is low or worn.", "Replace the battery.", false, atOnce},
 }

@@ -68,13 +68,15 @@ type NamedState struct {
 }
 
 // Update is what one master says now, in full: its UPSes, the contact with it,
-// and what it wants of this machine. Without contact UPS may be empty, which
-// means what it said last, and Order is not looked at.
+// what it wants of this machine, and who is still up that it waits for. Without
+// contact UPS may be empty, which means what it said last, and Order and Awaited are
+// not looked at.
 type Update struct {
-	Master string
-	Link   power.Link
-	UPS    []NamedState
-	Order  policy.Order
+	Master  string
+	Link    power.Link
+	UPS     []NamedState
+	Order   policy.Order
+	Awaited policy.Awaited
 }
 
 // Snapshot is where this machine stands.
@@ -120,12 +122,13 @@ type Driver struct {
 
 	m         *policy.Machine
 	feeds     *power.Feeds
-	told      map[string]Update      // the last update of each master, merged
-	states    map[string]power.State // by feed
-	ordered   bool                   // what is ordered was heard in this run
-	heard     power.Uptime           // until then feeds may still be heard of for the first time; 0: no contact yet
-	undecided bool                   // and they matter
-	records   []<-chan struct{}      // not yet known to be on disk
+	told      map[string]Update       // the last update of each master, merged
+	silent    map[string]power.Uptime // since when there is no contact with a master
+	states    map[string]power.State  // by feed
+	ordered   bool                    // what is ordered was heard in this run
+	heard     power.Uptime            // until then feeds may still be heard of for the first time; 0: no contact yet
+	undecided bool                    // and they matter
+	records   []<-chan struct{}       // not yet known to be on disk
 	problems  problems
 	outage    outage // for its report
 	hooks     hookRuns
@@ -159,6 +162,7 @@ func NewDriver(o Options) (*Driver, error) {
 		m:        policy.NewMachine(cfg),
 		feeds:    power.NewFeeds(o.Settings.Need, o.Settings.Feeds, o.Settings.ObeySim),
 		told:     map[string]Update{},
+		silent:   map[string]power.Uptime{},
 		states:   map[string]power.State{},
 		problems: newProblems(),
 		hooks:    hookRuns{faults: map[fault]string{}},

@@ -59,6 +59,9 @@ func (s *Settings) power(t *config.Table) {
 	}
 }
 
+// maxWaitFor is how many words of wait_for a master takes.
+const maxWaitFor = 64
+
 func (s *Settings) policy(t *config.Table) {
 	grace, word := t.DurationOr("grace", "5m", 0, day, "batlow")
 	s.Grace, s.GraceBatLow = grace, word == "batlow"
@@ -69,6 +72,10 @@ func (s *Settings) policy(t *config.Table) {
 	s.BatLowGrace = t.Duration("batlow_grace", 0, 0, time.Hour)
 	s.WaitFor = t.Strings("wait_for")
 	for i, w := range s.WaitFor {
+		if i == maxWaitFor {
+			t.ErrorAt("wait_for", i, "more than %d are too many; give them a role and write \"role:NAME\"", maxWaitFor)
+			break
+		}
 		if w != "*" && !nameForm.MatchString(strings.TrimPrefix(w, "role:")) {
 			t.ErrorAt("wait_for", i, `%q names nobody; write a node's name, "role:NAME" or "*"`, w)
 		}

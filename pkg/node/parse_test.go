@@ -114,6 +114,7 @@ func TestWrongSettingsAreToldWithWhatToWrite(t *testing.T) {
 		{"negative grace_min", "[policy]\ngrace_min = \"-1s\"", `2:1: policy.grace_min: `},
 		{"wait for a sentence", "[policy]\nwait_for = [\"the database\"]", `2:13: policy.wait_for: "the database" names nobody; write a node's name, "role:NAME" or "*"`},
 		{"wait for no role", "[policy]\nwait_for = [\"role:\"]", `2:13: policy.wait_for: "role:" names nobody; write a node's name, "role:NAME" or "*"`},
+		{"wait for too many", "[policy]\nwait_for = [" + strings.Repeat("\"web1\", ", 65) + "]", `2:525: policy.wait_for: more than 64 are too many; give them a role and write "role:NAME"`},
 		{"blind at once", "[policy]\nblind_limit = \"0s\"", `2:1: policy.blind_limit: `},
 		{"no method", "[shutdown]\nmethod = []", `2:1: shutdown.method: no method is named, so this machine could not go down; write one, or ["none"] for a dry run`},
 		{"an unknown method", "[shutdown]\nmethod = [\"halt\"]", `2:11: shutdown.method: `},

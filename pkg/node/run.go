@@ -121,7 +121,12 @@ func (d *Driver) step(in policy.Input) {
 func (d *Driver) update(u Update) {
 	old := d.told[u.Master]
 	if u.Link != power.LinkUp {
-		u.Order = old.Order // silence takes nothing back
+		u.Order, u.Awaited = old.Order, old.Awaited // silence takes nothing back
+		if _, known := d.silent[u.Master]; !known {
+			d.silent[u.Master] = d.o.Now()
+		}
+	} else {
+		delete(d.silent, u.Master)
 	}
 	if len(u.UPS) == 0 {
 		u.UPS = old.UPS
@@ -169,7 +174,7 @@ func (d *Driver) decide(link power.Link) {
 		d.step(p) // what is ordered is not known: an order from before a crash stands
 		return
 	}
-	d.step(policy.News{Power: p, Order: d.strongest()})
+	d.step(policy.News{Power: p, Order: d.strongest(), Awaited: d.awaited()})
 }
 
 // forget begins anew without a master.
@@ -186,6 +191,7 @@ func (d *Driver) forget(master string) error {
 	d.m = policy.NewMachine(cfg)
 	d.feeds = power.NewFeeds(d.o.Settings.Need, d.o.Settings.Feeds, d.o.Settings.ObeySim)
 	delete(d.told, master)
+	delete(d.silent, master)
 	clear(d.states)
 	d.ordered = false
 	d.o.Log.Info("a master is forgotten; this node begins anew", "node", d.o.Name, "master", master)
@@ -212,6 +218,25 @@ func (d *Driver) strongest() policy.Order {
 		}
 	}
 	return best
+}
+
+// awaited returns who is still up by the word of all masters. Of one that is silent
+// while another is heard nobody's end would be heard: wait_limit counts from its last
+// word. The machine sees to it itself where all are.
+func (d *Driver) awaited() policy.Awaited {
+	var all policy.Awaited
+	for _, m := range slices.Sorted(maps.Keys(d.told)) {
+		a := d.told[m].Awaited
+		if since, lost := d.silent[m]; lost && len(d.silent) < len(d.told) && a.Open {
+			a.Open, a.Limit = false, max(a.Limit, since.Add(d.o.Settings.WaitLimit))
+		}
+		all.Up = append(all.Up, a.Up...)
+		all.More += a.More
+		all.Limit, all.Depth, all.Open = max(all.Limit, a.Limit), max(all.Depth, a.Depth), all.Open || a.Open
+	}
+	slices.Sort(all.Up)
+	all.Up = slices.Compact(all.Up)
+	return all
 }
 
 // deciding returns the name of the feed whose state decides, as far as it can be

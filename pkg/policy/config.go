@@ -17,7 +17,8 @@ type Config struct {
 	BatLowGrace time.Duration
 	// WaitFor says whether this node waits for anybody at all.
 	WaitFor bool
-	// WaitLimit bounds WAITING; WaitLimitBatLow bounds it after BATLOW.
+	// WaitLimit is how long somebody is waited for after his commit or his last word;
+	// WaitLimitBatLow bounds WAITING after BATLOW, for each of the chain.
 	WaitLimit, WaitLimitBatLow time.Duration
 	// LostLimit: on battery, with no deadline (held, or GraceBatLow), blind or
 	// without contact: go after this. Being heard and seen again withdraws it.

@@ -113,7 +113,7 @@ func (m *Machine) noteLow() {
 	m.low = true
 	m.deadline = m.deadline.earlier(at(m.now.Add(m.cfg.BatLowGrace)))
 	if m.phase == Waiting {
-		m.waitLow = at(m.now.Add(m.cfg.WaitLimitBatLow))
+		m.waitLow = m.lowLimit()
 	}
 	m.began = true
 	m.hook(EventBatLow)
@@ -256,24 +256,59 @@ func (m *Machine) needs(s power.State) time.Duration {
 func (m *Machine) startWaiting() bool {
 	m.waitEnd, m.waitLow = at(m.now.Add(m.cfg.WaitLimit)), clock{}
 	if m.low {
-		m.waitLow = at(m.now.Add(m.cfg.WaitLimitBatLow))
+		m.waitLow = m.lowLimit()
 	}
 	return m.awaiting()
+}
+
+// lowLimit returns the end of WAITING by wait_limit_batlow, from now on: each of the
+// chain of waiters below this node has as long.
+func (m *Machine) lowLimit() clock {
+	return at(m.now.Add(m.cfg.WaitLimitBatLow * time.Duration(max(1, m.awaited.Depth))))
 }
 
 func (m *Machine) awaiting() bool {
 	return m.cfg.WaitFor && len(m.awaited.Up) > 0 && !m.waitUntil().passed(m.now)
 }
 
-// waitUntil returns when WAITING ends in any case.
+// waitUntil returns when WAITING ends in any case; not set: at BATLOW.
 func (m *Machine) waitUntil() clock {
 	end := m.waitEnd
-	if m.awaited.Limit != 0 {
+	switch {
+	case m.awaited.Open:
+		end = m.openEnd()
+	case m.awaited.Limit != 0:
 		end = at(m.awaited.Limit)
 	}
 	return end.earlier(m.waitLow)
 }
 
+// openEnd returns until when somebody is waited for whose time is not up: until
+// BATLOW, or where that can't be said until the battery's expected end less this
+// machine's own stop time. Where that is not known either, where nothing more is
+// heard, and where the master's host is about to go, wait_limit counts.
+func (m *Machine) openEnd() clock {
+	var end clock
+	switch s := m.power.State; {
+	case m.outage && s.HasLow:
+	case m.outage && s.Runtime > 0:
+		end = at(m.firstFail.Add(s.Runtime - s.Debt - m.cfg.StopTime))
+	default:
+		end = m.waitEnd
+	}
+	if m.silent.Set {
+		end = end.earlier(at(max(m.waitEnd.At, m.silent.At.Add(m.cfg.WaitLimit))))
+	}
+	if m.endStands() {
+		end = end.earlier(at(max(m.waitEnd.At, m.orderAt.Add(m.cfg.WaitLimit))))
+	}
+	if end.Set {
+		end.At = max(end.At, m.awaited.Limit)
+	}
+	return end
+}
+
 func (m *Machine) noteAwaited(in Awaited) {
-	m.awaited = Awaited{Up: slices.Clone(in.Up), Limit: in.Limit}
+	in.Up = slices.Clone(in.Up)
+	m.awaited = in
 }

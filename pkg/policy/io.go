@@ -30,19 +30,28 @@ type (
 		Until power.Uptime
 	}
 
-	// News is a Power and an Order that were said in one breath, and are looked at
-	// together: a hold that comes with a failure, or power that comes back with the
-	// hold's release, would do harm if the one were acted on before the other.
+	// News is a Power, an Order and an Awaited that were said in one breath, and are
+	// looked at together: a hold that comes with a failure, or power that comes back
+	// with the hold's release, would do harm if the one were acted on before the other.
 	News struct {
-		Power Power
-		Order Order
+		Power   Power
+		Order   Order
+		Awaited Awaited
 	}
 
-	// Awaited is who of wait_for is still up, by name.
+	// Awaited is who of wait_for is still up. The zero value is nobody.
 	Awaited struct {
-		Up []string
-		// Limit is the moment until which the slowest of them may be waited for.
+		// Up names them; More is how many there are besides.
+		Up   []string
+		More int
+		// Limit is the moment until which the slowest of those may be waited for who
+		// have committed or are lost; 0: there is none of them, and wait_limit counts
+		// from this node's own deadline.
 		Limit power.Uptime
+		// Open: the time of one of them is not up. That one is waited for until BATLOW.
+		Open bool
+		// Depth is how long the chain of waiters below this node is; 0 counts as 1.
+		Depth int
 	}
 
 	// HooksDone says that the hooks of the commit have ended, or ran out of time.

@@ -94,7 +94,7 @@ func TestLaw02SilenceNeverStopsOne(t *testing.T) {
 		s.live(10, []happenTo{passTime, silence, blind, restart, resumed}, func() {})
 		// Whatever of it is last: a goodbye, an hour's hold or lost_limit, the
 		// allowance, and those who are waited for.
-		s.advance(2*time.Minute + max(time.Hour, c.LostLimit) + max(c.Grace, 5*time.Minute) + c.LostLimit + c.WaitLimit)
+		s.advance(2*time.Minute + max(time.Hour, c.LostLimit) + max(c.Grace, 5*time.Minute) + c.LostLimit + max(c.WaitLimit, maxLimit))
 		if p := s.m.View().Phase; !going(p) {
 			t.Fatalf("still %s: %+v", p, s.m.View())
 		}
@@ -141,7 +141,7 @@ func TestLaw06BatLowOutranksEverything(t *testing.T) {
 		s.tell(power.BatLow)
 		wait := time.Duration(0)
 		if c.WaitFor {
-			wait = c.WaitLimitBatLow
+			wait = maxDepth * c.WaitLimitBatLow
 		}
 		s.advance(c.BatLowGrace + wait)
 		if p := s.m.View().Phase; !going(p) {

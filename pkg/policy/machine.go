@@ -93,6 +93,7 @@ func (m *Machine) Step(now power.Uptime, in Input) []Action {
 	case Order:
 		m.noteOrder(in)
 	case News:
+		m.noteAwaited(in.Awaited)
 		m.noteOrder(in.Order)
 		m.notePower(in.Power)
 	case Awaited:
@@ -194,7 +195,10 @@ type View struct {
 	Allowance time.Duration
 	HeldBy    string
 	HeldUntil power.Uptime
-	WaitingOn []string
+	// WaitingOn names those who are waited for; WaitingMore is how many there are
+	// besides.
+	WaitingOn   []string
+	WaitingMore int
 	// Problems are sorted by name.
 	Problems []health.Problem
 }
@@ -213,7 +217,7 @@ func (m *Machine) View() View {
 		v.HeldBy, v.HeldUntil = m.order.By, m.order.Until
 	}
 	if m.phase == Waiting {
-		v.WaitingOn = slices.Clone(m.awaited.Up)
+		v.WaitingOn, v.WaitingMore = slices.Clone(m.awaited.Up), m.awaited.More
 	}
 	for _, p := range m.problems {
 		v.Problems = append(v.Problems, p)

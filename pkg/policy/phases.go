@@ -85,7 +85,7 @@ func (m *Machine) stepWaiting() {
 	case len(m.awaited.Up) == 0:
 		m.becomeCommitted("those waited for are off")
 	default:
-		m.becomeCommitted("waited long enough for " + names(m.awaited.Up))
+		m.becomeCommitted("waited long enough for " + m.awaited.String())
 	}
 }
 
@@ -143,7 +143,7 @@ func (m *Machine) becomeGrace(reason string) {
 }
 
 func (m *Machine) becomeWaiting(reason string) {
-	m.move(Waiting, reason+"; waiting for "+names(m.awaited.Up))
+	m.move(Waiting, reason+"; waiting for "+m.awaited.String())
 }
 
 func (m *Machine) becomeCommitted(reason string) {

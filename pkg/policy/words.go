@@ -1,6 +1,8 @@
 package policy
 
 import (
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -120,4 +122,16 @@ func words(d time.Duration) string {
 	return s
 }
 
-func names(up []string) string { return strings.Join(up, ", ") }
+// Equal reports whether a says the same as b.
+func (a Awaited) Equal(b Awaited) bool {
+	return slices.Equal(a.Up, b.Up) && a.More == b.More && a.Limit == b.Limit && a.Open == b.Open && a.Depth == b.Depth
+}
+
+// String names them, for people.
+func (a Awaited) String() string {
+	who := strings.Join(a.Up, ", ")
+	if a.More > 0 {
+		who += " and " + strconv.Itoa(a.More) + " more"
+	}
+	return who
+}

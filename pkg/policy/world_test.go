@@ -148,7 +148,9 @@ func (w *world) input(f []string) error {
 			w.step(policy.Order{Kind: policy.OrderHold, By: f[3], Until: w.now.Add(d)})
 			return err
 		case "awaited":
-			w.step(policy.Awaited{Up: f[1:]})
+			in, err := w.awaited(f[1:])
+			w.step(in)
+			return err
 		default:
 			return fmt.Errorf("no such command")
 		}

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/lastwatt/lastwatt/pkg/policy"
 	"github.com/lastwatt/lastwatt/pkg/power"
 )
 
@@ -40,6 +41,31 @@ func (w *world) config(words []string) error {
 		}
 	}
 	return nil
+}
+
+// awaited reads "web1 web2 more=3 open limit=2m depth=2": who is still up.
+func (w *world) awaited(words []string) (in policy.Awaited, err error) {
+	for _, word := range words {
+		key, value, _ := strings.Cut(word, "=")
+		switch key {
+		case "open":
+			in.Open = true
+		case "more":
+			in.More, err = strconv.Atoi(value)
+		case "depth":
+			in.Depth, err = strconv.Atoi(value)
+		case "limit":
+			var d time.Duration
+			d, err = time.ParseDuration(value)
+			in.Limit = w.now.Add(d)
+		default:
+			in.Up = append(in.Up, word)
+		}
+		if err != nil {
+			return in, err
+		}
+	}
+	return in, nil
 }
 
 // battery reads what a UPS's state carries besides its status.

@@ -54,7 +54,7 @@ func (v visits) String() string {
 	return b.String()
 }
 
-func simPhases() []string { return []string{"IDLE", "HELD", "GRACE", "COMMITTED", "DONE"} }
+func simPhases() []string { return []string{"IDLE", "HELD", "GRACE", "WAITING", "COMMITTED", "DONE"} }
 
 // unfound are the problems that no random rack has, and why.
 func unfound() map[string]string {

@@ -35,6 +35,7 @@ func newPlan(seed uint64) simPlan {
 	for i := range agents + p.masters {
 		p.nodes = append(p.nodes, newPolicy(r, p, i))
 	}
+	p.wait(rand.New(rand.NewPCG(seed, 2))) //nolint:gosec // likewise; of its own, so that no story changes but by waits
 	at := between(r, 40*time.Second, time.Minute)
 	outages := 1 + r.IntN(6)
 	for range outages {

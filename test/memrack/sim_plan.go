@@ -47,6 +47,9 @@ type simPolicy struct {
 	deaf        bool          // it does not obey sim ports
 	hook        time.Duration // how long its commit hook runs; 0: it has none
 	hookFails   bool          // in the end
+	waitFor     []string      // whom it waits for; waitLimit and waitLow bound that
+	waitLimit   time.Duration
+	waitLow     time.Duration
 	simManner
 }
 
@@ -190,6 +193,7 @@ func (n simPolicy) String() string {
 	w.add(n.hook > 0, "a commit hook of "+n.hook.String())
 	w.add(n.hookFails, "which fails")
 	w.add(!n.named, "its feeds are not named")
+	w.add(len(n.waitFor) > 0, fmt.Sprintf("waits for %q, for %s, after BATLOW %s", n.waitFor, n.waitLimit, n.waitLow))
 	w.add(n.hang, "the first power-off hangs")
 	w.add(n.refuses > 0, fmt.Sprintf("refuses %d times", n.refuses))
 	w.add(n.liar != honest, n.liar.String())
@@ -268,14 +272,16 @@ func (n simPolicy) toml(p simPlan, prefix string) string {
 	}
 	var feeds []string
 	for _, f := range n.feeds {
-		feeds = append(feeds, fmt.Sprintf("%q", p.upsName(p.ups[f])))
+		feeds = append(feeds, p.upsName(p.ups[f]))
 	}
 	var t string
 	if n.named {
-		t = fmt.Sprintf("[%spower]\nfeeds = [%s]\nneed = %d\n", prefix, strings.Join(feeds, ", "), n.need)
+		t = fmt.Sprintf("[%spower]\nfeeds = [%s]\nneed = %d\n", prefix, list(feeds), n.need)
 	}
-	t += fmt.Sprintf("[%[1]spolicy]\ngrace = %[2]q\ngrace_min = %[3]q\nbatlow_grace = %[4]q\nlost_limit = %[5]q\nwait_for = []\n[%[1]sshutdown]\nstop_time = \"10s\"\n",
+	t += fmt.Sprintf("[%[1]spolicy]\ngrace = %[2]q\ngrace_min = %[3]q\nbatlow_grace = %[4]q\nlost_limit = %[5]q\n",
 		prefix, grace, n.min, n.batlowGrace, n.lost)
+	t += fmt.Sprintf("wait_for = [%s]\nwait_limit = %q\nwait_limit_batlow = %q\n[%sshutdown]\nstop_time = \"10s\"\n",
+		list(n.waitFor), n.waitLimit, n.waitLow, prefix)
 	if n.hook > 0 {
 		t += fmt.Sprintf("[[%shook]]\non = [\"commit\"]\nrun = [\"/bin/true\", \"%t\", %q]\ntimeout = %q\n", prefix, n.hookFails, n.hook, hookLimit)
 	}

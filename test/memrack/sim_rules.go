@@ -59,6 +59,8 @@ func (j *simJudge) asked(f *simFacts, c simCall) {
 		j.blame("hold", f, "%s although it is held for %s more", what, f.heldTo-c.at)
 	case early > time.Second:
 		j.blame("allowance", f, "%s %s before its time was up, grace %s", what, early, f.grace)
+	case true:
+		j.inOrder(f, c.at)
 	}
 	f.simNode.asked = true
 	if !c.accepted && f.askedAt < f.chainAt && !f.ordered && f.status != upsv1.Status_STATUS_OK && j.sure(f, f.failAt) { // what it says is heard
@@ -116,7 +118,7 @@ func (j *simJudge) due(f *simFacts) {
 		if f.touchAt > f.since-attaching {
 			from = max(from, f.touchAt+attaching)
 		}
-		if now > from+f.batlowGrace+late {
+		if now > from+f.batlowGrace+j.waitsLow(f.simNode)+late {
 			j.blame("law 6", f, "BATLOW for %s, batlow_grace %s, and it has not asked for its power-off", now-f.since, f.batlowGrace)
 			f.askedAt = now // once
 			return
@@ -125,6 +127,8 @@ func (j *simJudge) due(f *simFacts) {
 	if f.knew != f.failAt {
 		return
 	}
+	// Who waits goes later; while anything is heard nobody can say by how much.
+	late += f.waitsMost()
 	lost := f.aloneAt + goodbye + attaching + f.lost
 	if f.heldTo >= f.chainAt {
 		if !f.waits() && f.alone && now > max(lost, f.heldAt+attaching+f.lost, f.agentAt+goodbye+attaching+f.lost, f.seenAt+f.grace)+late {
@@ -133,7 +137,14 @@ func (j *simJudge) due(f *simFacts) {
 		}
 		return
 	}
-	if allow := f.allowed(); !f.waits() && now > max(f.seenAt+allow, f.agentAt)+late {
+	from := f.agentAt
+	if len(f.waitFor) > 0 {
+		from = never
+		if f.alone {
+			from = max(f.agentAt, f.aloneAt) + goodbye + attaching
+		}
+	}
+	if allow := f.allowed(); !f.waits() && now > max(f.seenAt+allow, from)+late {
 		j.blame("law 2", f, "on battery for %s, grace %s, owing %s, in touch %t, and it has not asked for its power-off", now-f.failAt, f.grace, f.owed, f.touch)
 		f.askedAt = now
 	}
@@ -170,12 +181,12 @@ func (j *simJudge) batteryDied(n *simNode) {
 	f, now := j.nodes[n.i], j.w.rack.Since()
 	j.died++
 	takes := n.hooks() + n.accepting + n.going + acting + time.Second + f.doubted()
-	fits := f.knew == f.failAt && !n.waits() && now-f.seenAt > n.grace+takes
+	fits := f.knew == f.failAt && !n.waits() && len(n.waitFor) == 0 && now-f.seenAt > n.grace+takes
 	since := f.lowAt // or the newest that its plugs said: low is doubted anew each time
 	for _, u := range f.plugs {
 		since = max(since, u.since)
 	}
-	low := f.lowAt != 0 && f.touch && f.touchAt < f.failAt-attaching && now-since > n.batlowGrace+takes
+	low := f.lowAt != 0 && f.touch && f.touchAt < f.failAt-attaching && now-since > n.batlowGrace+j.waitsLow(n)+takes
 	// BATLOW outranks a hold; else it was held to the end by its owner's will.
 	if f.agent && !f.asleep && f.status != upsv1.Status_STATUS_OK && f.agentAt < f.failAt && (f.heldTo < f.chainAt || low) && n.refuses == 0 && !n.hang && !f.partlyDeaf() && (fits || low) {
 		j.blame("battery", f, "it still runs when the battery dies, %s after the failure, grace %s", now-f.failAt, n.grace)

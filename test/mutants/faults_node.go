@@ -40,7 +40,11 @@ var nodeFaults = []Fault{
 	},
 	{
 		Name: "silence takes an order back", File: "pkg/node/run.go",
-		Old: "u.Order = old.Order //", New: "_ = old.Order //", Laws: []int{2},
+		Old: "u.Order, u.Awaited = old.Order, old.Awaited //", New: "u.Awaited = old.Awaited //", Laws: []int{2},
+	},
+	{
+		Name: "silence says that all are off", File: "pkg/node/run.go",
+		Old: "u.Order, u.Awaited = old.Order, old.Awaited //", New: "u.Order = old.Order //", Laws: []int{2},
 	},
 	{
 		Name: "a UPS that its master no longer has counts as OK", File: "pkg/node/run.go",

@@ -123,6 +123,26 @@ var policyFaults = []Fault{
 		Old: "len(m.awaited.Up) > 0 && !m.waitUntil().passed(m.now)", New: "len(m.awaited.Up) > 0", Laws: []int{6},
 	},
 	{
+		Name: "silence does not bound the waiting", File: "pkg/policy/facts.go",
+		Old: "at(max(m.waitEnd.At, m.silent.At.Add(m.cfg.WaitLimit)))", New: "clock{}", Laws: []int{2},
+	},
+	{
+		Name: "a chain of waiters has as long after BATLOW as one", File: "pkg/policy/facts.go",
+		Old: "time.Duration(max(1, m.awaited.Depth))", New: "1",
+	},
+	{
+		Name: "two wait for each other", File: "pkg/policy/waits.go",
+		Old: "e.from, map[string]bool{}); back != nil {", New: "e.from, map[string]bool{}); false && back != nil {",
+	},
+	{
+		Name: "a committed node that is gone is not off", File: "pkg/policy/waiting.go",
+		Old: "return s.Seen || ", New: "return ",
+	},
+	{
+		Name: "a slow machine is waited for no longer than a quick one", File: "pkg/policy/waiting.go",
+		Old: "wait = max(wait, s.StopTime)", New: "",
+	},
+	{
 		Name: "BATLOW does not shorten the waiting", File: "pkg/policy/facts.go",
 		Old: "if m.phase == Waiting {", New: "if m.phase == Done {", Laws: []int{6},
 	},

@@ -176,7 +176,23 @@ var agentFaults = []Fault{
 	},
 	{
 		Name: "a state is no news", File: "agent/session.go",
-		Old: "order != s.order || !slices.Equal(ups, s.ups)", New: "order != s.order || !slices.Equal(ups[:0], s.ups[:0])", Laws: []int{1},
+		Old: "|| !slices.Equal(ups, s.ups)", New: "|| !slices.Equal(ups[:0], s.ups[:0])", Laws: []int{1},
+	},
+	{
+		Name: "who is still up is no news", File: "agent/session.go",
+		Old: " || !awaited.Equal(s.awaited)", New: "", Laws: []int{1},
+	},
+	{
+		Name: "a restarted master takes for off whom it has not heard", File: "master/master.go",
+		Old: "	m.hub.restoreUp(m.state)\n", New: "", Laws: []int{5},
+	},
+	{
+		Name: "who was not there when the outage began is waited for", File: "master/waiting.go",
+		Old: "s.Present = s.Attached || h.wasThere(n)", New: "s.Present = true",
+	},
+	{
+		Name: "a node that has just begun lives on nothing", File: "master/hub.go",
+		Old: "len(f) > 0 && !slices.Equal(n.feeds, f)", New: "!slices.Equal(n.feeds, f)", Laws: []int{5},
 	},
 	{
 		Name: "a new state within jitter is as old as the one before", File: "agent/session.go",
