@@ -250,17 +250,6 @@ func BoundReport(r *upsv1.NodeReport, name string) {
 	}
 }
 
-// BoundHello does the same with what a node says first.
-func BoundHello(h *upsv1.Hello) {
-	h.Role, h.Version = Cut(h.GetRole(), maxName), Cut(h.GetVersion(), maxName)
-	h.BootId, h.Listen = Cut(h.GetBootId(), maxName), Cut(h.GetListen(), maxName)
-	h.WaitFor = h.WaitFor[:min(len(h.WaitFor), maxWaitFor)]
-	for i := range h.WaitFor {
-		h.WaitFor[i] = Cut(h.WaitFor[i], 2*maxName)
-	}
-	h.WaitLimit = durationpb.New(positive(h.GetWaitLimit()))
-}
-
 // Cut returns s, or as much of it as fits into limit bytes, valid UTF-8.
 func Cut(s string, limit int) string {
 	if len(s) > limit {

@@ -238,20 +238,3 @@ func TestAwaitedAcrossTheWire(t *testing.T) {
 		t.Errorf("not bounded: %d names, depth %d, %d more, limit %s", len(got.Up), got.Depth, got.More, got.Limit)
 	}
 }
-
-func TestHelloIsBounded(t *testing.T) {
-	h := &upsv1.Hello{Role: strings.Repeat("r", 1000), WaitLimit: durationpb.New(-time.Hour)}
-	for range 1000 {
-		h.WaitFor = append(h.WaitFor, strings.Repeat("ü", 1000))
-	}
-	BoundHello(h)
-	if size := proto.Size(h); size > 16<<10 || len(h.GetWaitFor()) != maxWaitFor {
-		t.Errorf("a hello of %d bytes with %d names is kept", size, len(h.GetWaitFor()))
-	}
-	if d := h.GetWaitLimit().AsDuration(); d != 0 {
-		t.Errorf("wait_limit %s", d)
-	}
-	if word := "role:" + strings.Repeat("r", maxName); Cut(word, 2*maxName) != word {
-		t.Error("a whole role does not fit")
-	}
-}

@@ -7,6 +7,7 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/lastwatt/lastwatt/api"
+	upsv1 "github.com/lastwatt/lastwatt/api/ups/v1"
 	"github.com/lastwatt/lastwatt/pkg/node"
 	"github.com/lastwatt/lastwatt/pkg/power"
 )
@@ -30,6 +31,10 @@ func newHost(own Host, master string, h *hub, d *node.Driver, now func() power.U
 	h.nodes[own.Name] = &nodeRecord{
 		name: own.Name, role: own.Role, host: true, link: power.LinkUp, wake: make(chan struct{}, 1),
 		waitFor: own.Settings.WaitFor, waitLimit: own.Settings.WaitLimit,
+		hello: &upsv1.Hello{
+			Role: own.Role, WaitFor: own.Settings.WaitFor, WaitLimit: durationpb.New(own.Settings.WaitLimit),
+			Policy: api.FromPolicy(own.Settings.Policy(), own.Settings.Need),
+		},
 	}
 	h.waits = nil
 	return &host{name: own.Name, master: master, hub: h, driver: d, goes: own.Settings.Methods, comes: own.Settings.Wake, now: now}

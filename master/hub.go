@@ -1,8 +1,6 @@
 package master
 
 import (
-	"fmt"
-	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -52,6 +50,7 @@ type nodeRecord struct {
 	ever      bool // heard at all since this master started
 	heard     power.Uptime
 	report    *upsv1.NodeReport
+	hello     *upsv1.Hello // the last; of the own host made from its configuration
 	order     policy.Order
 	orderOf   string        // the boot of the node that a shutdown order is for
 	claim     string        // who else asked to join under this name; empty: nobody
@@ -149,6 +148,7 @@ func (h *hub) attach(name, address string, hello *upsv1.Hello, report *upsv1.Nod
 		n.order = policy.Order{} // it went down and came back: the order was obeyed
 	}
 	n.session, n.link, n.address = s, power.LinkUp, address
+	n.hello = hello
 	n.role, n.version, n.boot = hello.GetRole(), hello.GetVersion(), hello.GetBootId()
 	n.waitFor, n.waitLimit, n.standing = hello.GetWaitFor(), hello.GetWaitLimit().AsDuration(), standing{}
 	h.waits = nil
@@ -278,38 +278,6 @@ func (h *hub) take(n *nodeRecord, r *upsv1.NodeReport) (events []event) {
 	return events
 }
 
-// setOrders changes the order of each node by change, which returns an error to
-// refuse; nothing is changed unless all agree.
-func (h *hub) setOrders(names []string, change func(*nodeRecord) (policy.Order, error)) error {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	orders := make([]policy.Order, len(names))
-	for i, name := range names {
-		n := h.nodes[name]
-		if n == nil {
-			return unknownNode{name, slices.Sorted(maps.Keys(h.nodes))}
-		}
-		var err error
-		if orders[i], err = change(n); err != nil {
-			return err
-		}
-	}
-	for i, name := range names {
-		h.nodes[name].order, h.nodes[name].orderOf = orders[i], h.nodes[name].boot
-	}
-	h.wakeSessions()
-	h.wakeWatchers()
-	return nil
-}
-
-// order returns what is wanted of a node now; an expired hold is nothing.
-func (h *hub) order(n *nodeRecord) policy.Order {
-	if n.order.Kind == policy.OrderHold && !n.order.Until.After(h.now()) {
-		return policy.Order{}
-	}
-	return n.order
-}
-
 // feedFor returns all that a node on this master's own host needs to know.
 func (h *hub) feedFor(name string) ([]node.NamedState, policy.Order, policy.Awaited) {
 	h.mu.Lock()
@@ -377,15 +345,4 @@ func poke(c chan struct{}) {
 	case c <- struct{}{}:
 	default:
 	}
-}
-
-// unknownNode says that there is no node of that name.
-type unknownNode struct {
-	name  string
-	known []string
-}
-
-// Error names the nodes there are.
-func (e unknownNode) Error() string {
-	return fmt.Sprintf("there is no node %q; the nodes are %q", e.name, e.known)
 }

@@ -47,11 +47,11 @@ var masterFaults = []Fault{
 		Old: "r.GetPhase() == upsv1.Phase_PHASE_DONE && n.order.Kind == policy.OrderShutdown", New: "r == nil && n.order.Kind == policy.OrderShutdown", Laws: []int{7},
 	},
 	{
-		Name: "the master sends a hold that is over", File: "master/hub.go",
+		Name: "the master sends a hold that is over", File: "master/orders.go",
 		Old: "n.order.Kind == policy.OrderHold && !n.order.Until.After(h.now())", New: "n.order.Kind == policy.OrderHold && n.order.Until == 0",
 	},
 	{
-		Name: "half of an order is given when the other half is wrong", File: "master/hub.go",
+		Name: "half of an order is given when the other half is wrong", File: "master/orders.go",
 		Old: "if orders[i], err = change(n); err != nil {", New: "if orders[i], err = change(n); err != nil && i == 0 {",
 	},
 	{

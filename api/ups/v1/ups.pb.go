@@ -675,9 +675,17 @@ type Hello struct {
 	// everybody on one of its feeds who doesn't say so too.
 	WaitFor []string `protobuf:"bytes,5,rep,name=wait_for,json=waitFor,proto3" json:"wait_for,omitempty"`
 	// How long it waits for each of them after that one's commit or last word.
-	WaitLimit     *durationpb.Duration `protobuf:"bytes,6,opt,name=wait_limit,json=waitLimit,proto3" json:"wait_limit,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	WaitLimit *durationpb.Duration `protobuf:"bytes,6,opt,name=wait_limit,json=waitLimit,proto3" json:"wait_limit,omitempty"`
+	// How it decides, for whoever foresees what it will do.
+	Policy *Policy `protobuf:"bytes,7,opt,name=policy,proto3" json:"policy,omitempty"`
+	// The hardware addresses (6 octets each) of its network cards, by which it can be
+	// woken.
+	Macs [][]byte `protobuf:"bytes,8,rep,name=macs,proto3" json:"macs,omitempty"`
+	// What it runs in, as systemd-detect-virt(1) says it ("kvm", "lxc"); empty: on its
+	// own hardware, or not known.
+	Virtualization string `protobuf:"bytes,9,opt,name=virtualization,proto3" json:"virtualization,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *Hello) Reset() {
@@ -752,6 +760,136 @@ func (x *Hello) GetWaitLimit() *durationpb.Duration {
 	return nil
 }
 
+func (x *Hello) GetPolicy() *Policy {
+	if x != nil {
+		return x.Policy
+	}
+	return nil
+}
+
+func (x *Hello) GetMacs() [][]byte {
+	if x != nil {
+		return x.Macs
+	}
+	return nil
+}
+
+func (x *Hello) GetVirtualization() string {
+	if x != nil {
+		return x.Virtualization
+	}
+	return ""
+}
+
+// Policy is how one node decides, as its owner configured it there.
+type Policy struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// How long on battery it stays.
+	Grace *durationpb.Duration `protobuf:"bytes,1,opt,name=grace,proto3" json:"grace,omitempty"`
+	// It waits for BATLOW instead, on a feed that can say that.
+	GraceBatlow bool `protobuf:"varint,2,opt,name=grace_batlow,json=graceBatlow,proto3" json:"grace_batlow,omitempty"`
+	// Less than this no debt makes its grace.
+	GraceMin *durationpb.Duration `protobuf:"bytes,3,opt,name=grace_min,json=graceMin,proto3" json:"grace_min,omitempty"`
+	// How long after BATLOW it stays.
+	BatlowGrace *durationpb.Duration `protobuf:"bytes,4,opt,name=batlow_grace,json=batlowGrace,proto3" json:"batlow_grace,omitempty"`
+	// How long after BATLOW it waits for others, for each of the chain below it.
+	WaitLimitBatlow *durationpb.Duration `protobuf:"bytes,5,opt,name=wait_limit_batlow,json=waitLimitBatlow,proto3" json:"wait_limit_batlow,omitempty"`
+	// How long it stays on battery without contact where it has no deadline.
+	LostLimit *durationpb.Duration `protobuf:"bytes,6,opt,name=lost_limit,json=lostLimit,proto3" json:"lost_limit,omitempty"`
+	// Of its feeds, so many must live for it to live.
+	Need uint32 `protobuf:"varint,7,opt,name=need,proto3" json:"need,omitempty"`
+	// It obeys pretended UPSes too.
+	ObeySim       bool `protobuf:"varint,8,opt,name=obey_sim,json=obeySim,proto3" json:"obey_sim,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Policy) Reset() {
+	*x = Policy{}
+	mi := &file_ups_v1_ups_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Policy) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Policy) ProtoMessage() {}
+
+func (x *Policy) ProtoReflect() protoreflect.Message {
+	mi := &file_ups_v1_ups_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Policy.ProtoReflect.Descriptor instead.
+func (*Policy) Descriptor() ([]byte, []int) {
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *Policy) GetGrace() *durationpb.Duration {
+	if x != nil {
+		return x.Grace
+	}
+	return nil
+}
+
+func (x *Policy) GetGraceBatlow() bool {
+	if x != nil {
+		return x.GraceBatlow
+	}
+	return false
+}
+
+func (x *Policy) GetGraceMin() *durationpb.Duration {
+	if x != nil {
+		return x.GraceMin
+	}
+	return nil
+}
+
+func (x *Policy) GetBatlowGrace() *durationpb.Duration {
+	if x != nil {
+		return x.BatlowGrace
+	}
+	return nil
+}
+
+func (x *Policy) GetWaitLimitBatlow() *durationpb.Duration {
+	if x != nil {
+		return x.WaitLimitBatlow
+	}
+	return nil
+}
+
+func (x *Policy) GetLostLimit() *durationpb.Duration {
+	if x != nil {
+		return x.LostLimit
+	}
+	return nil
+}
+
+func (x *Policy) GetNeed() uint32 {
+	if x != nil {
+		return x.Need
+	}
+	return 0
+}
+
+func (x *Policy) GetObeySim() bool {
+	if x != nil {
+		return x.ObeySim
+	}
+	return false
+}
+
 // NodeReport is the full present state of one node.
 type NodeReport struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -789,7 +927,7 @@ type NodeReport struct {
 
 func (x *NodeReport) Reset() {
 	*x = NodeReport{}
-	mi := &file_ups_v1_ups_proto_msgTypes[4]
+	mi := &file_ups_v1_ups_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -801,7 +939,7 @@ func (x *NodeReport) String() string {
 func (*NodeReport) ProtoMessage() {}
 
 func (x *NodeReport) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[4]
+	mi := &file_ups_v1_ups_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -814,7 +952,7 @@ func (x *NodeReport) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NodeReport.ProtoReflect.Descriptor instead.
 func (*NodeReport) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{4}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *NodeReport) GetPhase() Phase {
@@ -928,7 +1066,7 @@ type AttachRequest struct {
 
 func (x *AttachRequest) Reset() {
 	*x = AttachRequest{}
-	mi := &file_ups_v1_ups_proto_msgTypes[5]
+	mi := &file_ups_v1_ups_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -940,7 +1078,7 @@ func (x *AttachRequest) String() string {
 func (*AttachRequest) ProtoMessage() {}
 
 func (x *AttachRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[5]
+	mi := &file_ups_v1_ups_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -953,7 +1091,7 @@ func (x *AttachRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AttachRequest.ProtoReflect.Descriptor instead.
 func (*AttachRequest) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{5}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *AttachRequest) GetHello() *Hello {
@@ -987,14 +1125,17 @@ type AttachResponse struct {
 	// them in either. Always all of them.
 	Removed []string `protobuf:"bytes,6,rep,name=removed,proto3" json:"removed,omitempty"`
 	// Who is still up of those that the node waits for; absent: nobody.
-	Awaited       *Awaited `protobuf:"bytes,7,opt,name=awaited,proto3" json:"awaited,omitempty"`
+	Awaited *Awaited `protobuf:"bytes,7,opt,name=awaited,proto3" json:"awaited,omitempty"`
+	// How long this node takes to be off once asked, as measured, with a margin;
+	// absent: never measured.
+	StopTime      *durationpb.Duration `protobuf:"bytes,8,opt,name=stop_time,json=stopTime,proto3" json:"stop_time,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *AttachResponse) Reset() {
 	*x = AttachResponse{}
-	mi := &file_ups_v1_ups_proto_msgTypes[6]
+	mi := &file_ups_v1_ups_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1006,7 +1147,7 @@ func (x *AttachResponse) String() string {
 func (*AttachResponse) ProtoMessage() {}
 
 func (x *AttachResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[6]
+	mi := &file_ups_v1_ups_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1019,7 +1160,7 @@ func (x *AttachResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AttachResponse.ProtoReflect.Descriptor instead.
 func (*AttachResponse) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{6}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *AttachResponse) GetUps() []*UpsState {
@@ -1071,6 +1212,13 @@ func (x *AttachResponse) GetAwaited() *Awaited {
 	return nil
 }
 
+func (x *AttachResponse) GetStopTime() *durationpb.Duration {
+	if x != nil {
+		return x.StopTime
+	}
+	return nil
+}
+
 // Awaited is who is still up of those that a node waits for; level, sent with every
 // state.
 type Awaited struct {
@@ -1092,7 +1240,7 @@ type Awaited struct {
 
 func (x *Awaited) Reset() {
 	*x = Awaited{}
-	mi := &file_ups_v1_ups_proto_msgTypes[7]
+	mi := &file_ups_v1_ups_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1104,7 +1252,7 @@ func (x *Awaited) String() string {
 func (*Awaited) ProtoMessage() {}
 
 func (x *Awaited) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[7]
+	mi := &file_ups_v1_ups_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1117,7 +1265,7 @@ func (x *Awaited) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Awaited.ProtoReflect.Descriptor instead.
 func (*Awaited) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{7}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Awaited) GetUp() []string {
@@ -1164,7 +1312,7 @@ type WatchRequest struct {
 
 func (x *WatchRequest) Reset() {
 	*x = WatchRequest{}
-	mi := &file_ups_v1_ups_proto_msgTypes[8]
+	mi := &file_ups_v1_ups_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1176,7 +1324,7 @@ func (x *WatchRequest) String() string {
 func (*WatchRequest) ProtoMessage() {}
 
 func (x *WatchRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[8]
+	mi := &file_ups_v1_ups_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1189,7 +1337,7 @@ func (x *WatchRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchRequest.ProtoReflect.Descriptor instead.
 func (*WatchRequest) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{8}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{9}
 }
 
 // WatchResponse is the full present status.
@@ -1203,7 +1351,7 @@ type WatchResponse struct {
 
 func (x *WatchResponse) Reset() {
 	*x = WatchResponse{}
-	mi := &file_ups_v1_ups_proto_msgTypes[9]
+	mi := &file_ups_v1_ups_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1215,7 +1363,7 @@ func (x *WatchResponse) String() string {
 func (*WatchResponse) ProtoMessage() {}
 
 func (x *WatchResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[9]
+	mi := &file_ups_v1_ups_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1228,7 +1376,7 @@ func (x *WatchResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchResponse.ProtoReflect.Descriptor instead.
 func (*WatchResponse) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{9}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *WatchResponse) GetStatus() *MasterStatus {
@@ -1249,7 +1397,7 @@ type GetStatusRequest struct {
 
 func (x *GetStatusRequest) Reset() {
 	*x = GetStatusRequest{}
-	mi := &file_ups_v1_ups_proto_msgTypes[10]
+	mi := &file_ups_v1_ups_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1261,7 +1409,7 @@ func (x *GetStatusRequest) String() string {
 func (*GetStatusRequest) ProtoMessage() {}
 
 func (x *GetStatusRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[10]
+	mi := &file_ups_v1_ups_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1274,7 +1422,7 @@ func (x *GetStatusRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetStatusRequest.ProtoReflect.Descriptor instead.
 func (*GetStatusRequest) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{10}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *GetStatusRequest) GetAll() bool {
@@ -1302,7 +1450,7 @@ type GetStatusResponse struct {
 
 func (x *GetStatusResponse) Reset() {
 	*x = GetStatusResponse{}
-	mi := &file_ups_v1_ups_proto_msgTypes[11]
+	mi := &file_ups_v1_ups_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1314,7 +1462,7 @@ func (x *GetStatusResponse) String() string {
 func (*GetStatusResponse) ProtoMessage() {}
 
 func (x *GetStatusResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[11]
+	mi := &file_ups_v1_ups_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1327,7 +1475,7 @@ func (x *GetStatusResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetStatusResponse.ProtoReflect.Descriptor instead.
 func (*GetStatusResponse) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{11}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *GetStatusResponse) GetMasters() []*MasterStatus {
@@ -1377,7 +1525,7 @@ type SeenNode struct {
 
 func (x *SeenNode) Reset() {
 	*x = SeenNode{}
-	mi := &file_ups_v1_ups_proto_msgTypes[12]
+	mi := &file_ups_v1_ups_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1389,7 +1537,7 @@ func (x *SeenNode) String() string {
 func (*SeenNode) ProtoMessage() {}
 
 func (x *SeenNode) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[12]
+	mi := &file_ups_v1_ups_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1402,7 +1550,7 @@ func (x *SeenNode) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SeenNode.ProtoReflect.Descriptor instead.
 func (*SeenNode) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{12}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *SeenNode) GetName() string {
@@ -1455,7 +1603,7 @@ type UnreachableMaster struct {
 
 func (x *UnreachableMaster) Reset() {
 	*x = UnreachableMaster{}
-	mi := &file_ups_v1_ups_proto_msgTypes[13]
+	mi := &file_ups_v1_ups_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1467,7 +1615,7 @@ func (x *UnreachableMaster) String() string {
 func (*UnreachableMaster) ProtoMessage() {}
 
 func (x *UnreachableMaster) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[13]
+	mi := &file_ups_v1_ups_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1480,7 +1628,7 @@ func (x *UnreachableMaster) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UnreachableMaster.ProtoReflect.Descriptor instead.
 func (*UnreachableMaster) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{13}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *UnreachableMaster) GetAddress() string {
@@ -1527,7 +1675,7 @@ type MasterStatus struct {
 
 func (x *MasterStatus) Reset() {
 	*x = MasterStatus{}
-	mi := &file_ups_v1_ups_proto_msgTypes[14]
+	mi := &file_ups_v1_ups_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1539,7 +1687,7 @@ func (x *MasterStatus) String() string {
 func (*MasterStatus) ProtoMessage() {}
 
 func (x *MasterStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[14]
+	mi := &file_ups_v1_ups_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1552,7 +1700,7 @@ func (x *MasterStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MasterStatus.ProtoReflect.Descriptor instead.
 func (*MasterStatus) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{14}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *MasterStatus) GetName() string {
@@ -1627,7 +1775,7 @@ type NodeStatus struct {
 
 func (x *NodeStatus) Reset() {
 	*x = NodeStatus{}
-	mi := &file_ups_v1_ups_proto_msgTypes[15]
+	mi := &file_ups_v1_ups_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1639,7 +1787,7 @@ func (x *NodeStatus) String() string {
 func (*NodeStatus) ProtoMessage() {}
 
 func (x *NodeStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[15]
+	mi := &file_ups_v1_ups_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1652,7 +1800,7 @@ func (x *NodeStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NodeStatus.ProtoReflect.Descriptor instead.
 func (*NodeStatus) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{15}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *NodeStatus) GetName() string {
@@ -1725,7 +1873,7 @@ type NodeProof struct {
 
 func (x *NodeProof) Reset() {
 	*x = NodeProof{}
-	mi := &file_ups_v1_ups_proto_msgTypes[16]
+	mi := &file_ups_v1_ups_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1737,7 +1885,7 @@ func (x *NodeProof) String() string {
 func (*NodeProof) ProtoMessage() {}
 
 func (x *NodeProof) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[16]
+	mi := &file_ups_v1_ups_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1750,7 +1898,7 @@ func (x *NodeProof) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NodeProof.ProtoReflect.Descriptor instead.
 func (*NodeProof) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{16}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *NodeProof) GetOutages() uint32 {
@@ -1807,7 +1955,7 @@ type UpsProof struct {
 
 func (x *UpsProof) Reset() {
 	*x = UpsProof{}
-	mi := &file_ups_v1_ups_proto_msgTypes[17]
+	mi := &file_ups_v1_ups_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1819,7 +1967,7 @@ func (x *UpsProof) String() string {
 func (*UpsProof) ProtoMessage() {}
 
 func (x *UpsProof) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[17]
+	mi := &file_ups_v1_ups_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1832,7 +1980,7 @@ func (x *UpsProof) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpsProof.ProtoReflect.Descriptor instead.
 func (*UpsProof) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{17}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *UpsProof) GetUps() string {
@@ -1879,7 +2027,7 @@ type GetNodeStatusRequest struct {
 
 func (x *GetNodeStatusRequest) Reset() {
 	*x = GetNodeStatusRequest{}
-	mi := &file_ups_v1_ups_proto_msgTypes[18]
+	mi := &file_ups_v1_ups_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1891,7 +2039,7 @@ func (x *GetNodeStatusRequest) String() string {
 func (*GetNodeStatusRequest) ProtoMessage() {}
 
 func (x *GetNodeStatusRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[18]
+	mi := &file_ups_v1_ups_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1904,7 +2052,7 @@ func (x *GetNodeStatusRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetNodeStatusRequest.ProtoReflect.Descriptor instead.
 func (*GetNodeStatusRequest) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{18}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{19}
 }
 
 // GetNodeStatusResponse answers with the node's own view.
@@ -1920,7 +2068,7 @@ type GetNodeStatusResponse struct {
 
 func (x *GetNodeStatusResponse) Reset() {
 	*x = GetNodeStatusResponse{}
-	mi := &file_ups_v1_ups_proto_msgTypes[19]
+	mi := &file_ups_v1_ups_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1932,7 +2080,7 @@ func (x *GetNodeStatusResponse) String() string {
 func (*GetNodeStatusResponse) ProtoMessage() {}
 
 func (x *GetNodeStatusResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[19]
+	mi := &file_ups_v1_ups_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1945,7 +2093,7 @@ func (x *GetNodeStatusResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetNodeStatusResponse.ProtoReflect.Descriptor instead.
 func (*GetNodeStatusResponse) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{19}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *GetNodeStatusResponse) GetNode() *NodeStatus {
@@ -1981,7 +2129,7 @@ type NodeMaster struct {
 
 func (x *NodeMaster) Reset() {
 	*x = NodeMaster{}
-	mi := &file_ups_v1_ups_proto_msgTypes[20]
+	mi := &file_ups_v1_ups_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1993,7 +2141,7 @@ func (x *NodeMaster) String() string {
 func (*NodeMaster) ProtoMessage() {}
 
 func (x *NodeMaster) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[20]
+	mi := &file_ups_v1_ups_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2006,7 +2154,7 @@ func (x *NodeMaster) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NodeMaster.ProtoReflect.Descriptor instead.
 func (*NodeMaster) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{20}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *NodeMaster) GetName() string {
@@ -2057,7 +2205,7 @@ type HoldRequest struct {
 
 func (x *HoldRequest) Reset() {
 	*x = HoldRequest{}
-	mi := &file_ups_v1_ups_proto_msgTypes[21]
+	mi := &file_ups_v1_ups_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2069,7 +2217,7 @@ func (x *HoldRequest) String() string {
 func (*HoldRequest) ProtoMessage() {}
 
 func (x *HoldRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[21]
+	mi := &file_ups_v1_ups_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2082,7 +2230,7 @@ func (x *HoldRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HoldRequest.ProtoReflect.Descriptor instead.
 func (*HoldRequest) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{21}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *HoldRequest) GetNodes() []string {
@@ -2108,7 +2256,7 @@ type HoldResponse struct {
 
 func (x *HoldResponse) Reset() {
 	*x = HoldResponse{}
-	mi := &file_ups_v1_ups_proto_msgTypes[22]
+	mi := &file_ups_v1_ups_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2120,7 +2268,7 @@ func (x *HoldResponse) String() string {
 func (*HoldResponse) ProtoMessage() {}
 
 func (x *HoldResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[22]
+	mi := &file_ups_v1_ups_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2133,7 +2281,7 @@ func (x *HoldResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HoldResponse.ProtoReflect.Descriptor instead.
 func (*HoldResponse) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{22}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{23}
 }
 
 // ReleaseRequest names nodes.
@@ -2147,7 +2295,7 @@ type ReleaseRequest struct {
 
 func (x *ReleaseRequest) Reset() {
 	*x = ReleaseRequest{}
-	mi := &file_ups_v1_ups_proto_msgTypes[23]
+	mi := &file_ups_v1_ups_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2159,7 +2307,7 @@ func (x *ReleaseRequest) String() string {
 func (*ReleaseRequest) ProtoMessage() {}
 
 func (x *ReleaseRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[23]
+	mi := &file_ups_v1_ups_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2172,7 +2320,7 @@ func (x *ReleaseRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReleaseRequest.ProtoReflect.Descriptor instead.
 func (*ReleaseRequest) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{23}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *ReleaseRequest) GetNodes() []string {
@@ -2191,7 +2339,7 @@ type ReleaseResponse struct {
 
 func (x *ReleaseResponse) Reset() {
 	*x = ReleaseResponse{}
-	mi := &file_ups_v1_ups_proto_msgTypes[24]
+	mi := &file_ups_v1_ups_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2203,7 +2351,7 @@ func (x *ReleaseResponse) String() string {
 func (*ReleaseResponse) ProtoMessage() {}
 
 func (x *ReleaseResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[24]
+	mi := &file_ups_v1_ups_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2216,7 +2364,7 @@ func (x *ReleaseResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReleaseResponse.ProtoReflect.Descriptor instead.
 func (*ReleaseResponse) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{24}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{25}
 }
 
 // ShutdownRequest names nodes.
@@ -2230,7 +2378,7 @@ type ShutdownRequest struct {
 
 func (x *ShutdownRequest) Reset() {
 	*x = ShutdownRequest{}
-	mi := &file_ups_v1_ups_proto_msgTypes[25]
+	mi := &file_ups_v1_ups_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2242,7 +2390,7 @@ func (x *ShutdownRequest) String() string {
 func (*ShutdownRequest) ProtoMessage() {}
 
 func (x *ShutdownRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[25]
+	mi := &file_ups_v1_ups_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2255,7 +2403,7 @@ func (x *ShutdownRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ShutdownRequest.ProtoReflect.Descriptor instead.
 func (*ShutdownRequest) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{25}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *ShutdownRequest) GetNodes() []string {
@@ -2274,7 +2422,7 @@ type ShutdownResponse struct {
 
 func (x *ShutdownResponse) Reset() {
 	*x = ShutdownResponse{}
-	mi := &file_ups_v1_ups_proto_msgTypes[26]
+	mi := &file_ups_v1_ups_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2286,7 +2434,7 @@ func (x *ShutdownResponse) String() string {
 func (*ShutdownResponse) ProtoMessage() {}
 
 func (x *ShutdownResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[26]
+	mi := &file_ups_v1_ups_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2299,7 +2447,7 @@ func (x *ShutdownResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ShutdownResponse.ProtoReflect.Descriptor instead.
 func (*ShutdownResponse) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{26}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{27}
 }
 
 // SimulateRequest sets a sim port's state.
@@ -2315,7 +2463,7 @@ type SimulateRequest struct {
 
 func (x *SimulateRequest) Reset() {
 	*x = SimulateRequest{}
-	mi := &file_ups_v1_ups_proto_msgTypes[27]
+	mi := &file_ups_v1_ups_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2327,7 +2475,7 @@ func (x *SimulateRequest) String() string {
 func (*SimulateRequest) ProtoMessage() {}
 
 func (x *SimulateRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[27]
+	mi := &file_ups_v1_ups_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2340,7 +2488,7 @@ func (x *SimulateRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SimulateRequest.ProtoReflect.Descriptor instead.
 func (*SimulateRequest) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{27}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *SimulateRequest) GetUps() string {
@@ -2368,7 +2516,7 @@ type SimulateResponse struct {
 
 func (x *SimulateResponse) Reset() {
 	*x = SimulateResponse{}
-	mi := &file_ups_v1_ups_proto_msgTypes[28]
+	mi := &file_ups_v1_ups_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2380,7 +2528,7 @@ func (x *SimulateResponse) String() string {
 func (*SimulateResponse) ProtoMessage() {}
 
 func (x *SimulateResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[28]
+	mi := &file_ups_v1_ups_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2393,7 +2541,7 @@ func (x *SimulateResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SimulateResponse.ProtoReflect.Descriptor instead.
 func (*SimulateResponse) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{28}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *SimulateResponse) GetUps() string {
@@ -2419,7 +2567,7 @@ type CreateTokenRequest struct {
 
 func (x *CreateTokenRequest) Reset() {
 	*x = CreateTokenRequest{}
-	mi := &file_ups_v1_ups_proto_msgTypes[29]
+	mi := &file_ups_v1_ups_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2431,7 +2579,7 @@ func (x *CreateTokenRequest) String() string {
 func (*CreateTokenRequest) ProtoMessage() {}
 
 func (x *CreateTokenRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[29]
+	mi := &file_ups_v1_ups_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2444,7 +2592,7 @@ func (x *CreateTokenRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateTokenRequest.ProtoReflect.Descriptor instead.
 func (*CreateTokenRequest) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{29}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *CreateTokenRequest) GetRole() Role {
@@ -2481,7 +2629,7 @@ type CreateTokenResponse struct {
 
 func (x *CreateTokenResponse) Reset() {
 	*x = CreateTokenResponse{}
-	mi := &file_ups_v1_ups_proto_msgTypes[30]
+	mi := &file_ups_v1_ups_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2493,7 +2641,7 @@ func (x *CreateTokenResponse) String() string {
 func (*CreateTokenResponse) ProtoMessage() {}
 
 func (x *CreateTokenResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[30]
+	mi := &file_ups_v1_ups_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2506,7 +2654,7 @@ func (x *CreateTokenResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateTokenResponse.ProtoReflect.Descriptor instead.
 func (*CreateTokenResponse) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{30}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *CreateTokenResponse) GetToken() string {
@@ -2532,7 +2680,7 @@ type ListTokensRequest struct {
 
 func (x *ListTokensRequest) Reset() {
 	*x = ListTokensRequest{}
-	mi := &file_ups_v1_ups_proto_msgTypes[31]
+	mi := &file_ups_v1_ups_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2544,7 +2692,7 @@ func (x *ListTokensRequest) String() string {
 func (*ListTokensRequest) ProtoMessage() {}
 
 func (x *ListTokensRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[31]
+	mi := &file_ups_v1_ups_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2557,7 +2705,7 @@ func (x *ListTokensRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTokensRequest.ProtoReflect.Descriptor instead.
 func (*ListTokensRequest) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{31}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{32}
 }
 
 // ListTokensResponse tells them.
@@ -2571,7 +2719,7 @@ type ListTokensResponse struct {
 
 func (x *ListTokensResponse) Reset() {
 	*x = ListTokensResponse{}
-	mi := &file_ups_v1_ups_proto_msgTypes[32]
+	mi := &file_ups_v1_ups_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2583,7 +2731,7 @@ func (x *ListTokensResponse) String() string {
 func (*ListTokensResponse) ProtoMessage() {}
 
 func (x *ListTokensResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[32]
+	mi := &file_ups_v1_ups_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2596,7 +2744,7 @@ func (x *ListTokensResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTokensResponse.ProtoReflect.Descriptor instead.
 func (*ListTokensResponse) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{32}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *ListTokensResponse) GetTokens() []*TokenInfo {
@@ -2625,7 +2773,7 @@ type TokenInfo struct {
 
 func (x *TokenInfo) Reset() {
 	*x = TokenInfo{}
-	mi := &file_ups_v1_ups_proto_msgTypes[33]
+	mi := &file_ups_v1_ups_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2637,7 +2785,7 @@ func (x *TokenInfo) String() string {
 func (*TokenInfo) ProtoMessage() {}
 
 func (x *TokenInfo) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[33]
+	mi := &file_ups_v1_ups_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2650,7 +2798,7 @@ func (x *TokenInfo) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TokenInfo.ProtoReflect.Descriptor instead.
 func (*TokenInfo) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{33}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *TokenInfo) GetId() string {
@@ -2699,7 +2847,7 @@ type RevokeTokenRequest struct {
 
 func (x *RevokeTokenRequest) Reset() {
 	*x = RevokeTokenRequest{}
-	mi := &file_ups_v1_ups_proto_msgTypes[34]
+	mi := &file_ups_v1_ups_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2711,7 +2859,7 @@ func (x *RevokeTokenRequest) String() string {
 func (*RevokeTokenRequest) ProtoMessage() {}
 
 func (x *RevokeTokenRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[34]
+	mi := &file_ups_v1_ups_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2724,7 +2872,7 @@ func (x *RevokeTokenRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RevokeTokenRequest.ProtoReflect.Descriptor instead.
 func (*RevokeTokenRequest) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{34}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *RevokeTokenRequest) GetId() string {
@@ -2743,7 +2891,7 @@ type RevokeTokenResponse struct {
 
 func (x *RevokeTokenResponse) Reset() {
 	*x = RevokeTokenResponse{}
-	mi := &file_ups_v1_ups_proto_msgTypes[35]
+	mi := &file_ups_v1_ups_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2755,7 +2903,7 @@ func (x *RevokeTokenResponse) String() string {
 func (*RevokeTokenResponse) ProtoMessage() {}
 
 func (x *RevokeTokenResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[35]
+	mi := &file_ups_v1_ups_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2768,7 +2916,7 @@ func (x *RevokeTokenResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RevokeTokenResponse.ProtoReflect.Descriptor instead.
 func (*RevokeTokenResponse) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{35}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{36}
 }
 
 // RemoveMemberRequest names a member.
@@ -2782,7 +2930,7 @@ type RemoveMemberRequest struct {
 
 func (x *RemoveMemberRequest) Reset() {
 	*x = RemoveMemberRequest{}
-	mi := &file_ups_v1_ups_proto_msgTypes[36]
+	mi := &file_ups_v1_ups_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2794,7 +2942,7 @@ func (x *RemoveMemberRequest) String() string {
 func (*RemoveMemberRequest) ProtoMessage() {}
 
 func (x *RemoveMemberRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[36]
+	mi := &file_ups_v1_ups_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2807,7 +2955,7 @@ func (x *RemoveMemberRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RemoveMemberRequest.ProtoReflect.Descriptor instead.
 func (*RemoveMemberRequest) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{36}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *RemoveMemberRequest) GetName() string {
@@ -2826,7 +2974,7 @@ type RemoveMemberResponse struct {
 
 func (x *RemoveMemberResponse) Reset() {
 	*x = RemoveMemberResponse{}
-	mi := &file_ups_v1_ups_proto_msgTypes[37]
+	mi := &file_ups_v1_ups_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2838,7 +2986,7 @@ func (x *RemoveMemberResponse) String() string {
 func (*RemoveMemberResponse) ProtoMessage() {}
 
 func (x *RemoveMemberResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[37]
+	mi := &file_ups_v1_ups_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2851,7 +2999,7 @@ func (x *RemoveMemberResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RemoveMemberResponse.ProtoReflect.Descriptor instead.
 func (*RemoveMemberResponse) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{37}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{38}
 }
 
 // ExportTrustRequest asks for the CA.
@@ -2865,7 +3013,7 @@ type ExportTrustRequest struct {
 
 func (x *ExportTrustRequest) Reset() {
 	*x = ExportTrustRequest{}
-	mi := &file_ups_v1_ups_proto_msgTypes[38]
+	mi := &file_ups_v1_ups_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2877,7 +3025,7 @@ func (x *ExportTrustRequest) String() string {
 func (*ExportTrustRequest) ProtoMessage() {}
 
 func (x *ExportTrustRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[38]
+	mi := &file_ups_v1_ups_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2890,7 +3038,7 @@ func (x *ExportTrustRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExportTrustRequest.ProtoReflect.Descriptor instead.
 func (*ExportTrustRequest) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{38}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *ExportTrustRequest) GetPassphrase() string {
@@ -2911,7 +3059,7 @@ type ExportTrustResponse struct {
 
 func (x *ExportTrustResponse) Reset() {
 	*x = ExportTrustResponse{}
-	mi := &file_ups_v1_ups_proto_msgTypes[39]
+	mi := &file_ups_v1_ups_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2923,7 +3071,7 @@ func (x *ExportTrustResponse) String() string {
 func (*ExportTrustResponse) ProtoMessage() {}
 
 func (x *ExportTrustResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[39]
+	mi := &file_ups_v1_ups_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2936,7 +3084,7 @@ func (x *ExportTrustResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExportTrustResponse.ProtoReflect.Descriptor instead.
 func (*ExportTrustResponse) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{39}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *ExportTrustResponse) GetExport() []byte {
@@ -2959,7 +3107,7 @@ type ImportTrustRequest struct {
 
 func (x *ImportTrustRequest) Reset() {
 	*x = ImportTrustRequest{}
-	mi := &file_ups_v1_ups_proto_msgTypes[40]
+	mi := &file_ups_v1_ups_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2971,7 +3119,7 @@ func (x *ImportTrustRequest) String() string {
 func (*ImportTrustRequest) ProtoMessage() {}
 
 func (x *ImportTrustRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[40]
+	mi := &file_ups_v1_ups_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2984,7 +3132,7 @@ func (x *ImportTrustRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ImportTrustRequest.ProtoReflect.Descriptor instead.
 func (*ImportTrustRequest) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{40}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *ImportTrustRequest) GetExport() []byte {
@@ -3012,7 +3160,7 @@ type ImportTrustResponse struct {
 
 func (x *ImportTrustResponse) Reset() {
 	*x = ImportTrustResponse{}
-	mi := &file_ups_v1_ups_proto_msgTypes[41]
+	mi := &file_ups_v1_ups_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3024,7 +3172,7 @@ func (x *ImportTrustResponse) String() string {
 func (*ImportTrustResponse) ProtoMessage() {}
 
 func (x *ImportTrustResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[41]
+	mi := &file_ups_v1_ups_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3037,7 +3185,7 @@ func (x *ImportTrustResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ImportTrustResponse.ProtoReflect.Descriptor instead.
 func (*ImportTrustResponse) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{41}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *ImportTrustResponse) GetMembers() uint32 {
@@ -3056,7 +3204,7 @@ type LeaveRequest struct {
 
 func (x *LeaveRequest) Reset() {
 	*x = LeaveRequest{}
-	mi := &file_ups_v1_ups_proto_msgTypes[42]
+	mi := &file_ups_v1_ups_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3068,7 +3216,7 @@ func (x *LeaveRequest) String() string {
 func (*LeaveRequest) ProtoMessage() {}
 
 func (x *LeaveRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[42]
+	mi := &file_ups_v1_ups_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3081,7 +3229,7 @@ func (x *LeaveRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeaveRequest.ProtoReflect.Descriptor instead.
 func (*LeaveRequest) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{42}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{43}
 }
 
 // LeaveResponse says that it is off.
@@ -3093,7 +3241,7 @@ type LeaveResponse struct {
 
 func (x *LeaveResponse) Reset() {
 	*x = LeaveResponse{}
-	mi := &file_ups_v1_ups_proto_msgTypes[43]
+	mi := &file_ups_v1_ups_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3105,7 +3253,7 @@ func (x *LeaveResponse) String() string {
 func (*LeaveResponse) ProtoMessage() {}
 
 func (x *LeaveResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[43]
+	mi := &file_ups_v1_ups_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3118,7 +3266,7 @@ func (x *LeaveResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeaveResponse.ProtoReflect.Descriptor instead.
 func (*LeaveResponse) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{43}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{44}
 }
 
 // LeaveRackRequest names the rack.
@@ -3132,7 +3280,7 @@ type LeaveRackRequest struct {
 
 func (x *LeaveRackRequest) Reset() {
 	*x = LeaveRackRequest{}
-	mi := &file_ups_v1_ups_proto_msgTypes[44]
+	mi := &file_ups_v1_ups_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3144,7 +3292,7 @@ func (x *LeaveRackRequest) String() string {
 func (*LeaveRackRequest) ProtoMessage() {}
 
 func (x *LeaveRackRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[44]
+	mi := &file_ups_v1_ups_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3157,7 +3305,7 @@ func (x *LeaveRackRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeaveRackRequest.ProtoReflect.Descriptor instead.
 func (*LeaveRackRequest) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{44}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *LeaveRackRequest) GetMaster() string {
@@ -3181,7 +3329,7 @@ type LeaveRackResponse struct {
 
 func (x *LeaveRackResponse) Reset() {
 	*x = LeaveRackResponse{}
-	mi := &file_ups_v1_ups_proto_msgTypes[45]
+	mi := &file_ups_v1_ups_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3193,7 +3341,7 @@ func (x *LeaveRackResponse) String() string {
 func (*LeaveRackResponse) ProtoMessage() {}
 
 func (x *LeaveRackResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[45]
+	mi := &file_ups_v1_ups_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3206,7 +3354,7 @@ func (x *LeaveRackResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeaveRackResponse.ProtoReflect.Descriptor instead.
 func (*LeaveRackResponse) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{45}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *LeaveRackResponse) GetMaster() string {
@@ -3236,7 +3384,7 @@ type StreamEventsRequest struct {
 
 func (x *StreamEventsRequest) Reset() {
 	*x = StreamEventsRequest{}
-	mi := &file_ups_v1_ups_proto_msgTypes[46]
+	mi := &file_ups_v1_ups_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3248,7 +3396,7 @@ func (x *StreamEventsRequest) String() string {
 func (*StreamEventsRequest) ProtoMessage() {}
 
 func (x *StreamEventsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[46]
+	mi := &file_ups_v1_ups_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3261,7 +3409,7 @@ func (x *StreamEventsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamEventsRequest.ProtoReflect.Descriptor instead.
 func (*StreamEventsRequest) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{46}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *StreamEventsRequest) GetFollow() bool {
@@ -3299,7 +3447,7 @@ type StreamEventsResponse struct {
 
 func (x *StreamEventsResponse) Reset() {
 	*x = StreamEventsResponse{}
-	mi := &file_ups_v1_ups_proto_msgTypes[47]
+	mi := &file_ups_v1_ups_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3311,7 +3459,7 @@ func (x *StreamEventsResponse) String() string {
 func (*StreamEventsResponse) ProtoMessage() {}
 
 func (x *StreamEventsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[47]
+	mi := &file_ups_v1_ups_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3324,7 +3472,7 @@ func (x *StreamEventsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamEventsResponse.ProtoReflect.Descriptor instead.
 func (*StreamEventsResponse) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{47}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *StreamEventsResponse) GetSeq() uint64 {
@@ -3382,7 +3530,7 @@ type JoinRackRequest struct {
 
 func (x *JoinRackRequest) Reset() {
 	*x = JoinRackRequest{}
-	mi := &file_ups_v1_ups_proto_msgTypes[48]
+	mi := &file_ups_v1_ups_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3394,7 +3542,7 @@ func (x *JoinRackRequest) String() string {
 func (*JoinRackRequest) ProtoMessage() {}
 
 func (x *JoinRackRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[48]
+	mi := &file_ups_v1_ups_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3407,7 +3555,7 @@ func (x *JoinRackRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JoinRackRequest.ProtoReflect.Descriptor instead.
 func (*JoinRackRequest) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{48}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *JoinRackRequest) GetToken() string {
@@ -3441,7 +3589,7 @@ type JoinRackResponse struct {
 
 func (x *JoinRackResponse) Reset() {
 	*x = JoinRackResponse{}
-	mi := &file_ups_v1_ups_proto_msgTypes[49]
+	mi := &file_ups_v1_ups_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3453,7 +3601,7 @@ func (x *JoinRackResponse) String() string {
 func (*JoinRackResponse) ProtoMessage() {}
 
 func (x *JoinRackResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[49]
+	mi := &file_ups_v1_ups_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3466,7 +3614,7 @@ func (x *JoinRackResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JoinRackResponse.ProtoReflect.Descriptor instead.
 func (*JoinRackResponse) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{49}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *JoinRackResponse) GetNode() string {
@@ -3513,7 +3661,7 @@ type JoinRequest struct {
 
 func (x *JoinRequest) Reset() {
 	*x = JoinRequest{}
-	mi := &file_ups_v1_ups_proto_msgTypes[50]
+	mi := &file_ups_v1_ups_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3525,7 +3673,7 @@ func (x *JoinRequest) String() string {
 func (*JoinRequest) ProtoMessage() {}
 
 func (x *JoinRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[50]
+	mi := &file_ups_v1_ups_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3538,7 +3686,7 @@ func (x *JoinRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JoinRequest.ProtoReflect.Descriptor instead.
 func (*JoinRequest) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{50}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *JoinRequest) GetSecret() []byte {
@@ -3577,7 +3725,7 @@ type JoinResponse struct {
 
 func (x *JoinResponse) Reset() {
 	*x = JoinResponse{}
-	mi := &file_ups_v1_ups_proto_msgTypes[51]
+	mi := &file_ups_v1_ups_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3589,7 +3737,7 @@ func (x *JoinResponse) String() string {
 func (*JoinResponse) ProtoMessage() {}
 
 func (x *JoinResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[51]
+	mi := &file_ups_v1_ups_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3602,7 +3750,7 @@ func (x *JoinResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JoinResponse.ProtoReflect.Descriptor instead.
 func (*JoinResponse) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{51}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *JoinResponse) GetCertificate() []byte {
@@ -3637,7 +3785,7 @@ type ExamineNodeRequest struct {
 
 func (x *ExamineNodeRequest) Reset() {
 	*x = ExamineNodeRequest{}
-	mi := &file_ups_v1_ups_proto_msgTypes[52]
+	mi := &file_ups_v1_ups_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3649,7 +3797,7 @@ func (x *ExamineNodeRequest) String() string {
 func (*ExamineNodeRequest) ProtoMessage() {}
 
 func (x *ExamineNodeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[52]
+	mi := &file_ups_v1_ups_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3662,7 +3810,7 @@ func (x *ExamineNodeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExamineNodeRequest.ProtoReflect.Descriptor instead.
 func (*ExamineNodeRequest) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{52}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *ExamineNodeRequest) GetDrill() bool {
@@ -3690,7 +3838,7 @@ type ExamineNodeResponse struct {
 
 func (x *ExamineNodeResponse) Reset() {
 	*x = ExamineNodeResponse{}
-	mi := &file_ups_v1_ups_proto_msgTypes[53]
+	mi := &file_ups_v1_ups_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3702,7 +3850,7 @@ func (x *ExamineNodeResponse) String() string {
 func (*ExamineNodeResponse) ProtoMessage() {}
 
 func (x *ExamineNodeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[53]
+	mi := &file_ups_v1_ups_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3715,7 +3863,7 @@ func (x *ExamineNodeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExamineNodeResponse.ProtoReflect.Descriptor instead.
 func (*ExamineNodeResponse) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{53}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *ExamineNodeResponse) GetCannotPowerOff() string {
@@ -3761,7 +3909,7 @@ type HookResult struct {
 
 func (x *HookResult) Reset() {
 	*x = HookResult{}
-	mi := &file_ups_v1_ups_proto_msgTypes[54]
+	mi := &file_ups_v1_ups_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3773,7 +3921,7 @@ func (x *HookResult) String() string {
 func (*HookResult) ProtoMessage() {}
 
 func (x *HookResult) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[54]
+	mi := &file_ups_v1_ups_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3786,7 +3934,7 @@ func (x *HookResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HookResult.ProtoReflect.Descriptor instead.
 func (*HookResult) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{54}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *HookResult) GetName() string {
@@ -3821,7 +3969,7 @@ type ExamineRequest struct {
 
 func (x *ExamineRequest) Reset() {
 	*x = ExamineRequest{}
-	mi := &file_ups_v1_ups_proto_msgTypes[55]
+	mi := &file_ups_v1_ups_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3833,7 +3981,7 @@ func (x *ExamineRequest) String() string {
 func (*ExamineRequest) ProtoMessage() {}
 
 func (x *ExamineRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[55]
+	mi := &file_ups_v1_ups_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3846,7 +3994,7 @@ func (x *ExamineRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExamineRequest.ProtoReflect.Descriptor instead.
 func (*ExamineRequest) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{55}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{56}
 }
 
 func (x *ExamineRequest) GetDrill() bool {
@@ -3869,7 +4017,7 @@ type ExamineResponse struct {
 
 func (x *ExamineResponse) Reset() {
 	*x = ExamineResponse{}
-	mi := &file_ups_v1_ups_proto_msgTypes[56]
+	mi := &file_ups_v1_ups_proto_msgTypes[57]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3881,7 +4029,7 @@ func (x *ExamineResponse) String() string {
 func (*ExamineResponse) ProtoMessage() {}
 
 func (x *ExamineResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[56]
+	mi := &file_ups_v1_ups_proto_msgTypes[57]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3894,7 +4042,7 @@ func (x *ExamineResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExamineResponse.ProtoReflect.Descriptor instead.
 func (*ExamineResponse) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{56}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{57}
 }
 
 func (x *ExamineResponse) GetStatus() *MasterStatus {
@@ -3928,7 +4076,7 @@ type NodeExam struct {
 
 func (x *NodeExam) Reset() {
 	*x = NodeExam{}
-	mi := &file_ups_v1_ups_proto_msgTypes[57]
+	mi := &file_ups_v1_ups_proto_msgTypes[58]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3940,7 +4088,7 @@ func (x *NodeExam) String() string {
 func (*NodeExam) ProtoMessage() {}
 
 func (x *NodeExam) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[57]
+	mi := &file_ups_v1_ups_proto_msgTypes[58]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3953,7 +4101,7 @@ func (x *NodeExam) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NodeExam.ProtoReflect.Descriptor instead.
 func (*NodeExam) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{57}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{58}
 }
 
 func (x *NodeExam) GetName() string {
@@ -3993,7 +4141,7 @@ type TestNodeAlarmsRequest struct {
 
 func (x *TestNodeAlarmsRequest) Reset() {
 	*x = TestNodeAlarmsRequest{}
-	mi := &file_ups_v1_ups_proto_msgTypes[58]
+	mi := &file_ups_v1_ups_proto_msgTypes[59]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4005,7 +4153,7 @@ func (x *TestNodeAlarmsRequest) String() string {
 func (*TestNodeAlarmsRequest) ProtoMessage() {}
 
 func (x *TestNodeAlarmsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[58]
+	mi := &file_ups_v1_ups_proto_msgTypes[59]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4018,7 +4166,7 @@ func (x *TestNodeAlarmsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TestNodeAlarmsRequest.ProtoReflect.Descriptor instead.
 func (*TestNodeAlarmsRequest) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{58}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{59}
 }
 
 // TestNodeAlarmsResponse tells how each went.
@@ -4032,7 +4180,7 @@ type TestNodeAlarmsResponse struct {
 
 func (x *TestNodeAlarmsResponse) Reset() {
 	*x = TestNodeAlarmsResponse{}
-	mi := &file_ups_v1_ups_proto_msgTypes[59]
+	mi := &file_ups_v1_ups_proto_msgTypes[60]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4044,7 +4192,7 @@ func (x *TestNodeAlarmsResponse) String() string {
 func (*TestNodeAlarmsResponse) ProtoMessage() {}
 
 func (x *TestNodeAlarmsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[59]
+	mi := &file_ups_v1_ups_proto_msgTypes[60]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4057,7 +4205,7 @@ func (x *TestNodeAlarmsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TestNodeAlarmsResponse.ProtoReflect.Descriptor instead.
 func (*TestNodeAlarmsResponse) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{59}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{60}
 }
 
 func (x *TestNodeAlarmsResponse) GetResults() []*AlarmResult {
@@ -4076,7 +4224,7 @@ type TestAlarmsRequest struct {
 
 func (x *TestAlarmsRequest) Reset() {
 	*x = TestAlarmsRequest{}
-	mi := &file_ups_v1_ups_proto_msgTypes[60]
+	mi := &file_ups_v1_ups_proto_msgTypes[61]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4088,7 +4236,7 @@ func (x *TestAlarmsRequest) String() string {
 func (*TestAlarmsRequest) ProtoMessage() {}
 
 func (x *TestAlarmsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[60]
+	mi := &file_ups_v1_ups_proto_msgTypes[61]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4101,7 +4249,7 @@ func (x *TestAlarmsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TestAlarmsRequest.ProtoReflect.Descriptor instead.
 func (*TestAlarmsRequest) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{60}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{61}
 }
 
 // TestAlarmsResponse tells how each went.
@@ -4115,7 +4263,7 @@ type TestAlarmsResponse struct {
 
 func (x *TestAlarmsResponse) Reset() {
 	*x = TestAlarmsResponse{}
-	mi := &file_ups_v1_ups_proto_msgTypes[61]
+	mi := &file_ups_v1_ups_proto_msgTypes[62]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4127,7 +4275,7 @@ func (x *TestAlarmsResponse) String() string {
 func (*TestAlarmsResponse) ProtoMessage() {}
 
 func (x *TestAlarmsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[61]
+	mi := &file_ups_v1_ups_proto_msgTypes[62]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4140,7 +4288,7 @@ func (x *TestAlarmsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TestAlarmsResponse.ProtoReflect.Descriptor instead.
 func (*TestAlarmsResponse) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{61}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{62}
 }
 
 func (x *TestAlarmsResponse) GetResults() []*AlarmResult {
@@ -4163,7 +4311,7 @@ type AlarmResult struct {
 
 func (x *AlarmResult) Reset() {
 	*x = AlarmResult{}
-	mi := &file_ups_v1_ups_proto_msgTypes[62]
+	mi := &file_ups_v1_ups_proto_msgTypes[63]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4175,7 +4323,7 @@ func (x *AlarmResult) String() string {
 func (*AlarmResult) ProtoMessage() {}
 
 func (x *AlarmResult) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[62]
+	mi := &file_ups_v1_ups_proto_msgTypes[63]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4188,7 +4336,7 @@ func (x *AlarmResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AlarmResult.ProtoReflect.Descriptor instead.
 func (*AlarmResult) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{62}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{63}
 }
 
 func (x *AlarmResult) GetTo() string {
@@ -4218,7 +4366,7 @@ type GetHistoryRequest struct {
 
 func (x *GetHistoryRequest) Reset() {
 	*x = GetHistoryRequest{}
-	mi := &file_ups_v1_ups_proto_msgTypes[63]
+	mi := &file_ups_v1_ups_proto_msgTypes[64]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4230,7 +4378,7 @@ func (x *GetHistoryRequest) String() string {
 func (*GetHistoryRequest) ProtoMessage() {}
 
 func (x *GetHistoryRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[63]
+	mi := &file_ups_v1_ups_proto_msgTypes[64]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4243,7 +4391,7 @@ func (x *GetHistoryRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetHistoryRequest.ProtoReflect.Descriptor instead.
 func (*GetHistoryRequest) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{63}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{64}
 }
 
 func (x *GetHistoryRequest) GetOutage() string {
@@ -4273,7 +4421,7 @@ type GetHistoryResponse struct {
 
 func (x *GetHistoryResponse) Reset() {
 	*x = GetHistoryResponse{}
-	mi := &file_ups_v1_ups_proto_msgTypes[64]
+	mi := &file_ups_v1_ups_proto_msgTypes[65]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4285,7 +4433,7 @@ func (x *GetHistoryResponse) String() string {
 func (*GetHistoryResponse) ProtoMessage() {}
 
 func (x *GetHistoryResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[64]
+	mi := &file_ups_v1_ups_proto_msgTypes[65]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4298,7 +4446,7 @@ func (x *GetHistoryResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetHistoryResponse.ProtoReflect.Descriptor instead.
 func (*GetHistoryResponse) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{64}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{65}
 }
 
 func (x *GetHistoryResponse) GetOutages() []*OutageReport {
@@ -4346,7 +4494,7 @@ type OutageReport struct {
 
 func (x *OutageReport) Reset() {
 	*x = OutageReport{}
-	mi := &file_ups_v1_ups_proto_msgTypes[65]
+	mi := &file_ups_v1_ups_proto_msgTypes[66]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4358,7 +4506,7 @@ func (x *OutageReport) String() string {
 func (*OutageReport) ProtoMessage() {}
 
 func (x *OutageReport) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[65]
+	mi := &file_ups_v1_ups_proto_msgTypes[66]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4371,7 +4519,7 @@ func (x *OutageReport) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OutageReport.ProtoReflect.Descriptor instead.
 func (*OutageReport) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{65}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{66}
 }
 
 func (x *OutageReport) GetOutage() string {
@@ -4472,7 +4620,7 @@ type NodeStory struct {
 
 func (x *NodeStory) Reset() {
 	*x = NodeStory{}
-	mi := &file_ups_v1_ups_proto_msgTypes[66]
+	mi := &file_ups_v1_ups_proto_msgTypes[67]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4484,7 +4632,7 @@ func (x *NodeStory) String() string {
 func (*NodeStory) ProtoMessage() {}
 
 func (x *NodeStory) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[66]
+	mi := &file_ups_v1_ups_proto_msgTypes[67]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4497,7 +4645,7 @@ func (x *NodeStory) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NodeStory.ProtoReflect.Descriptor instead.
 func (*NodeStory) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{66}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{67}
 }
 
 func (x *NodeStory) GetName() string {
@@ -4614,7 +4762,7 @@ const file_ups_v1_ups_proto_rawDesc = "" +
 	"\x05Order\x12%\n" +
 	"\x04kind\x18\x01 \x01(\x0e2\x11.ups.v1.OrderKindR\x04kind\x12\x0e\n" +
 	"\x02by\x18\x02 \x01(\tR\x02by\x127\n" +
-	"\tremaining\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\tremaining\"\xbb\x01\n" +
+	"\tremaining\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\tremaining\"\x9f\x02\n" +
 	"\x05Hello\x12\x12\n" +
 	"\x04role\x18\x01 \x01(\tR\x04role\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\tR\aversion\x12\x16\n" +
@@ -4622,7 +4770,20 @@ const file_ups_v1_ups_proto_rawDesc = "" +
 	"\aboot_id\x18\x04 \x01(\tR\x06bootId\x12\x19\n" +
 	"\bwait_for\x18\x05 \x03(\tR\awaitFor\x128\n" +
 	"\n" +
-	"wait_limit\x18\x06 \x01(\v2\x19.google.protobuf.DurationR\twaitLimit\"\x99\x04\n" +
+	"wait_limit\x18\x06 \x01(\v2\x19.google.protobuf.DurationR\twaitLimit\x12&\n" +
+	"\x06policy\x18\a \x01(\v2\x0e.ups.v1.PolicyR\x06policy\x12\x12\n" +
+	"\x04macs\x18\b \x03(\fR\x04macs\x12&\n" +
+	"\x0evirtualization\x18\t \x01(\tR\x0evirtualization\"\x82\x03\n" +
+	"\x06Policy\x12/\n" +
+	"\x05grace\x18\x01 \x01(\v2\x19.google.protobuf.DurationR\x05grace\x12!\n" +
+	"\fgrace_batlow\x18\x02 \x01(\bR\vgraceBatlow\x126\n" +
+	"\tgrace_min\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\bgraceMin\x12<\n" +
+	"\fbatlow_grace\x18\x04 \x01(\v2\x19.google.protobuf.DurationR\vbatlowGrace\x12E\n" +
+	"\x11wait_limit_batlow\x18\x05 \x01(\v2\x19.google.protobuf.DurationR\x0fwaitLimitBatlow\x128\n" +
+	"\n" +
+	"lost_limit\x18\x06 \x01(\v2\x19.google.protobuf.DurationR\tlostLimit\x12\x12\n" +
+	"\x04need\x18\a \x01(\rR\x04need\x12\x19\n" +
+	"\bobey_sim\x18\b \x01(\bR\aobeySim\"\x99\x04\n" +
 	"\n" +
 	"NodeReport\x12#\n" +
 	"\x05phase\x18\x01 \x01(\x0e2\r.ups.v1.PhaseR\x05phase\x12&\n" +
@@ -4643,7 +4804,7 @@ const file_ups_v1_ups_proto_rawDesc = "" +
 	"\tphase_age\x18\x0e \x01(\v2\x19.google.protobuf.DurationR\bphaseAge\"`\n" +
 	"\rAttachRequest\x12#\n" +
 	"\x05hello\x18\x01 \x01(\v2\r.ups.v1.HelloR\x05hello\x12*\n" +
-	"\x06report\x18\x02 \x01(\v2\x12.ups.v1.NodeReportR\x06report\"\x89\x02\n" +
+	"\x06report\x18\x02 \x01(\v2\x12.ups.v1.NodeReportR\x06report\"\xc1\x02\n" +
 	"\x0eAttachResponse\x12\"\n" +
 	"\x03ups\x18\x01 \x03(\v2\x10.ups.v1.UpsStateR\x03ups\x12#\n" +
 	"\x05order\x18\x02 \x01(\v2\r.ups.v1.OrderR\x05order\x127\n" +
@@ -4651,7 +4812,8 @@ const file_ups_v1_ups_proto_rawDesc = "" +
 	"\agoodbye\x18\x04 \x01(\bR\agoodbye\x12\x16\n" +
 	"\x06master\x18\x05 \x01(\tR\x06master\x12\x18\n" +
 	"\aremoved\x18\x06 \x03(\tR\aremoved\x12)\n" +
-	"\aawaited\x18\a \x01(\v2\x0f.ups.v1.AwaitedR\aawaited\"\x8a\x01\n" +
+	"\aawaited\x18\a \x01(\v2\x0f.ups.v1.AwaitedR\aawaited\x126\n" +
+	"\tstop_time\x18\b \x01(\v2\x19.google.protobuf.DurationR\bstopTime\"\x8a\x01\n" +
 	"\aAwaited\x12\x0e\n" +
 	"\x02up\x18\x01 \x03(\tR\x02up\x12\x14\n" +
 	"\x05count\x18\x02 \x01(\rR\x05count\x12/\n" +
@@ -4945,7 +5107,7 @@ func file_ups_v1_ups_proto_rawDescGZIP() []byte {
 }
 
 var file_ups_v1_ups_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
-var file_ups_v1_ups_proto_msgTypes = make([]protoimpl.MessageInfo, 67)
+var file_ups_v1_ups_proto_msgTypes = make([]protoimpl.MessageInfo, 68)
 var file_ups_v1_ups_proto_goTypes = []any{
 	(Role)(0),                          // 0: ups.v1.Role
 	(Status)(0),                        // 1: ups.v1.Status
@@ -4956,198 +5118,206 @@ var file_ups_v1_ups_proto_goTypes = []any{
 	(*Problem)(nil),                    // 6: ups.v1.Problem
 	(*Order)(nil),                      // 7: ups.v1.Order
 	(*Hello)(nil),                      // 8: ups.v1.Hello
-	(*NodeReport)(nil),                 // 9: ups.v1.NodeReport
-	(*AttachRequest)(nil),              // 10: ups.v1.AttachRequest
-	(*AttachResponse)(nil),             // 11: ups.v1.AttachResponse
-	(*Awaited)(nil),                    // 12: ups.v1.Awaited
-	(*WatchRequest)(nil),               // 13: ups.v1.WatchRequest
-	(*WatchResponse)(nil),              // 14: ups.v1.WatchResponse
-	(*GetStatusRequest)(nil),           // 15: ups.v1.GetStatusRequest
-	(*GetStatusResponse)(nil),          // 16: ups.v1.GetStatusResponse
-	(*SeenNode)(nil),                   // 17: ups.v1.SeenNode
-	(*UnreachableMaster)(nil),          // 18: ups.v1.UnreachableMaster
-	(*MasterStatus)(nil),               // 19: ups.v1.MasterStatus
-	(*NodeStatus)(nil),                 // 20: ups.v1.NodeStatus
-	(*NodeProof)(nil),                  // 21: ups.v1.NodeProof
-	(*UpsProof)(nil),                   // 22: ups.v1.UpsProof
-	(*GetNodeStatusRequest)(nil),       // 23: ups.v1.GetNodeStatusRequest
-	(*GetNodeStatusResponse)(nil),      // 24: ups.v1.GetNodeStatusResponse
-	(*NodeMaster)(nil),                 // 25: ups.v1.NodeMaster
-	(*HoldRequest)(nil),                // 26: ups.v1.HoldRequest
-	(*HoldResponse)(nil),               // 27: ups.v1.HoldResponse
-	(*ReleaseRequest)(nil),             // 28: ups.v1.ReleaseRequest
-	(*ReleaseResponse)(nil),            // 29: ups.v1.ReleaseResponse
-	(*ShutdownRequest)(nil),            // 30: ups.v1.ShutdownRequest
-	(*ShutdownResponse)(nil),           // 31: ups.v1.ShutdownResponse
-	(*SimulateRequest)(nil),            // 32: ups.v1.SimulateRequest
-	(*SimulateResponse)(nil),           // 33: ups.v1.SimulateResponse
-	(*CreateTokenRequest)(nil),         // 34: ups.v1.CreateTokenRequest
-	(*CreateTokenResponse)(nil),        // 35: ups.v1.CreateTokenResponse
-	(*ListTokensRequest)(nil),          // 36: ups.v1.ListTokensRequest
-	(*ListTokensResponse)(nil),         // 37: ups.v1.ListTokensResponse
-	(*TokenInfo)(nil),                  // 38: ups.v1.TokenInfo
-	(*RevokeTokenRequest)(nil),         // 39: ups.v1.RevokeTokenRequest
-	(*RevokeTokenResponse)(nil),        // 40: ups.v1.RevokeTokenResponse
-	(*RemoveMemberRequest)(nil),        // 41: ups.v1.RemoveMemberRequest
-	(*RemoveMemberResponse)(nil),       // 42: ups.v1.RemoveMemberResponse
-	(*ExportTrustRequest)(nil),         // 43: ups.v1.ExportTrustRequest
-	(*ExportTrustResponse)(nil),        // 44: ups.v1.ExportTrustResponse
-	(*ImportTrustRequest)(nil),         // 45: ups.v1.ImportTrustRequest
-	(*ImportTrustResponse)(nil),        // 46: ups.v1.ImportTrustResponse
-	(*LeaveRequest)(nil),               // 47: ups.v1.LeaveRequest
-	(*LeaveResponse)(nil),              // 48: ups.v1.LeaveResponse
-	(*LeaveRackRequest)(nil),           // 49: ups.v1.LeaveRackRequest
-	(*LeaveRackResponse)(nil),          // 50: ups.v1.LeaveRackResponse
-	(*StreamEventsRequest)(nil),        // 51: ups.v1.StreamEventsRequest
-	(*StreamEventsResponse)(nil),       // 52: ups.v1.StreamEventsResponse
-	(*JoinRackRequest)(nil),            // 53: ups.v1.JoinRackRequest
-	(*JoinRackResponse)(nil),           // 54: ups.v1.JoinRackResponse
-	(*JoinRequest)(nil),                // 55: ups.v1.JoinRequest
-	(*JoinResponse)(nil),               // 56: ups.v1.JoinResponse
-	(*ExamineNodeRequest)(nil),         // 57: ups.v1.ExamineNodeRequest
-	(*ExamineNodeResponse)(nil),        // 58: ups.v1.ExamineNodeResponse
-	(*HookResult)(nil),                 // 59: ups.v1.HookResult
-	(*ExamineRequest)(nil),             // 60: ups.v1.ExamineRequest
-	(*ExamineResponse)(nil),            // 61: ups.v1.ExamineResponse
-	(*NodeExam)(nil),                   // 62: ups.v1.NodeExam
-	(*TestNodeAlarmsRequest)(nil),      // 63: ups.v1.TestNodeAlarmsRequest
-	(*TestNodeAlarmsResponse)(nil),     // 64: ups.v1.TestNodeAlarmsResponse
-	(*TestAlarmsRequest)(nil),          // 65: ups.v1.TestAlarmsRequest
-	(*TestAlarmsResponse)(nil),         // 66: ups.v1.TestAlarmsResponse
-	(*AlarmResult)(nil),                // 67: ups.v1.AlarmResult
-	(*GetHistoryRequest)(nil),          // 68: ups.v1.GetHistoryRequest
-	(*GetHistoryResponse)(nil),         // 69: ups.v1.GetHistoryResponse
-	(*OutageReport)(nil),               // 70: ups.v1.OutageReport
-	(*NodeStory)(nil),                  // 71: ups.v1.NodeStory
-	(*durationpb.Duration)(nil),        // 72: google.protobuf.Duration
-	(*descriptorpb.MethodOptions)(nil), // 73: google.protobuf.MethodOptions
+	(*Policy)(nil),                     // 9: ups.v1.Policy
+	(*NodeReport)(nil),                 // 10: ups.v1.NodeReport
+	(*AttachRequest)(nil),              // 11: ups.v1.AttachRequest
+	(*AttachResponse)(nil),             // 12: ups.v1.AttachResponse
+	(*Awaited)(nil),                    // 13: ups.v1.Awaited
+	(*WatchRequest)(nil),               // 14: ups.v1.WatchRequest
+	(*WatchResponse)(nil),              // 15: ups.v1.WatchResponse
+	(*GetStatusRequest)(nil),           // 16: ups.v1.GetStatusRequest
+	(*GetStatusResponse)(nil),          // 17: ups.v1.GetStatusResponse
+	(*SeenNode)(nil),                   // 18: ups.v1.SeenNode
+	(*UnreachableMaster)(nil),          // 19: ups.v1.UnreachableMaster
+	(*MasterStatus)(nil),               // 20: ups.v1.MasterStatus
+	(*NodeStatus)(nil),                 // 21: ups.v1.NodeStatus
+	(*NodeProof)(nil),                  // 22: ups.v1.NodeProof
+	(*UpsProof)(nil),                   // 23: ups.v1.UpsProof
+	(*GetNodeStatusRequest)(nil),       // 24: ups.v1.GetNodeStatusRequest
+	(*GetNodeStatusResponse)(nil),      // 25: ups.v1.GetNodeStatusResponse
+	(*NodeMaster)(nil),                 // 26: ups.v1.NodeMaster
+	(*HoldRequest)(nil),                // 27: ups.v1.HoldRequest
+	(*HoldResponse)(nil),               // 28: ups.v1.HoldResponse
+	(*ReleaseRequest)(nil),             // 29: ups.v1.ReleaseRequest
+	(*ReleaseResponse)(nil),            // 30: ups.v1.ReleaseResponse
+	(*ShutdownRequest)(nil),            // 31: ups.v1.ShutdownRequest
+	(*ShutdownResponse)(nil),           // 32: ups.v1.ShutdownResponse
+	(*SimulateRequest)(nil),            // 33: ups.v1.SimulateRequest
+	(*SimulateResponse)(nil),           // 34: ups.v1.SimulateResponse
+	(*CreateTokenRequest)(nil),         // 35: ups.v1.CreateTokenRequest
+	(*CreateTokenResponse)(nil),        // 36: ups.v1.CreateTokenResponse
+	(*ListTokensRequest)(nil),          // 37: ups.v1.ListTokensRequest
+	(*ListTokensResponse)(nil),         // 38: ups.v1.ListTokensResponse
+	(*TokenInfo)(nil),                  // 39: ups.v1.TokenInfo
+	(*RevokeTokenRequest)(nil),         // 40: ups.v1.RevokeTokenRequest
+	(*RevokeTokenResponse)(nil),        // 41: ups.v1.RevokeTokenResponse
+	(*RemoveMemberRequest)(nil),        // 42: ups.v1.RemoveMemberRequest
+	(*RemoveMemberResponse)(nil),       // 43: ups.v1.RemoveMemberResponse
+	(*ExportTrustRequest)(nil),         // 44: ups.v1.ExportTrustRequest
+	(*ExportTrustResponse)(nil),        // 45: ups.v1.ExportTrustResponse
+	(*ImportTrustRequest)(nil),         // 46: ups.v1.ImportTrustRequest
+	(*ImportTrustResponse)(nil),        // 47: ups.v1.ImportTrustResponse
+	(*LeaveRequest)(nil),               // 48: ups.v1.LeaveRequest
+	(*LeaveResponse)(nil),              // 49: ups.v1.LeaveResponse
+	(*LeaveRackRequest)(nil),           // 50: ups.v1.LeaveRackRequest
+	(*LeaveRackResponse)(nil),          // 51: ups.v1.LeaveRackResponse
+	(*StreamEventsRequest)(nil),        // 52: ups.v1.StreamEventsRequest
+	(*StreamEventsResponse)(nil),       // 53: ups.v1.StreamEventsResponse
+	(*JoinRackRequest)(nil),            // 54: ups.v1.JoinRackRequest
+	(*JoinRackResponse)(nil),           // 55: ups.v1.JoinRackResponse
+	(*JoinRequest)(nil),                // 56: ups.v1.JoinRequest
+	(*JoinResponse)(nil),               // 57: ups.v1.JoinResponse
+	(*ExamineNodeRequest)(nil),         // 58: ups.v1.ExamineNodeRequest
+	(*ExamineNodeResponse)(nil),        // 59: ups.v1.ExamineNodeResponse
+	(*HookResult)(nil),                 // 60: ups.v1.HookResult
+	(*ExamineRequest)(nil),             // 61: ups.v1.ExamineRequest
+	(*ExamineResponse)(nil),            // 62: ups.v1.ExamineResponse
+	(*NodeExam)(nil),                   // 63: ups.v1.NodeExam
+	(*TestNodeAlarmsRequest)(nil),      // 64: ups.v1.TestNodeAlarmsRequest
+	(*TestNodeAlarmsResponse)(nil),     // 65: ups.v1.TestNodeAlarmsResponse
+	(*TestAlarmsRequest)(nil),          // 66: ups.v1.TestAlarmsRequest
+	(*TestAlarmsResponse)(nil),         // 67: ups.v1.TestAlarmsResponse
+	(*AlarmResult)(nil),                // 68: ups.v1.AlarmResult
+	(*GetHistoryRequest)(nil),          // 69: ups.v1.GetHistoryRequest
+	(*GetHistoryResponse)(nil),         // 70: ups.v1.GetHistoryResponse
+	(*OutageReport)(nil),               // 71: ups.v1.OutageReport
+	(*NodeStory)(nil),                  // 72: ups.v1.NodeStory
+	(*durationpb.Duration)(nil),        // 73: google.protobuf.Duration
+	(*descriptorpb.MethodOptions)(nil), // 74: google.protobuf.MethodOptions
 }
 var file_ups_v1_ups_proto_depIdxs = []int32{
-	1,  // 0: ups.v1.UpsState.status:type_name -> ups.v1.Status
-	72, // 1: ups.v1.UpsState.age:type_name -> google.protobuf.Duration
-	1,  // 2: ups.v1.UpsState.last:type_name -> ups.v1.Status
-	72, // 3: ups.v1.UpsState.outage_age:type_name -> google.protobuf.Duration
-	72, // 4: ups.v1.UpsState.debt:type_name -> google.protobuf.Duration
-	72, // 5: ups.v1.UpsState.runtime:type_name -> google.protobuf.Duration
-	72, // 6: ups.v1.Problem.age:type_name -> google.protobuf.Duration
-	4,  // 7: ups.v1.Order.kind:type_name -> ups.v1.OrderKind
-	72, // 8: ups.v1.Order.remaining:type_name -> google.protobuf.Duration
-	72, // 9: ups.v1.Hello.wait_limit:type_name -> google.protobuf.Duration
-	2,  // 10: ups.v1.NodeReport.phase:type_name -> ups.v1.Phase
-	1,  // 11: ups.v1.NodeReport.status:type_name -> ups.v1.Status
-	72, // 12: ups.v1.NodeReport.deadline:type_name -> google.protobuf.Duration
-	72, // 13: ups.v1.NodeReport.grace:type_name -> google.protobuf.Duration
-	6,  // 14: ups.v1.NodeReport.problems:type_name -> ups.v1.Problem
-	72, // 15: ups.v1.NodeReport.stop_time:type_name -> google.protobuf.Duration
-	72, // 16: ups.v1.NodeReport.phase_age:type_name -> google.protobuf.Duration
-	8,  // 17: ups.v1.AttachRequest.hello:type_name -> ups.v1.Hello
-	9,  // 18: ups.v1.AttachRequest.report:type_name -> ups.v1.NodeReport
-	5,  // 19: ups.v1.AttachResponse.ups:type_name -> ups.v1.UpsState
-	7,  // 20: ups.v1.AttachResponse.order:type_name -> ups.v1.Order
-	72, // 21: ups.v1.AttachResponse.heartbeat:type_name -> google.protobuf.Duration
-	12, // 22: ups.v1.AttachResponse.awaited:type_name -> ups.v1.Awaited
-	72, // 23: ups.v1.Awaited.limit:type_name -> google.protobuf.Duration
-	19, // 24: ups.v1.WatchResponse.status:type_name -> ups.v1.MasterStatus
-	19, // 25: ups.v1.GetStatusResponse.masters:type_name -> ups.v1.MasterStatus
-	18, // 26: ups.v1.GetStatusResponse.unreachable:type_name -> ups.v1.UnreachableMaster
-	20, // 27: ups.v1.GetStatusResponse.asked:type_name -> ups.v1.NodeStatus
-	17, // 28: ups.v1.GetStatusResponse.seen:type_name -> ups.v1.SeenNode
-	5,  // 29: ups.v1.MasterStatus.ups:type_name -> ups.v1.UpsState
-	20, // 30: ups.v1.MasterStatus.nodes:type_name -> ups.v1.NodeStatus
-	6,  // 31: ups.v1.MasterStatus.problems:type_name -> ups.v1.Problem
-	22, // 32: ups.v1.MasterStatus.proofs:type_name -> ups.v1.UpsProof
-	9,  // 33: ups.v1.NodeStatus.report:type_name -> ups.v1.NodeReport
-	3,  // 34: ups.v1.NodeStatus.link:type_name -> ups.v1.Link
-	72, // 35: ups.v1.NodeStatus.last_heard:type_name -> google.protobuf.Duration
-	21, // 36: ups.v1.NodeStatus.proof:type_name -> ups.v1.NodeProof
-	72, // 37: ups.v1.NodeProof.stop_time:type_name -> google.protobuf.Duration
-	20, // 38: ups.v1.GetNodeStatusResponse.node:type_name -> ups.v1.NodeStatus
-	25, // 39: ups.v1.GetNodeStatusResponse.masters:type_name -> ups.v1.NodeMaster
-	3,  // 40: ups.v1.NodeMaster.link:type_name -> ups.v1.Link
-	5,  // 41: ups.v1.NodeMaster.ups:type_name -> ups.v1.UpsState
-	72, // 42: ups.v1.HoldRequest.for:type_name -> google.protobuf.Duration
-	1,  // 43: ups.v1.SimulateRequest.status:type_name -> ups.v1.Status
-	0,  // 44: ups.v1.CreateTokenRequest.role:type_name -> ups.v1.Role
-	72, // 45: ups.v1.CreateTokenRequest.ttl:type_name -> google.protobuf.Duration
-	72, // 46: ups.v1.CreateTokenResponse.ttl:type_name -> google.protobuf.Duration
-	38, // 47: ups.v1.ListTokensResponse.tokens:type_name -> ups.v1.TokenInfo
-	0,  // 48: ups.v1.TokenInfo.role:type_name -> ups.v1.Role
-	72, // 49: ups.v1.TokenInfo.left:type_name -> google.protobuf.Duration
-	72, // 50: ups.v1.StreamEventsResponse.age:type_name -> google.protobuf.Duration
-	59, // 51: ups.v1.ExamineNodeResponse.ran:type_name -> ups.v1.HookResult
-	20, // 52: ups.v1.ExamineNodeResponse.node:type_name -> ups.v1.NodeStatus
-	72, // 53: ups.v1.HookResult.took:type_name -> google.protobuf.Duration
-	19, // 54: ups.v1.ExamineResponse.status:type_name -> ups.v1.MasterStatus
-	62, // 55: ups.v1.ExamineResponse.nodes:type_name -> ups.v1.NodeExam
-	72, // 56: ups.v1.NodeExam.took:type_name -> google.protobuf.Duration
-	58, // 57: ups.v1.NodeExam.answer:type_name -> ups.v1.ExamineNodeResponse
-	67, // 58: ups.v1.TestNodeAlarmsResponse.results:type_name -> ups.v1.AlarmResult
-	67, // 59: ups.v1.TestAlarmsResponse.results:type_name -> ups.v1.AlarmResult
-	70, // 60: ups.v1.GetHistoryResponse.outages:type_name -> ups.v1.OutageReport
-	72, // 61: ups.v1.OutageReport.lasted:type_name -> google.protobuf.Duration
-	72, // 62: ups.v1.OutageReport.low_after:type_name -> google.protobuf.Duration
-	71, // 63: ups.v1.OutageReport.nodes:type_name -> ups.v1.NodeStory
-	72, // 64: ups.v1.OutageReport.master_off:type_name -> google.protobuf.Duration
-	72, // 65: ups.v1.NodeStory.committed:type_name -> google.protobuf.Duration
-	72, // 66: ups.v1.NodeStory.accepted:type_name -> google.protobuf.Duration
-	72, // 67: ups.v1.NodeStory.down:type_name -> google.protobuf.Duration
-	72, // 68: ups.v1.NodeStory.back:type_name -> google.protobuf.Duration
-	72, // 69: ups.v1.NodeStory.lost:type_name -> google.protobuf.Duration
-	73, // 70: ups.v1.allow:extendee -> google.protobuf.MethodOptions
-	0,  // 71: ups.v1.allow:type_name -> ups.v1.Role
-	10, // 72: ups.v1.PowerService.Attach:input_type -> ups.v1.AttachRequest
-	13, // 73: ups.v1.PowerService.Watch:input_type -> ups.v1.WatchRequest
-	47, // 74: ups.v1.PowerService.Leave:input_type -> ups.v1.LeaveRequest
-	15, // 75: ups.v1.PowerService.GetStatus:input_type -> ups.v1.GetStatusRequest
-	23, // 76: ups.v1.NodeService.GetNodeStatus:input_type -> ups.v1.GetNodeStatusRequest
-	57, // 77: ups.v1.NodeService.ExamineNode:input_type -> ups.v1.ExamineNodeRequest
-	63, // 78: ups.v1.NodeService.TestNodeAlarms:input_type -> ups.v1.TestNodeAlarmsRequest
-	53, // 79: ups.v1.NodeService.JoinRack:input_type -> ups.v1.JoinRackRequest
-	49, // 80: ups.v1.NodeService.LeaveRack:input_type -> ups.v1.LeaveRackRequest
-	26, // 81: ups.v1.ControlService.Hold:input_type -> ups.v1.HoldRequest
-	28, // 82: ups.v1.ControlService.Release:input_type -> ups.v1.ReleaseRequest
-	30, // 83: ups.v1.ControlService.Shutdown:input_type -> ups.v1.ShutdownRequest
-	32, // 84: ups.v1.ControlService.Simulate:input_type -> ups.v1.SimulateRequest
-	34, // 85: ups.v1.ControlService.CreateToken:input_type -> ups.v1.CreateTokenRequest
-	36, // 86: ups.v1.ControlService.ListTokens:input_type -> ups.v1.ListTokensRequest
-	39, // 87: ups.v1.ControlService.RevokeToken:input_type -> ups.v1.RevokeTokenRequest
-	41, // 88: ups.v1.ControlService.RemoveMember:input_type -> ups.v1.RemoveMemberRequest
-	43, // 89: ups.v1.ControlService.ExportTrust:input_type -> ups.v1.ExportTrustRequest
-	45, // 90: ups.v1.ControlService.ImportTrust:input_type -> ups.v1.ImportTrustRequest
-	60, // 91: ups.v1.ControlService.Examine:input_type -> ups.v1.ExamineRequest
-	65, // 92: ups.v1.ControlService.TestAlarms:input_type -> ups.v1.TestAlarmsRequest
-	68, // 93: ups.v1.ControlService.GetHistory:input_type -> ups.v1.GetHistoryRequest
-	51, // 94: ups.v1.ControlService.StreamEvents:input_type -> ups.v1.StreamEventsRequest
-	55, // 95: ups.v1.TrustService.Join:input_type -> ups.v1.JoinRequest
-	11, // 96: ups.v1.PowerService.Attach:output_type -> ups.v1.AttachResponse
-	14, // 97: ups.v1.PowerService.Watch:output_type -> ups.v1.WatchResponse
-	48, // 98: ups.v1.PowerService.Leave:output_type -> ups.v1.LeaveResponse
-	16, // 99: ups.v1.PowerService.GetStatus:output_type -> ups.v1.GetStatusResponse
-	24, // 100: ups.v1.NodeService.GetNodeStatus:output_type -> ups.v1.GetNodeStatusResponse
-	58, // 101: ups.v1.NodeService.ExamineNode:output_type -> ups.v1.ExamineNodeResponse
-	64, // 102: ups.v1.NodeService.TestNodeAlarms:output_type -> ups.v1.TestNodeAlarmsResponse
-	54, // 103: ups.v1.NodeService.JoinRack:output_type -> ups.v1.JoinRackResponse
-	50, // 104: ups.v1.NodeService.LeaveRack:output_type -> ups.v1.LeaveRackResponse
-	27, // 105: ups.v1.ControlService.Hold:output_type -> ups.v1.HoldResponse
-	29, // 106: ups.v1.ControlService.Release:output_type -> ups.v1.ReleaseResponse
-	31, // 107: ups.v1.ControlService.Shutdown:output_type -> ups.v1.ShutdownResponse
-	33, // 108: ups.v1.ControlService.Simulate:output_type -> ups.v1.SimulateResponse
-	35, // 109: ups.v1.ControlService.CreateToken:output_type -> ups.v1.CreateTokenResponse
-	37, // 110: ups.v1.ControlService.ListTokens:output_type -> ups.v1.ListTokensResponse
-	40, // 111: ups.v1.ControlService.RevokeToken:output_type -> ups.v1.RevokeTokenResponse
-	42, // 112: ups.v1.ControlService.RemoveMember:output_type -> ups.v1.RemoveMemberResponse
-	44, // 113: ups.v1.ControlService.ExportTrust:output_type -> ups.v1.ExportTrustResponse
-	46, // 114: ups.v1.ControlService.ImportTrust:output_type -> ups.v1.ImportTrustResponse
-	61, // 115: ups.v1.ControlService.Examine:output_type -> ups.v1.ExamineResponse
-	66, // 116: ups.v1.ControlService.TestAlarms:output_type -> ups.v1.TestAlarmsResponse
-	69, // 117: ups.v1.ControlService.GetHistory:output_type -> ups.v1.GetHistoryResponse
-	52, // 118: ups.v1.ControlService.StreamEvents:output_type -> ups.v1.StreamEventsResponse
-	56, // 119: ups.v1.TrustService.Join:output_type -> ups.v1.JoinResponse
-	96, // [96:120] is the sub-list for method output_type
-	72, // [72:96] is the sub-list for method input_type
-	71, // [71:72] is the sub-list for extension type_name
-	70, // [70:71] is the sub-list for extension extendee
-	0,  // [0:70] is the sub-list for field type_name
+	1,   // 0: ups.v1.UpsState.status:type_name -> ups.v1.Status
+	73,  // 1: ups.v1.UpsState.age:type_name -> google.protobuf.Duration
+	1,   // 2: ups.v1.UpsState.last:type_name -> ups.v1.Status
+	73,  // 3: ups.v1.UpsState.outage_age:type_name -> google.protobuf.Duration
+	73,  // 4: ups.v1.UpsState.debt:type_name -> google.protobuf.Duration
+	73,  // 5: ups.v1.UpsState.runtime:type_name -> google.protobuf.Duration
+	73,  // 6: ups.v1.Problem.age:type_name -> google.protobuf.Duration
+	4,   // 7: ups.v1.Order.kind:type_name -> ups.v1.OrderKind
+	73,  // 8: ups.v1.Order.remaining:type_name -> google.protobuf.Duration
+	73,  // 9: ups.v1.Hello.wait_limit:type_name -> google.protobuf.Duration
+	9,   // 10: ups.v1.Hello.policy:type_name -> ups.v1.Policy
+	73,  // 11: ups.v1.Policy.grace:type_name -> google.protobuf.Duration
+	73,  // 12: ups.v1.Policy.grace_min:type_name -> google.protobuf.Duration
+	73,  // 13: ups.v1.Policy.batlow_grace:type_name -> google.protobuf.Duration
+	73,  // 14: ups.v1.Policy.wait_limit_batlow:type_name -> google.protobuf.Duration
+	73,  // 15: ups.v1.Policy.lost_limit:type_name -> google.protobuf.Duration
+	2,   // 16: ups.v1.NodeReport.phase:type_name -> ups.v1.Phase
+	1,   // 17: ups.v1.NodeReport.status:type_name -> ups.v1.Status
+	73,  // 18: ups.v1.NodeReport.deadline:type_name -> google.protobuf.Duration
+	73,  // 19: ups.v1.NodeReport.grace:type_name -> google.protobuf.Duration
+	6,   // 20: ups.v1.NodeReport.problems:type_name -> ups.v1.Problem
+	73,  // 21: ups.v1.NodeReport.stop_time:type_name -> google.protobuf.Duration
+	73,  // 22: ups.v1.NodeReport.phase_age:type_name -> google.protobuf.Duration
+	8,   // 23: ups.v1.AttachRequest.hello:type_name -> ups.v1.Hello
+	10,  // 24: ups.v1.AttachRequest.report:type_name -> ups.v1.NodeReport
+	5,   // 25: ups.v1.AttachResponse.ups:type_name -> ups.v1.UpsState
+	7,   // 26: ups.v1.AttachResponse.order:type_name -> ups.v1.Order
+	73,  // 27: ups.v1.AttachResponse.heartbeat:type_name -> google.protobuf.Duration
+	13,  // 28: ups.v1.AttachResponse.awaited:type_name -> ups.v1.Awaited
+	73,  // 29: ups.v1.AttachResponse.stop_time:type_name -> google.protobuf.Duration
+	73,  // 30: ups.v1.Awaited.limit:type_name -> google.protobuf.Duration
+	20,  // 31: ups.v1.WatchResponse.status:type_name -> ups.v1.MasterStatus
+	20,  // 32: ups.v1.GetStatusResponse.masters:type_name -> ups.v1.MasterStatus
+	19,  // 33: ups.v1.GetStatusResponse.unreachable:type_name -> ups.v1.UnreachableMaster
+	21,  // 34: ups.v1.GetStatusResponse.asked:type_name -> ups.v1.NodeStatus
+	18,  // 35: ups.v1.GetStatusResponse.seen:type_name -> ups.v1.SeenNode
+	5,   // 36: ups.v1.MasterStatus.ups:type_name -> ups.v1.UpsState
+	21,  // 37: ups.v1.MasterStatus.nodes:type_name -> ups.v1.NodeStatus
+	6,   // 38: ups.v1.MasterStatus.problems:type_name -> ups.v1.Problem
+	23,  // 39: ups.v1.MasterStatus.proofs:type_name -> ups.v1.UpsProof
+	10,  // 40: ups.v1.NodeStatus.report:type_name -> ups.v1.NodeReport
+	3,   // 41: ups.v1.NodeStatus.link:type_name -> ups.v1.Link
+	73,  // 42: ups.v1.NodeStatus.last_heard:type_name -> google.protobuf.Duration
+	22,  // 43: ups.v1.NodeStatus.proof:type_name -> ups.v1.NodeProof
+	73,  // 44: ups.v1.NodeProof.stop_time:type_name -> google.protobuf.Duration
+	21,  // 45: ups.v1.GetNodeStatusResponse.node:type_name -> ups.v1.NodeStatus
+	26,  // 46: ups.v1.GetNodeStatusResponse.masters:type_name -> ups.v1.NodeMaster
+	3,   // 47: ups.v1.NodeMaster.link:type_name -> ups.v1.Link
+	5,   // 48: ups.v1.NodeMaster.ups:type_name -> ups.v1.UpsState
+	73,  // 49: ups.v1.HoldRequest.for:type_name -> google.protobuf.Duration
+	1,   // 50: ups.v1.SimulateRequest.status:type_name -> ups.v1.Status
+	0,   // 51: ups.v1.CreateTokenRequest.role:type_name -> ups.v1.Role
+	73,  // 52: ups.v1.CreateTokenRequest.ttl:type_name -> google.protobuf.Duration
+	73,  // 53: ups.v1.CreateTokenResponse.ttl:type_name -> google.protobuf.Duration
+	39,  // 54: ups.v1.ListTokensResponse.tokens:type_name -> ups.v1.TokenInfo
+	0,   // 55: ups.v1.TokenInfo.role:type_name -> ups.v1.Role
+	73,  // 56: ups.v1.TokenInfo.left:type_name -> google.protobuf.Duration
+	73,  // 57: ups.v1.StreamEventsResponse.age:type_name -> google.protobuf.Duration
+	60,  // 58: ups.v1.ExamineNodeResponse.ran:type_name -> ups.v1.HookResult
+	21,  // 59: ups.v1.ExamineNodeResponse.node:type_name -> ups.v1.NodeStatus
+	73,  // 60: ups.v1.HookResult.took:type_name -> google.protobuf.Duration
+	20,  // 61: ups.v1.ExamineResponse.status:type_name -> ups.v1.MasterStatus
+	63,  // 62: ups.v1.ExamineResponse.nodes:type_name -> ups.v1.NodeExam
+	73,  // 63: ups.v1.NodeExam.took:type_name -> google.protobuf.Duration
+	59,  // 64: ups.v1.NodeExam.answer:type_name -> ups.v1.ExamineNodeResponse
+	68,  // 65: ups.v1.TestNodeAlarmsResponse.results:type_name -> ups.v1.AlarmResult
+	68,  // 66: ups.v1.TestAlarmsResponse.results:type_name -> ups.v1.AlarmResult
+	71,  // 67: ups.v1.GetHistoryResponse.outages:type_name -> ups.v1.OutageReport
+	73,  // 68: ups.v1.OutageReport.lasted:type_name -> google.protobuf.Duration
+	73,  // 69: ups.v1.OutageReport.low_after:type_name -> google.protobuf.Duration
+	72,  // 70: ups.v1.OutageReport.nodes:type_name -> ups.v1.NodeStory
+	73,  // 71: ups.v1.OutageReport.master_off:type_name -> google.protobuf.Duration
+	73,  // 72: ups.v1.NodeStory.committed:type_name -> google.protobuf.Duration
+	73,  // 73: ups.v1.NodeStory.accepted:type_name -> google.protobuf.Duration
+	73,  // 74: ups.v1.NodeStory.down:type_name -> google.protobuf.Duration
+	73,  // 75: ups.v1.NodeStory.back:type_name -> google.protobuf.Duration
+	73,  // 76: ups.v1.NodeStory.lost:type_name -> google.protobuf.Duration
+	74,  // 77: ups.v1.allow:extendee -> google.protobuf.MethodOptions
+	0,   // 78: ups.v1.allow:type_name -> ups.v1.Role
+	11,  // 79: ups.v1.PowerService.Attach:input_type -> ups.v1.AttachRequest
+	14,  // 80: ups.v1.PowerService.Watch:input_type -> ups.v1.WatchRequest
+	48,  // 81: ups.v1.PowerService.Leave:input_type -> ups.v1.LeaveRequest
+	16,  // 82: ups.v1.PowerService.GetStatus:input_type -> ups.v1.GetStatusRequest
+	24,  // 83: ups.v1.NodeService.GetNodeStatus:input_type -> ups.v1.GetNodeStatusRequest
+	58,  // 84: ups.v1.NodeService.ExamineNode:input_type -> ups.v1.ExamineNodeRequest
+	64,  // 85: ups.v1.NodeService.TestNodeAlarms:input_type -> ups.v1.TestNodeAlarmsRequest
+	54,  // 86: ups.v1.NodeService.JoinRack:input_type -> ups.v1.JoinRackRequest
+	50,  // 87: ups.v1.NodeService.LeaveRack:input_type -> ups.v1.LeaveRackRequest
+	27,  // 88: ups.v1.ControlService.Hold:input_type -> ups.v1.HoldRequest
+	29,  // 89: ups.v1.ControlService.Release:input_type -> ups.v1.ReleaseRequest
+	31,  // 90: ups.v1.ControlService.Shutdown:input_type -> ups.v1.ShutdownRequest
+	33,  // 91: ups.v1.ControlService.Simulate:input_type -> ups.v1.SimulateRequest
+	35,  // 92: ups.v1.ControlService.CreateToken:input_type -> ups.v1.CreateTokenRequest
+	37,  // 93: ups.v1.ControlService.ListTokens:input_type -> ups.v1.ListTokensRequest
+	40,  // 94: ups.v1.ControlService.RevokeToken:input_type -> ups.v1.RevokeTokenRequest
+	42,  // 95: ups.v1.ControlService.RemoveMember:input_type -> ups.v1.RemoveMemberRequest
+	44,  // 96: ups.v1.ControlService.ExportTrust:input_type -> ups.v1.ExportTrustRequest
+	46,  // 97: ups.v1.ControlService.ImportTrust:input_type -> ups.v1.ImportTrustRequest
+	61,  // 98: ups.v1.ControlService.Examine:input_type -> ups.v1.ExamineRequest
+	66,  // 99: ups.v1.ControlService.TestAlarms:input_type -> ups.v1.TestAlarmsRequest
+	69,  // 100: ups.v1.ControlService.GetHistory:input_type -> ups.v1.GetHistoryRequest
+	52,  // 101: ups.v1.ControlService.StreamEvents:input_type -> ups.v1.StreamEventsRequest
+	56,  // 102: ups.v1.TrustService.Join:input_type -> ups.v1.JoinRequest
+	12,  // 103: ups.v1.PowerService.Attach:output_type -> ups.v1.AttachResponse
+	15,  // 104: ups.v1.PowerService.Watch:output_type -> ups.v1.WatchResponse
+	49,  // 105: ups.v1.PowerService.Leave:output_type -> ups.v1.LeaveResponse
+	17,  // 106: ups.v1.PowerService.GetStatus:output_type -> ups.v1.GetStatusResponse
+	25,  // 107: ups.v1.NodeService.GetNodeStatus:output_type -> ups.v1.GetNodeStatusResponse
+	59,  // 108: ups.v1.NodeService.ExamineNode:output_type -> ups.v1.ExamineNodeResponse
+	65,  // 109: ups.v1.NodeService.TestNodeAlarms:output_type -> ups.v1.TestNodeAlarmsResponse
+	55,  // 110: ups.v1.NodeService.JoinRack:output_type -> ups.v1.JoinRackResponse
+	51,  // 111: ups.v1.NodeService.LeaveRack:output_type -> ups.v1.LeaveRackResponse
+	28,  // 112: ups.v1.ControlService.Hold:output_type -> ups.v1.HoldResponse
+	30,  // 113: ups.v1.ControlService.Release:output_type -> ups.v1.ReleaseResponse
+	32,  // 114: ups.v1.ControlService.Shutdown:output_type -> ups.v1.ShutdownResponse
+	34,  // 115: ups.v1.ControlService.Simulate:output_type -> ups.v1.SimulateResponse
+	36,  // 116: ups.v1.ControlService.CreateToken:output_type -> ups.v1.CreateTokenResponse
+	38,  // 117: ups.v1.ControlService.ListTokens:output_type -> ups.v1.ListTokensResponse
+	41,  // 118: ups.v1.ControlService.RevokeToken:output_type -> ups.v1.RevokeTokenResponse
+	43,  // 119: ups.v1.ControlService.RemoveMember:output_type -> ups.v1.RemoveMemberResponse
+	45,  // 120: ups.v1.ControlService.ExportTrust:output_type -> ups.v1.ExportTrustResponse
+	47,  // 121: ups.v1.ControlService.ImportTrust:output_type -> ups.v1.ImportTrustResponse
+	62,  // 122: ups.v1.ControlService.Examine:output_type -> ups.v1.ExamineResponse
+	67,  // 123: ups.v1.ControlService.TestAlarms:output_type -> ups.v1.TestAlarmsResponse
+	70,  // 124: ups.v1.ControlService.GetHistory:output_type -> ups.v1.GetHistoryResponse
+	53,  // 125: ups.v1.ControlService.StreamEvents:output_type -> ups.v1.StreamEventsResponse
+	57,  // 126: ups.v1.TrustService.Join:output_type -> ups.v1.JoinResponse
+	103, // [103:127] is the sub-list for method output_type
+	79,  // [79:103] is the sub-list for method input_type
+	78,  // [78:79] is the sub-list for extension type_name
+	77,  // [77:78] is the sub-list for extension extendee
+	0,   // [0:77] is the sub-list for field type_name
 }
 
 func init() { file_ups_v1_ups_proto_init() }
@@ -5161,7 +5331,7 @@ func file_ups_v1_ups_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_ups_v1_ups_proto_rawDesc), len(file_ups_v1_ups_proto_rawDesc)),
 			NumEnums:      5,
-			NumMessages:   67,
+			NumMessages:   68,
 			NumExtensions: 1,
 			NumServices:   4,
 		},

@@ -1,0 +1,52 @@
+package master
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/lastwatt/lastwatt/pkg/policy"
+)
+
+// setOrders changes the order of each node by change, which returns an error to
+// refuse; nothing is changed unless all agree.
+func (h *hub) setOrders(names []string, change func(*nodeRecord) (policy.Order, error)) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	orders := make([]policy.Order, len(names))
+	for i, name := range names {
+		n := h.nodes[name]
+		if n == nil {
+			return unknownNode{name, slices.Sorted(maps.Keys(h.nodes))}
+		}
+		var err error
+		if orders[i], err = change(n); err != nil {
+			return err
+		}
+	}
+	for i, name := range names {
+		h.nodes[name].order, h.nodes[name].orderOf = orders[i], h.nodes[name].boot
+	}
+	h.wakeSessions()
+	h.wakeWatchers()
+	return nil
+}
+
+// order returns what is wanted of a node now; an expired hold is nothing.
+func (h *hub) order(n *nodeRecord) policy.Order {
+	if n.order.Kind == policy.OrderHold && !n.order.Until.After(h.now()) {
+		return policy.Order{}
+	}
+	return n.order
+}
+
+// unknownNode says that there is no node of that name.
+type unknownNode struct {
+	name  string
+	known []string
+}
+
+// Error names the nodes there are.
+func (e unknownNode) Error() string {
+	return fmt.Sprintf("there is no node %q; the nodes are %q", e.name, e.known)
+}
