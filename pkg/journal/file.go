@@ -2,8 +2,10 @@ package journal
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 )
@@ -16,7 +18,10 @@ type envelope struct {
 // Save writes v to path as a whole: afterwards, and after a power cut at any
 // moment, there is the old content or the new. Only one may save to a path at a
 // time.
-func Save(path string, v any) error { return saveOn(realFS{}, path, v) }
+func Save(path string, v any) error { return SaveOn(nil, path, v) }
+
+// SaveOn is [Save] on a file system; nil: the real one.
+func SaveOn(fsys FS, path string, v any) error { return saveOn(orReal(fsys), path, v) }
 
 func saveOn(fsys FS, path string, v any) error {
 	data, err := json.Marshal(v)
@@ -62,7 +67,27 @@ func replace(fsys FS, path string, content []byte) error {
 
 // Load reads what [Save] wrote at path into v. The error is [os.ErrNotExist] if
 // there is nothing, and [ErrCorrupt] if it is damaged; v is then not to be used.
-func Load(path string, v any) error { return loadOn(realFS{}, path, v) }
+func Load(path string, v any) error { return LoadOn(nil, path, v) }
+
+// LoadOn is [Load] on a file system; nil: the real one.
+func LoadOn(fsys FS, path string, v any) error { return loadOn(orReal(fsys), path, v) }
+
+// RemoveOn removes what [SaveOn] wrote, so that it stays removed. Nothing there is
+// no error.
+func RemoveOn(fsys FS, path string) error {
+	fsys = orReal(fsys)
+	_ = fsys.Remove(path + ".tmp") // left by a crash
+	switch err := fsys.Remove(path); {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return fmt.Errorf("cannot remove %s: %w", path, cause(err))
+	}
+	if err := fsys.SyncDir(filepath.Dir(path)); err != nil {
+		return fmt.Errorf("cannot remove %s: %w", path, cause(err))
+	}
+	return nil
+}
 
 func loadOn(fsys FS, path string, v any) error {
 	f, err := fsys.Open(path, os.O_RDONLY, 0)
