@@ -920,7 +920,9 @@ type NodeReport struct {
 	// How it comes back: cycle, wol, rtc, hook.
 	Wake []string `protobuf:"bytes,13,rep,name=wake,proto3" json:"wake,omitempty"`
 	// For how long it has been in its phase; absent: not said.
-	PhaseAge      *durationpb.Duration `protobuf:"bytes,14,opt,name=phase_age,json=phaseAge,proto3" json:"phase_age,omitempty"`
+	PhaseAge *durationpb.Duration `protobuf:"bytes,14,opt,name=phase_age,json=phaseAge,proto3" json:"phase_age,omitempty"`
+	// It takes part in a drill now.
+	Drill         bool `protobuf:"varint,15,opt,name=drill,proto3" json:"drill,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1053,13 +1055,22 @@ func (x *NodeReport) GetPhaseAge() *durationpb.Duration {
 	return nil
 }
 
+func (x *NodeReport) GetDrill() bool {
+	if x != nil {
+		return x.Drill
+	}
+	return false
+}
+
 // AttachRequest goes up.
 type AttachRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// In the first message only.
 	Hello *Hello `protobuf:"bytes,1,opt,name=hello,proto3" json:"hello,omitempty"`
 	// Always: the full present state.
-	Report        *NodeReport `protobuf:"bytes,2,opt,name=report,proto3" json:"report,omitempty"`
+	Report *NodeReport `protobuf:"bytes,2,opt,name=report,proto3" json:"report,omitempty"`
+	// The node's part in the drill that it was told of last; absent: none lately.
+	Drill         *DrillReport `protobuf:"bytes,3,opt,name=drill,proto3" json:"drill,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1108,6 +1119,13 @@ func (x *AttachRequest) GetReport() *NodeReport {
 	return nil
 }
 
+func (x *AttachRequest) GetDrill() *DrillReport {
+	if x != nil {
+		return x.Drill
+	}
+	return nil
+}
+
 // AttachResponse goes down: all that the node needs to know, each time.
 type AttachResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1128,7 +1146,9 @@ type AttachResponse struct {
 	Awaited *Awaited `protobuf:"bytes,7,opt,name=awaited,proto3" json:"awaited,omitempty"`
 	// How long this node takes to be off once asked, as measured, with a margin;
 	// absent: never measured.
-	StopTime      *durationpb.Duration `protobuf:"bytes,8,opt,name=stop_time,json=stopTime,proto3" json:"stop_time,omitempty"`
+	StopTime *durationpb.Duration `protobuf:"bytes,8,opt,name=stop_time,json=stopTime,proto3" json:"stop_time,omitempty"`
+	// What the node is to pretend; absent: nothing, and a drill that was on is over.
+	Drill         *Drill `protobuf:"bytes,9,opt,name=drill,proto3" json:"drill,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1219,6 +1239,326 @@ func (x *AttachResponse) GetStopTime() *durationpb.Duration {
 	return nil
 }
 
+func (x *AttachResponse) GetDrill() *Drill {
+	if x != nil {
+		return x.Drill
+	}
+	return nil
+}
+
+// Drill is a pretended outage towards one node; level, sent with every state. It is
+// for the node's shadow alone: nothing in it makes a machine go (law 11).
+type Drill struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its id, which never repeats.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// What this master's UPSes pretend to say. One that is not here says what it says.
+	Ups []*UpsState `protobuf:"bytes,2,rep,name=ups,proto3" json:"ups,omitempty"`
+	// Who is still up, in the drill, of those that the node waits for; absent: nobody.
+	Awaited *Awaited `protobuf:"bytes,3,opt,name=awaited,proto3" json:"awaited,omitempty"`
+	// When it is over at the latest, whatever is heard.
+	Left          *durationpb.Duration `protobuf:"bytes,4,opt,name=left,proto3" json:"left,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Drill) Reset() {
+	*x = Drill{}
+	mi := &file_ups_v1_ups_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Drill) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Drill) ProtoMessage() {}
+
+func (x *Drill) ProtoReflect() protoreflect.Message {
+	mi := &file_ups_v1_ups_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Drill.ProtoReflect.Descriptor instead.
+func (*Drill) Descriptor() ([]byte, []int) {
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *Drill) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *Drill) GetUps() []*UpsState {
+	if x != nil {
+		return x.Ups
+	}
+	return nil
+}
+
+func (x *Drill) GetAwaited() *Awaited {
+	if x != nil {
+		return x.Awaited
+	}
+	return nil
+}
+
+func (x *Drill) GetLeft() *durationpb.Duration {
+	if x != nil {
+		return x.Left
+	}
+	return nil
+}
+
+// DrillReport is a node's part in a drill. Times count from the pretended failure.
+type DrillReport struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Which one.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// The phases that the machine would have gone through, in order.
+	Steps []*DrillStep `protobuf:"bytes,2,rep,name=steps,proto3" json:"steps,omitempty"`
+	// When its time would be up: it would go then, or begin to wait for others; absent:
+	// it would not go.
+	Goes *durationpb.Duration `protobuf:"bytes,3,opt,name=goes,proto3" json:"goes,omitempty"`
+	// The drill hooks that were run.
+	Ran []*DrillHook `protobuf:"bytes,4,rep,name=ran,proto3" json:"ran,omitempty"`
+	// What else would have been run, for people: "stop-db on commit".
+	WouldRun []string `protobuf:"bytes,5,rep,name=would_run,json=wouldRun,proto3" json:"would_run,omitempty"`
+	// The method by which it would have powered off, where it came to that.
+	Method string `protobuf:"bytes,6,opt,name=method,proto3" json:"method,omitempty"`
+	// Why it could not have powered off then, for people; empty: it could, or it did not
+	// come to that.
+	CannotPowerOff string `protobuf:"bytes,7,opt,name=cannot_power_off,json=cannotPowerOff,proto3" json:"cannot_power_off,omitempty"`
+	// Why it took no part, or not to the end, for people; empty: it did.
+	LeftOut string `protobuf:"bytes,8,opt,name=left_out,json=leftOut,proto3" json:"left_out,omitempty"`
+	// Its part is over, hooks included.
+	Over          bool `protobuf:"varint,9,opt,name=over,proto3" json:"over,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DrillReport) Reset() {
+	*x = DrillReport{}
+	mi := &file_ups_v1_ups_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DrillReport) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DrillReport) ProtoMessage() {}
+
+func (x *DrillReport) ProtoReflect() protoreflect.Message {
+	mi := &file_ups_v1_ups_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DrillReport.ProtoReflect.Descriptor instead.
+func (*DrillReport) Descriptor() ([]byte, []int) {
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *DrillReport) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *DrillReport) GetSteps() []*DrillStep {
+	if x != nil {
+		return x.Steps
+	}
+	return nil
+}
+
+func (x *DrillReport) GetGoes() *durationpb.Duration {
+	if x != nil {
+		return x.Goes
+	}
+	return nil
+}
+
+func (x *DrillReport) GetRan() []*DrillHook {
+	if x != nil {
+		return x.Ran
+	}
+	return nil
+}
+
+func (x *DrillReport) GetWouldRun() []string {
+	if x != nil {
+		return x.WouldRun
+	}
+	return nil
+}
+
+func (x *DrillReport) GetMethod() string {
+	if x != nil {
+		return x.Method
+	}
+	return ""
+}
+
+func (x *DrillReport) GetCannotPowerOff() string {
+	if x != nil {
+		return x.CannotPowerOff
+	}
+	return ""
+}
+
+func (x *DrillReport) GetLeftOut() string {
+	if x != nil {
+		return x.LeftOut
+	}
+	return ""
+}
+
+func (x *DrillReport) GetOver() bool {
+	if x != nil {
+		return x.Over
+	}
+	return false
+}
+
+// DrillStep is a phase in a drill.
+type DrillStep struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The phase.
+	Phase Phase `protobuf:"varint,1,opt,name=phase,proto3,enum=ups.v1.Phase" json:"phase,omitempty"`
+	// When it began.
+	After *durationpb.Duration `protobuf:"bytes,2,opt,name=after,proto3" json:"after,omitempty"`
+	// Why, for people.
+	Reason        string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DrillStep) Reset() {
+	*x = DrillStep{}
+	mi := &file_ups_v1_ups_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DrillStep) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DrillStep) ProtoMessage() {}
+
+func (x *DrillStep) ProtoReflect() protoreflect.Message {
+	mi := &file_ups_v1_ups_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DrillStep.ProtoReflect.Descriptor instead.
+func (*DrillStep) Descriptor() ([]byte, []int) {
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *DrillStep) GetPhase() Phase {
+	if x != nil {
+		return x.Phase
+	}
+	return Phase_PHASE_UNSPECIFIED
+}
+
+func (x *DrillStep) GetAfter() *durationpb.Duration {
+	if x != nil {
+		return x.After
+	}
+	return nil
+}
+
+func (x *DrillStep) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+// DrillHook is a hook that a drill ran.
+type DrillHook struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The event that it was run on.
+	Event string `protobuf:"bytes,1,opt,name=event,proto3" json:"event,omitempty"`
+	// How it ended.
+	Result        *HookResult `protobuf:"bytes,2,opt,name=result,proto3" json:"result,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DrillHook) Reset() {
+	*x = DrillHook{}
+	mi := &file_ups_v1_ups_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DrillHook) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DrillHook) ProtoMessage() {}
+
+func (x *DrillHook) ProtoReflect() protoreflect.Message {
+	mi := &file_ups_v1_ups_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DrillHook.ProtoReflect.Descriptor instead.
+func (*DrillHook) Descriptor() ([]byte, []int) {
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *DrillHook) GetEvent() string {
+	if x != nil {
+		return x.Event
+	}
+	return ""
+}
+
+func (x *DrillHook) GetResult() *HookResult {
+	if x != nil {
+		return x.Result
+	}
+	return nil
+}
+
 // Awaited is who is still up of those that a node waits for; level, sent with every
 // state.
 type Awaited struct {
@@ -1240,7 +1580,7 @@ type Awaited struct {
 
 func (x *Awaited) Reset() {
 	*x = Awaited{}
-	mi := &file_ups_v1_ups_proto_msgTypes[8]
+	mi := &file_ups_v1_ups_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1252,7 +1592,7 @@ func (x *Awaited) String() string {
 func (*Awaited) ProtoMessage() {}
 
 func (x *Awaited) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[8]
+	mi := &file_ups_v1_ups_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1265,7 +1605,7 @@ func (x *Awaited) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Awaited.ProtoReflect.Descriptor instead.
 func (*Awaited) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{8}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Awaited) GetUp() []string {
@@ -1312,7 +1652,7 @@ type WatchRequest struct {
 
 func (x *WatchRequest) Reset() {
 	*x = WatchRequest{}
-	mi := &file_ups_v1_ups_proto_msgTypes[9]
+	mi := &file_ups_v1_ups_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1324,7 +1664,7 @@ func (x *WatchRequest) String() string {
 func (*WatchRequest) ProtoMessage() {}
 
 func (x *WatchRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[9]
+	mi := &file_ups_v1_ups_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1337,7 +1677,7 @@ func (x *WatchRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchRequest.ProtoReflect.Descriptor instead.
 func (*WatchRequest) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{9}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{13}
 }
 
 // WatchResponse is the full present status.
@@ -1351,7 +1691,7 @@ type WatchResponse struct {
 
 func (x *WatchResponse) Reset() {
 	*x = WatchResponse{}
-	mi := &file_ups_v1_ups_proto_msgTypes[10]
+	mi := &file_ups_v1_ups_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1363,7 +1703,7 @@ func (x *WatchResponse) String() string {
 func (*WatchResponse) ProtoMessage() {}
 
 func (x *WatchResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[10]
+	mi := &file_ups_v1_ups_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1376,7 +1716,7 @@ func (x *WatchResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchResponse.ProtoReflect.Descriptor instead.
 func (*WatchResponse) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{10}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *WatchResponse) GetStatus() *MasterStatus {
@@ -1397,7 +1737,7 @@ type GetStatusRequest struct {
 
 func (x *GetStatusRequest) Reset() {
 	*x = GetStatusRequest{}
-	mi := &file_ups_v1_ups_proto_msgTypes[11]
+	mi := &file_ups_v1_ups_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1409,7 +1749,7 @@ func (x *GetStatusRequest) String() string {
 func (*GetStatusRequest) ProtoMessage() {}
 
 func (x *GetStatusRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[11]
+	mi := &file_ups_v1_ups_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1422,7 +1762,7 @@ func (x *GetStatusRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetStatusRequest.ProtoReflect.Descriptor instead.
 func (*GetStatusRequest) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{11}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *GetStatusRequest) GetAll() bool {
@@ -1450,7 +1790,7 @@ type GetStatusResponse struct {
 
 func (x *GetStatusResponse) Reset() {
 	*x = GetStatusResponse{}
-	mi := &file_ups_v1_ups_proto_msgTypes[12]
+	mi := &file_ups_v1_ups_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1462,7 +1802,7 @@ func (x *GetStatusResponse) String() string {
 func (*GetStatusResponse) ProtoMessage() {}
 
 func (x *GetStatusResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[12]
+	mi := &file_ups_v1_ups_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1475,7 +1815,7 @@ func (x *GetStatusResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetStatusResponse.ProtoReflect.Descriptor instead.
 func (*GetStatusResponse) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{12}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *GetStatusResponse) GetMasters() []*MasterStatus {
@@ -1525,7 +1865,7 @@ type SeenNode struct {
 
 func (x *SeenNode) Reset() {
 	*x = SeenNode{}
-	mi := &file_ups_v1_ups_proto_msgTypes[13]
+	mi := &file_ups_v1_ups_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1537,7 +1877,7 @@ func (x *SeenNode) String() string {
 func (*SeenNode) ProtoMessage() {}
 
 func (x *SeenNode) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[13]
+	mi := &file_ups_v1_ups_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1550,7 +1890,7 @@ func (x *SeenNode) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SeenNode.ProtoReflect.Descriptor instead.
 func (*SeenNode) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{13}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *SeenNode) GetName() string {
@@ -1603,7 +1943,7 @@ type UnreachableMaster struct {
 
 func (x *UnreachableMaster) Reset() {
 	*x = UnreachableMaster{}
-	mi := &file_ups_v1_ups_proto_msgTypes[14]
+	mi := &file_ups_v1_ups_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1615,7 +1955,7 @@ func (x *UnreachableMaster) String() string {
 func (*UnreachableMaster) ProtoMessage() {}
 
 func (x *UnreachableMaster) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[14]
+	mi := &file_ups_v1_ups_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1628,7 +1968,7 @@ func (x *UnreachableMaster) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UnreachableMaster.ProtoReflect.Descriptor instead.
 func (*UnreachableMaster) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{14}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *UnreachableMaster) GetAddress() string {
@@ -1668,14 +2008,16 @@ type MasterStatus struct {
 	// Its software's version.
 	Version string `protobuf:"bytes,6,opt,name=version,proto3" json:"version,omitempty"`
 	// What was proved of each UPS.
-	Proofs        []*UpsProof `protobuf:"bytes,7,rep,name=proofs,proto3" json:"proofs,omitempty"`
+	Proofs []*UpsProof `protobuf:"bytes,7,rep,name=proofs,proto3" json:"proofs,omitempty"`
+	// The drill that is on; absent: none.
+	Drill         *DrillStatus `protobuf:"bytes,9,opt,name=drill,proto3" json:"drill,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *MasterStatus) Reset() {
 	*x = MasterStatus{}
-	mi := &file_ups_v1_ups_proto_msgTypes[15]
+	mi := &file_ups_v1_ups_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1687,7 +2029,7 @@ func (x *MasterStatus) String() string {
 func (*MasterStatus) ProtoMessage() {}
 
 func (x *MasterStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[15]
+	mi := &file_ups_v1_ups_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1700,7 +2042,7 @@ func (x *MasterStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MasterStatus.ProtoReflect.Descriptor instead.
 func (*MasterStatus) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{15}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *MasterStatus) GetName() string {
@@ -1752,6 +2094,95 @@ func (x *MasterStatus) GetProofs() []*UpsProof {
 	return nil
 }
 
+func (x *MasterStatus) GetDrill() *DrillStatus {
+	if x != nil {
+		return x.Drill
+	}
+	return nil
+}
+
+// DrillStatus is a drill that is on, for people who look.
+type DrillStatus struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its id.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// Who began it.
+	By string `protobuf:"bytes,2,opt,name=by,proto3" json:"by,omitempty"`
+	// For how long it still pretends that the power has failed.
+	Left *durationpb.Duration `protobuf:"bytes,3,opt,name=left,proto3" json:"left,omitempty"`
+	// Who takes part, by name; eight at most.
+	Nodes []string `protobuf:"bytes,4,rep,name=nodes,proto3" json:"nodes,omitempty"`
+	// How many take part.
+	Count         uint32 `protobuf:"varint,5,opt,name=count,proto3" json:"count,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DrillStatus) Reset() {
+	*x = DrillStatus{}
+	mi := &file_ups_v1_ups_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DrillStatus) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DrillStatus) ProtoMessage() {}
+
+func (x *DrillStatus) ProtoReflect() protoreflect.Message {
+	mi := &file_ups_v1_ups_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DrillStatus.ProtoReflect.Descriptor instead.
+func (*DrillStatus) Descriptor() ([]byte, []int) {
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *DrillStatus) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *DrillStatus) GetBy() string {
+	if x != nil {
+		return x.By
+	}
+	return ""
+}
+
+func (x *DrillStatus) GetLeft() *durationpb.Duration {
+	if x != nil {
+		return x.Left
+	}
+	return nil
+}
+
+func (x *DrillStatus) GetNodes() []string {
+	if x != nil {
+		return x.Nodes
+	}
+	return nil
+}
+
+func (x *DrillStatus) GetCount() uint32 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
+}
+
 // NodeStatus is one node as a master, or the node itself, knows it.
 type NodeStatus struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1775,7 +2206,7 @@ type NodeStatus struct {
 
 func (x *NodeStatus) Reset() {
 	*x = NodeStatus{}
-	mi := &file_ups_v1_ups_proto_msgTypes[16]
+	mi := &file_ups_v1_ups_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1787,7 +2218,7 @@ func (x *NodeStatus) String() string {
 func (*NodeStatus) ProtoMessage() {}
 
 func (x *NodeStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[16]
+	mi := &file_ups_v1_ups_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1800,7 +2231,7 @@ func (x *NodeStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NodeStatus.ProtoReflect.Descriptor instead.
 func (*NodeStatus) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{16}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *NodeStatus) GetName() string {
@@ -1873,7 +2304,7 @@ type NodeProof struct {
 
 func (x *NodeProof) Reset() {
 	*x = NodeProof{}
-	mi := &file_ups_v1_ups_proto_msgTypes[17]
+	mi := &file_ups_v1_ups_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1885,7 +2316,7 @@ func (x *NodeProof) String() string {
 func (*NodeProof) ProtoMessage() {}
 
 func (x *NodeProof) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[17]
+	mi := &file_ups_v1_ups_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1898,7 +2329,7 @@ func (x *NodeProof) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NodeProof.ProtoReflect.Descriptor instead.
 func (*NodeProof) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{17}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *NodeProof) GetOutages() uint32 {
@@ -1955,7 +2386,7 @@ type UpsProof struct {
 
 func (x *UpsProof) Reset() {
 	*x = UpsProof{}
-	mi := &file_ups_v1_ups_proto_msgTypes[18]
+	mi := &file_ups_v1_ups_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1967,7 +2398,7 @@ func (x *UpsProof) String() string {
 func (*UpsProof) ProtoMessage() {}
 
 func (x *UpsProof) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[18]
+	mi := &file_ups_v1_ups_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1980,7 +2411,7 @@ func (x *UpsProof) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpsProof.ProtoReflect.Descriptor instead.
 func (*UpsProof) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{18}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *UpsProof) GetUps() string {
@@ -2027,7 +2458,7 @@ type GetNodeStatusRequest struct {
 
 func (x *GetNodeStatusRequest) Reset() {
 	*x = GetNodeStatusRequest{}
-	mi := &file_ups_v1_ups_proto_msgTypes[19]
+	mi := &file_ups_v1_ups_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2039,7 +2470,7 @@ func (x *GetNodeStatusRequest) String() string {
 func (*GetNodeStatusRequest) ProtoMessage() {}
 
 func (x *GetNodeStatusRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[19]
+	mi := &file_ups_v1_ups_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2052,7 +2483,7 @@ func (x *GetNodeStatusRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetNodeStatusRequest.ProtoReflect.Descriptor instead.
 func (*GetNodeStatusRequest) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{19}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{24}
 }
 
 // GetNodeStatusResponse answers with the node's own view.
@@ -2068,7 +2499,7 @@ type GetNodeStatusResponse struct {
 
 func (x *GetNodeStatusResponse) Reset() {
 	*x = GetNodeStatusResponse{}
-	mi := &file_ups_v1_ups_proto_msgTypes[20]
+	mi := &file_ups_v1_ups_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2080,7 +2511,7 @@ func (x *GetNodeStatusResponse) String() string {
 func (*GetNodeStatusResponse) ProtoMessage() {}
 
 func (x *GetNodeStatusResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[20]
+	mi := &file_ups_v1_ups_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2093,7 +2524,7 @@ func (x *GetNodeStatusResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetNodeStatusResponse.ProtoReflect.Descriptor instead.
 func (*GetNodeStatusResponse) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{20}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *GetNodeStatusResponse) GetNode() *NodeStatus {
@@ -2129,7 +2560,7 @@ type NodeMaster struct {
 
 func (x *NodeMaster) Reset() {
 	*x = NodeMaster{}
-	mi := &file_ups_v1_ups_proto_msgTypes[21]
+	mi := &file_ups_v1_ups_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2141,7 +2572,7 @@ func (x *NodeMaster) String() string {
 func (*NodeMaster) ProtoMessage() {}
 
 func (x *NodeMaster) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[21]
+	mi := &file_ups_v1_ups_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2154,7 +2585,7 @@ func (x *NodeMaster) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NodeMaster.ProtoReflect.Descriptor instead.
 func (*NodeMaster) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{21}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *NodeMaster) GetName() string {
@@ -2205,7 +2636,7 @@ type HoldRequest struct {
 
 func (x *HoldRequest) Reset() {
 	*x = HoldRequest{}
-	mi := &file_ups_v1_ups_proto_msgTypes[22]
+	mi := &file_ups_v1_ups_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2217,7 +2648,7 @@ func (x *HoldRequest) String() string {
 func (*HoldRequest) ProtoMessage() {}
 
 func (x *HoldRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[22]
+	mi := &file_ups_v1_ups_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2230,7 +2661,7 @@ func (x *HoldRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HoldRequest.ProtoReflect.Descriptor instead.
 func (*HoldRequest) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{22}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *HoldRequest) GetNodes() []string {
@@ -2256,7 +2687,7 @@ type HoldResponse struct {
 
 func (x *HoldResponse) Reset() {
 	*x = HoldResponse{}
-	mi := &file_ups_v1_ups_proto_msgTypes[23]
+	mi := &file_ups_v1_ups_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2268,7 +2699,7 @@ func (x *HoldResponse) String() string {
 func (*HoldResponse) ProtoMessage() {}
 
 func (x *HoldResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[23]
+	mi := &file_ups_v1_ups_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2281,7 +2712,7 @@ func (x *HoldResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HoldResponse.ProtoReflect.Descriptor instead.
 func (*HoldResponse) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{23}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{28}
 }
 
 // ReleaseRequest names nodes.
@@ -2295,7 +2726,7 @@ type ReleaseRequest struct {
 
 func (x *ReleaseRequest) Reset() {
 	*x = ReleaseRequest{}
-	mi := &file_ups_v1_ups_proto_msgTypes[24]
+	mi := &file_ups_v1_ups_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2307,7 +2738,7 @@ func (x *ReleaseRequest) String() string {
 func (*ReleaseRequest) ProtoMessage() {}
 
 func (x *ReleaseRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[24]
+	mi := &file_ups_v1_ups_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2320,7 +2751,7 @@ func (x *ReleaseRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReleaseRequest.ProtoReflect.Descriptor instead.
 func (*ReleaseRequest) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{24}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *ReleaseRequest) GetNodes() []string {
@@ -2339,7 +2770,7 @@ type ReleaseResponse struct {
 
 func (x *ReleaseResponse) Reset() {
 	*x = ReleaseResponse{}
-	mi := &file_ups_v1_ups_proto_msgTypes[25]
+	mi := &file_ups_v1_ups_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2351,7 +2782,7 @@ func (x *ReleaseResponse) String() string {
 func (*ReleaseResponse) ProtoMessage() {}
 
 func (x *ReleaseResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[25]
+	mi := &file_ups_v1_ups_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2364,7 +2795,7 @@ func (x *ReleaseResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReleaseResponse.ProtoReflect.Descriptor instead.
 func (*ReleaseResponse) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{25}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{30}
 }
 
 // ShutdownRequest names nodes.
@@ -2378,7 +2809,7 @@ type ShutdownRequest struct {
 
 func (x *ShutdownRequest) Reset() {
 	*x = ShutdownRequest{}
-	mi := &file_ups_v1_ups_proto_msgTypes[26]
+	mi := &file_ups_v1_ups_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2390,7 +2821,7 @@ func (x *ShutdownRequest) String() string {
 func (*ShutdownRequest) ProtoMessage() {}
 
 func (x *ShutdownRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[26]
+	mi := &file_ups_v1_ups_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2403,7 +2834,7 @@ func (x *ShutdownRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ShutdownRequest.ProtoReflect.Descriptor instead.
 func (*ShutdownRequest) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{26}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *ShutdownRequest) GetNodes() []string {
@@ -2422,7 +2853,7 @@ type ShutdownResponse struct {
 
 func (x *ShutdownResponse) Reset() {
 	*x = ShutdownResponse{}
-	mi := &file_ups_v1_ups_proto_msgTypes[27]
+	mi := &file_ups_v1_ups_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2434,7 +2865,7 @@ func (x *ShutdownResponse) String() string {
 func (*ShutdownResponse) ProtoMessage() {}
 
 func (x *ShutdownResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[27]
+	mi := &file_ups_v1_ups_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2447,7 +2878,7 @@ func (x *ShutdownResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ShutdownResponse.ProtoReflect.Descriptor instead.
 func (*ShutdownResponse) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{27}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{32}
 }
 
 // SimulateRequest sets a sim port's state.
@@ -2463,7 +2894,7 @@ type SimulateRequest struct {
 
 func (x *SimulateRequest) Reset() {
 	*x = SimulateRequest{}
-	mi := &file_ups_v1_ups_proto_msgTypes[28]
+	mi := &file_ups_v1_ups_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2475,7 +2906,7 @@ func (x *SimulateRequest) String() string {
 func (*SimulateRequest) ProtoMessage() {}
 
 func (x *SimulateRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[28]
+	mi := &file_ups_v1_ups_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2488,7 +2919,7 @@ func (x *SimulateRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SimulateRequest.ProtoReflect.Descriptor instead.
 func (*SimulateRequest) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{28}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *SimulateRequest) GetUps() string {
@@ -2516,7 +2947,7 @@ type SimulateResponse struct {
 
 func (x *SimulateResponse) Reset() {
 	*x = SimulateResponse{}
-	mi := &file_ups_v1_ups_proto_msgTypes[29]
+	mi := &file_ups_v1_ups_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2528,7 +2959,7 @@ func (x *SimulateResponse) String() string {
 func (*SimulateResponse) ProtoMessage() {}
 
 func (x *SimulateResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[29]
+	mi := &file_ups_v1_ups_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2541,7 +2972,7 @@ func (x *SimulateResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SimulateResponse.ProtoReflect.Descriptor instead.
 func (*SimulateResponse) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{29}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *SimulateResponse) GetUps() string {
@@ -2567,7 +2998,7 @@ type CreateTokenRequest struct {
 
 func (x *CreateTokenRequest) Reset() {
 	*x = CreateTokenRequest{}
-	mi := &file_ups_v1_ups_proto_msgTypes[30]
+	mi := &file_ups_v1_ups_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2579,7 +3010,7 @@ func (x *CreateTokenRequest) String() string {
 func (*CreateTokenRequest) ProtoMessage() {}
 
 func (x *CreateTokenRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[30]
+	mi := &file_ups_v1_ups_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2592,7 +3023,7 @@ func (x *CreateTokenRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateTokenRequest.ProtoReflect.Descriptor instead.
 func (*CreateTokenRequest) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{30}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *CreateTokenRequest) GetRole() Role {
@@ -2629,7 +3060,7 @@ type CreateTokenResponse struct {
 
 func (x *CreateTokenResponse) Reset() {
 	*x = CreateTokenResponse{}
-	mi := &file_ups_v1_ups_proto_msgTypes[31]
+	mi := &file_ups_v1_ups_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2641,7 +3072,7 @@ func (x *CreateTokenResponse) String() string {
 func (*CreateTokenResponse) ProtoMessage() {}
 
 func (x *CreateTokenResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[31]
+	mi := &file_ups_v1_ups_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2654,7 +3085,7 @@ func (x *CreateTokenResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateTokenResponse.ProtoReflect.Descriptor instead.
 func (*CreateTokenResponse) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{31}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *CreateTokenResponse) GetToken() string {
@@ -2680,7 +3111,7 @@ type ListTokensRequest struct {
 
 func (x *ListTokensRequest) Reset() {
 	*x = ListTokensRequest{}
-	mi := &file_ups_v1_ups_proto_msgTypes[32]
+	mi := &file_ups_v1_ups_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2692,7 +3123,7 @@ func (x *ListTokensRequest) String() string {
 func (*ListTokensRequest) ProtoMessage() {}
 
 func (x *ListTokensRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[32]
+	mi := &file_ups_v1_ups_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2705,7 +3136,7 @@ func (x *ListTokensRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTokensRequest.ProtoReflect.Descriptor instead.
 func (*ListTokensRequest) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{32}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{37}
 }
 
 // ListTokensResponse tells them.
@@ -2719,7 +3150,7 @@ type ListTokensResponse struct {
 
 func (x *ListTokensResponse) Reset() {
 	*x = ListTokensResponse{}
-	mi := &file_ups_v1_ups_proto_msgTypes[33]
+	mi := &file_ups_v1_ups_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2731,7 +3162,7 @@ func (x *ListTokensResponse) String() string {
 func (*ListTokensResponse) ProtoMessage() {}
 
 func (x *ListTokensResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[33]
+	mi := &file_ups_v1_ups_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2744,7 +3175,7 @@ func (x *ListTokensResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTokensResponse.ProtoReflect.Descriptor instead.
 func (*ListTokensResponse) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{33}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *ListTokensResponse) GetTokens() []*TokenInfo {
@@ -2773,7 +3204,7 @@ type TokenInfo struct {
 
 func (x *TokenInfo) Reset() {
 	*x = TokenInfo{}
-	mi := &file_ups_v1_ups_proto_msgTypes[34]
+	mi := &file_ups_v1_ups_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2785,7 +3216,7 @@ func (x *TokenInfo) String() string {
 func (*TokenInfo) ProtoMessage() {}
 
 func (x *TokenInfo) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[34]
+	mi := &file_ups_v1_ups_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2798,7 +3229,7 @@ func (x *TokenInfo) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TokenInfo.ProtoReflect.Descriptor instead.
 func (*TokenInfo) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{34}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *TokenInfo) GetId() string {
@@ -2847,7 +3278,7 @@ type RevokeTokenRequest struct {
 
 func (x *RevokeTokenRequest) Reset() {
 	*x = RevokeTokenRequest{}
-	mi := &file_ups_v1_ups_proto_msgTypes[35]
+	mi := &file_ups_v1_ups_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2859,7 +3290,7 @@ func (x *RevokeTokenRequest) String() string {
 func (*RevokeTokenRequest) ProtoMessage() {}
 
 func (x *RevokeTokenRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[35]
+	mi := &file_ups_v1_ups_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2872,7 +3303,7 @@ func (x *RevokeTokenRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RevokeTokenRequest.ProtoReflect.Descriptor instead.
 func (*RevokeTokenRequest) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{35}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *RevokeTokenRequest) GetId() string {
@@ -2891,7 +3322,7 @@ type RevokeTokenResponse struct {
 
 func (x *RevokeTokenResponse) Reset() {
 	*x = RevokeTokenResponse{}
-	mi := &file_ups_v1_ups_proto_msgTypes[36]
+	mi := &file_ups_v1_ups_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2903,7 +3334,7 @@ func (x *RevokeTokenResponse) String() string {
 func (*RevokeTokenResponse) ProtoMessage() {}
 
 func (x *RevokeTokenResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[36]
+	mi := &file_ups_v1_ups_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2916,7 +3347,7 @@ func (x *RevokeTokenResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RevokeTokenResponse.ProtoReflect.Descriptor instead.
 func (*RevokeTokenResponse) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{36}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{41}
 }
 
 // RemoveMemberRequest names a member.
@@ -2930,7 +3361,7 @@ type RemoveMemberRequest struct {
 
 func (x *RemoveMemberRequest) Reset() {
 	*x = RemoveMemberRequest{}
-	mi := &file_ups_v1_ups_proto_msgTypes[37]
+	mi := &file_ups_v1_ups_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2942,7 +3373,7 @@ func (x *RemoveMemberRequest) String() string {
 func (*RemoveMemberRequest) ProtoMessage() {}
 
 func (x *RemoveMemberRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[37]
+	mi := &file_ups_v1_ups_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2955,7 +3386,7 @@ func (x *RemoveMemberRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RemoveMemberRequest.ProtoReflect.Descriptor instead.
 func (*RemoveMemberRequest) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{37}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *RemoveMemberRequest) GetName() string {
@@ -2974,7 +3405,7 @@ type RemoveMemberResponse struct {
 
 func (x *RemoveMemberResponse) Reset() {
 	*x = RemoveMemberResponse{}
-	mi := &file_ups_v1_ups_proto_msgTypes[38]
+	mi := &file_ups_v1_ups_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2986,7 +3417,7 @@ func (x *RemoveMemberResponse) String() string {
 func (*RemoveMemberResponse) ProtoMessage() {}
 
 func (x *RemoveMemberResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[38]
+	mi := &file_ups_v1_ups_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2999,7 +3430,7 @@ func (x *RemoveMemberResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RemoveMemberResponse.ProtoReflect.Descriptor instead.
 func (*RemoveMemberResponse) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{38}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{43}
 }
 
 // ExportTrustRequest asks for the CA.
@@ -3013,7 +3444,7 @@ type ExportTrustRequest struct {
 
 func (x *ExportTrustRequest) Reset() {
 	*x = ExportTrustRequest{}
-	mi := &file_ups_v1_ups_proto_msgTypes[39]
+	mi := &file_ups_v1_ups_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3025,7 +3456,7 @@ func (x *ExportTrustRequest) String() string {
 func (*ExportTrustRequest) ProtoMessage() {}
 
 func (x *ExportTrustRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[39]
+	mi := &file_ups_v1_ups_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3038,7 +3469,7 @@ func (x *ExportTrustRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExportTrustRequest.ProtoReflect.Descriptor instead.
 func (*ExportTrustRequest) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{39}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *ExportTrustRequest) GetPassphrase() string {
@@ -3059,7 +3490,7 @@ type ExportTrustResponse struct {
 
 func (x *ExportTrustResponse) Reset() {
 	*x = ExportTrustResponse{}
-	mi := &file_ups_v1_ups_proto_msgTypes[40]
+	mi := &file_ups_v1_ups_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3071,7 +3502,7 @@ func (x *ExportTrustResponse) String() string {
 func (*ExportTrustResponse) ProtoMessage() {}
 
 func (x *ExportTrustResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[40]
+	mi := &file_ups_v1_ups_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3084,7 +3515,7 @@ func (x *ExportTrustResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExportTrustResponse.ProtoReflect.Descriptor instead.
 func (*ExportTrustResponse) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{40}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *ExportTrustResponse) GetExport() []byte {
@@ -3107,7 +3538,7 @@ type ImportTrustRequest struct {
 
 func (x *ImportTrustRequest) Reset() {
 	*x = ImportTrustRequest{}
-	mi := &file_ups_v1_ups_proto_msgTypes[41]
+	mi := &file_ups_v1_ups_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3119,7 +3550,7 @@ func (x *ImportTrustRequest) String() string {
 func (*ImportTrustRequest) ProtoMessage() {}
 
 func (x *ImportTrustRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[41]
+	mi := &file_ups_v1_ups_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3132,7 +3563,7 @@ func (x *ImportTrustRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ImportTrustRequest.ProtoReflect.Descriptor instead.
 func (*ImportTrustRequest) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{41}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *ImportTrustRequest) GetExport() []byte {
@@ -3160,7 +3591,7 @@ type ImportTrustResponse struct {
 
 func (x *ImportTrustResponse) Reset() {
 	*x = ImportTrustResponse{}
-	mi := &file_ups_v1_ups_proto_msgTypes[42]
+	mi := &file_ups_v1_ups_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3172,7 +3603,7 @@ func (x *ImportTrustResponse) String() string {
 func (*ImportTrustResponse) ProtoMessage() {}
 
 func (x *ImportTrustResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[42]
+	mi := &file_ups_v1_ups_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3185,7 +3616,7 @@ func (x *ImportTrustResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ImportTrustResponse.ProtoReflect.Descriptor instead.
 func (*ImportTrustResponse) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{42}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *ImportTrustResponse) GetMembers() uint32 {
@@ -3204,7 +3635,7 @@ type LeaveRequest struct {
 
 func (x *LeaveRequest) Reset() {
 	*x = LeaveRequest{}
-	mi := &file_ups_v1_ups_proto_msgTypes[43]
+	mi := &file_ups_v1_ups_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3216,7 +3647,7 @@ func (x *LeaveRequest) String() string {
 func (*LeaveRequest) ProtoMessage() {}
 
 func (x *LeaveRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[43]
+	mi := &file_ups_v1_ups_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3229,7 +3660,7 @@ func (x *LeaveRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeaveRequest.ProtoReflect.Descriptor instead.
 func (*LeaveRequest) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{43}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{48}
 }
 
 // LeaveResponse says that it is off.
@@ -3241,7 +3672,7 @@ type LeaveResponse struct {
 
 func (x *LeaveResponse) Reset() {
 	*x = LeaveResponse{}
-	mi := &file_ups_v1_ups_proto_msgTypes[44]
+	mi := &file_ups_v1_ups_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3253,7 +3684,7 @@ func (x *LeaveResponse) String() string {
 func (*LeaveResponse) ProtoMessage() {}
 
 func (x *LeaveResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[44]
+	mi := &file_ups_v1_ups_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3266,7 +3697,7 @@ func (x *LeaveResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeaveResponse.ProtoReflect.Descriptor instead.
 func (*LeaveResponse) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{44}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{49}
 }
 
 // LeaveRackRequest names the rack.
@@ -3280,7 +3711,7 @@ type LeaveRackRequest struct {
 
 func (x *LeaveRackRequest) Reset() {
 	*x = LeaveRackRequest{}
-	mi := &file_ups_v1_ups_proto_msgTypes[45]
+	mi := &file_ups_v1_ups_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3292,7 +3723,7 @@ func (x *LeaveRackRequest) String() string {
 func (*LeaveRackRequest) ProtoMessage() {}
 
 func (x *LeaveRackRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[45]
+	mi := &file_ups_v1_ups_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3305,7 +3736,7 @@ func (x *LeaveRackRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeaveRackRequest.ProtoReflect.Descriptor instead.
 func (*LeaveRackRequest) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{45}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *LeaveRackRequest) GetMaster() string {
@@ -3329,7 +3760,7 @@ type LeaveRackResponse struct {
 
 func (x *LeaveRackResponse) Reset() {
 	*x = LeaveRackResponse{}
-	mi := &file_ups_v1_ups_proto_msgTypes[46]
+	mi := &file_ups_v1_ups_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3341,7 +3772,7 @@ func (x *LeaveRackResponse) String() string {
 func (*LeaveRackResponse) ProtoMessage() {}
 
 func (x *LeaveRackResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[46]
+	mi := &file_ups_v1_ups_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3354,7 +3785,7 @@ func (x *LeaveRackResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeaveRackResponse.ProtoReflect.Descriptor instead.
 func (*LeaveRackResponse) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{46}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *LeaveRackResponse) GetMaster() string {
@@ -3384,7 +3815,7 @@ type StreamEventsRequest struct {
 
 func (x *StreamEventsRequest) Reset() {
 	*x = StreamEventsRequest{}
-	mi := &file_ups_v1_ups_proto_msgTypes[47]
+	mi := &file_ups_v1_ups_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3396,7 +3827,7 @@ func (x *StreamEventsRequest) String() string {
 func (*StreamEventsRequest) ProtoMessage() {}
 
 func (x *StreamEventsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[47]
+	mi := &file_ups_v1_ups_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3409,7 +3840,7 @@ func (x *StreamEventsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamEventsRequest.ProtoReflect.Descriptor instead.
 func (*StreamEventsRequest) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{47}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *StreamEventsRequest) GetFollow() bool {
@@ -3447,7 +3878,7 @@ type StreamEventsResponse struct {
 
 func (x *StreamEventsResponse) Reset() {
 	*x = StreamEventsResponse{}
-	mi := &file_ups_v1_ups_proto_msgTypes[48]
+	mi := &file_ups_v1_ups_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3459,7 +3890,7 @@ func (x *StreamEventsResponse) String() string {
 func (*StreamEventsResponse) ProtoMessage() {}
 
 func (x *StreamEventsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[48]
+	mi := &file_ups_v1_ups_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3472,7 +3903,7 @@ func (x *StreamEventsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamEventsResponse.ProtoReflect.Descriptor instead.
 func (*StreamEventsResponse) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{48}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *StreamEventsResponse) GetSeq() uint64 {
@@ -3530,7 +3961,7 @@ type JoinRackRequest struct {
 
 func (x *JoinRackRequest) Reset() {
 	*x = JoinRackRequest{}
-	mi := &file_ups_v1_ups_proto_msgTypes[49]
+	mi := &file_ups_v1_ups_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3542,7 +3973,7 @@ func (x *JoinRackRequest) String() string {
 func (*JoinRackRequest) ProtoMessage() {}
 
 func (x *JoinRackRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[49]
+	mi := &file_ups_v1_ups_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3555,7 +3986,7 @@ func (x *JoinRackRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JoinRackRequest.ProtoReflect.Descriptor instead.
 func (*JoinRackRequest) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{49}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *JoinRackRequest) GetToken() string {
@@ -3589,7 +4020,7 @@ type JoinRackResponse struct {
 
 func (x *JoinRackResponse) Reset() {
 	*x = JoinRackResponse{}
-	mi := &file_ups_v1_ups_proto_msgTypes[50]
+	mi := &file_ups_v1_ups_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3601,7 +4032,7 @@ func (x *JoinRackResponse) String() string {
 func (*JoinRackResponse) ProtoMessage() {}
 
 func (x *JoinRackResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[50]
+	mi := &file_ups_v1_ups_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3614,7 +4045,7 @@ func (x *JoinRackResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JoinRackResponse.ProtoReflect.Descriptor instead.
 func (*JoinRackResponse) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{50}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *JoinRackResponse) GetNode() string {
@@ -3661,7 +4092,7 @@ type JoinRequest struct {
 
 func (x *JoinRequest) Reset() {
 	*x = JoinRequest{}
-	mi := &file_ups_v1_ups_proto_msgTypes[51]
+	mi := &file_ups_v1_ups_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3673,7 +4104,7 @@ func (x *JoinRequest) String() string {
 func (*JoinRequest) ProtoMessage() {}
 
 func (x *JoinRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[51]
+	mi := &file_ups_v1_ups_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3686,7 +4117,7 @@ func (x *JoinRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JoinRequest.ProtoReflect.Descriptor instead.
 func (*JoinRequest) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{51}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{56}
 }
 
 func (x *JoinRequest) GetSecret() []byte {
@@ -3725,7 +4156,7 @@ type JoinResponse struct {
 
 func (x *JoinResponse) Reset() {
 	*x = JoinResponse{}
-	mi := &file_ups_v1_ups_proto_msgTypes[52]
+	mi := &file_ups_v1_ups_proto_msgTypes[57]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3737,7 +4168,7 @@ func (x *JoinResponse) String() string {
 func (*JoinResponse) ProtoMessage() {}
 
 func (x *JoinResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[52]
+	mi := &file_ups_v1_ups_proto_msgTypes[57]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3750,7 +4181,7 @@ func (x *JoinResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JoinResponse.ProtoReflect.Descriptor instead.
 func (*JoinResponse) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{52}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{57}
 }
 
 func (x *JoinResponse) GetCertificate() []byte {
@@ -3785,7 +4216,7 @@ type ExamineNodeRequest struct {
 
 func (x *ExamineNodeRequest) Reset() {
 	*x = ExamineNodeRequest{}
-	mi := &file_ups_v1_ups_proto_msgTypes[53]
+	mi := &file_ups_v1_ups_proto_msgTypes[58]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3797,7 +4228,7 @@ func (x *ExamineNodeRequest) String() string {
 func (*ExamineNodeRequest) ProtoMessage() {}
 
 func (x *ExamineNodeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[53]
+	mi := &file_ups_v1_ups_proto_msgTypes[58]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3810,7 +4241,7 @@ func (x *ExamineNodeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExamineNodeRequest.ProtoReflect.Descriptor instead.
 func (*ExamineNodeRequest) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{53}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{58}
 }
 
 func (x *ExamineNodeRequest) GetDrill() bool {
@@ -3838,7 +4269,7 @@ type ExamineNodeResponse struct {
 
 func (x *ExamineNodeResponse) Reset() {
 	*x = ExamineNodeResponse{}
-	mi := &file_ups_v1_ups_proto_msgTypes[54]
+	mi := &file_ups_v1_ups_proto_msgTypes[59]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3850,7 +4281,7 @@ func (x *ExamineNodeResponse) String() string {
 func (*ExamineNodeResponse) ProtoMessage() {}
 
 func (x *ExamineNodeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[54]
+	mi := &file_ups_v1_ups_proto_msgTypes[59]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3863,7 +4294,7 @@ func (x *ExamineNodeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExamineNodeResponse.ProtoReflect.Descriptor instead.
 func (*ExamineNodeResponse) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{54}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{59}
 }
 
 func (x *ExamineNodeResponse) GetCannotPowerOff() string {
@@ -3909,7 +4340,7 @@ type HookResult struct {
 
 func (x *HookResult) Reset() {
 	*x = HookResult{}
-	mi := &file_ups_v1_ups_proto_msgTypes[55]
+	mi := &file_ups_v1_ups_proto_msgTypes[60]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3921,7 +4352,7 @@ func (x *HookResult) String() string {
 func (*HookResult) ProtoMessage() {}
 
 func (x *HookResult) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[55]
+	mi := &file_ups_v1_ups_proto_msgTypes[60]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3934,7 +4365,7 @@ func (x *HookResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HookResult.ProtoReflect.Descriptor instead.
 func (*HookResult) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{55}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{60}
 }
 
 func (x *HookResult) GetName() string {
@@ -3969,7 +4400,7 @@ type ExamineRequest struct {
 
 func (x *ExamineRequest) Reset() {
 	*x = ExamineRequest{}
-	mi := &file_ups_v1_ups_proto_msgTypes[56]
+	mi := &file_ups_v1_ups_proto_msgTypes[61]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3981,7 +4412,7 @@ func (x *ExamineRequest) String() string {
 func (*ExamineRequest) ProtoMessage() {}
 
 func (x *ExamineRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[56]
+	mi := &file_ups_v1_ups_proto_msgTypes[61]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3994,7 +4425,7 @@ func (x *ExamineRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExamineRequest.ProtoReflect.Descriptor instead.
 func (*ExamineRequest) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{56}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{61}
 }
 
 func (x *ExamineRequest) GetDrill() bool {
@@ -4017,7 +4448,7 @@ type ExamineResponse struct {
 
 func (x *ExamineResponse) Reset() {
 	*x = ExamineResponse{}
-	mi := &file_ups_v1_ups_proto_msgTypes[57]
+	mi := &file_ups_v1_ups_proto_msgTypes[62]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4029,7 +4460,7 @@ func (x *ExamineResponse) String() string {
 func (*ExamineResponse) ProtoMessage() {}
 
 func (x *ExamineResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[57]
+	mi := &file_ups_v1_ups_proto_msgTypes[62]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4042,7 +4473,7 @@ func (x *ExamineResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExamineResponse.ProtoReflect.Descriptor instead.
 func (*ExamineResponse) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{57}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{62}
 }
 
 func (x *ExamineResponse) GetStatus() *MasterStatus {
@@ -4076,7 +4507,7 @@ type NodeExam struct {
 
 func (x *NodeExam) Reset() {
 	*x = NodeExam{}
-	mi := &file_ups_v1_ups_proto_msgTypes[58]
+	mi := &file_ups_v1_ups_proto_msgTypes[63]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4088,7 +4519,7 @@ func (x *NodeExam) String() string {
 func (*NodeExam) ProtoMessage() {}
 
 func (x *NodeExam) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[58]
+	mi := &file_ups_v1_ups_proto_msgTypes[63]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4101,7 +4532,7 @@ func (x *NodeExam) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NodeExam.ProtoReflect.Descriptor instead.
 func (*NodeExam) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{58}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{63}
 }
 
 func (x *NodeExam) GetName() string {
@@ -4132,6 +4563,254 @@ func (x *NodeExam) GetAnswer() *ExamineNodeResponse {
 	return nil
 }
 
+// DrillRequest asks for a drill.
+type DrillRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The nodes, by name; none: all.
+	Nodes []string `protobuf:"bytes,1,rep,name=nodes,proto3" json:"nodes,omitempty"`
+	// For how long the power is to be gone; absent: 30 s.
+	For *durationpb.Duration `protobuf:"bytes,2,opt,name=for,proto3" json:"for,omitempty"`
+	// The battery is to be low soon after, where the cable can say so.
+	Batlow        bool `protobuf:"varint,3,opt,name=batlow,proto3" json:"batlow,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DrillRequest) Reset() {
+	*x = DrillRequest{}
+	mi := &file_ups_v1_ups_proto_msgTypes[64]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DrillRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DrillRequest) ProtoMessage() {}
+
+func (x *DrillRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_ups_v1_ups_proto_msgTypes[64]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DrillRequest.ProtoReflect.Descriptor instead.
+func (*DrillRequest) Descriptor() ([]byte, []int) {
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{64}
+}
+
+func (x *DrillRequest) GetNodes() []string {
+	if x != nil {
+		return x.Nodes
+	}
+	return nil
+}
+
+func (x *DrillRequest) GetFor() *durationpb.Duration {
+	if x != nil {
+		return x.For
+	}
+	return nil
+}
+
+func (x *DrillRequest) GetBatlow() bool {
+	if x != nil {
+		return x.Batlow
+	}
+	return false
+}
+
+// DrillResponse is how a drill stands.
+type DrillResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its id.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// It is over, and this is the last word.
+	Over bool `protobuf:"varint,2,opt,name=over,proto3" json:"over,omitempty"`
+	// Why it ended before its time, for people; empty: it did not.
+	Ended string `protobuf:"bytes,3,opt,name=ended,proto3" json:"ended,omitempty"`
+	// When the battery was pretended to be low, from the pretended failure on; absent: it
+	// was not.
+	Low *durationpb.Duration `protobuf:"bytes,4,opt,name=low,proto3" json:"low,omitempty"`
+	// Everybody who was to take part, sorted by name.
+	Nodes         []*DrillNode `protobuf:"bytes,5,rep,name=nodes,proto3" json:"nodes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DrillResponse) Reset() {
+	*x = DrillResponse{}
+	mi := &file_ups_v1_ups_proto_msgTypes[65]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DrillResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DrillResponse) ProtoMessage() {}
+
+func (x *DrillResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_ups_v1_ups_proto_msgTypes[65]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DrillResponse.ProtoReflect.Descriptor instead.
+func (*DrillResponse) Descriptor() ([]byte, []int) {
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{65}
+}
+
+func (x *DrillResponse) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *DrillResponse) GetOver() bool {
+	if x != nil {
+		return x.Over
+	}
+	return false
+}
+
+func (x *DrillResponse) GetEnded() string {
+	if x != nil {
+		return x.Ended
+	}
+	return ""
+}
+
+func (x *DrillResponse) GetLow() *durationpb.Duration {
+	if x != nil {
+		return x.Low
+	}
+	return nil
+}
+
+func (x *DrillResponse) GetNodes() []*DrillNode {
+	if x != nil {
+		return x.Nodes
+	}
+	return nil
+}
+
+// DrillNode is one node's part in a drill, as its master knows it.
+type DrillNode struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The node.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Why it is missing, for people; empty: it is not.
+	Missing string `protobuf:"bytes,2,opt,name=missing,proto3" json:"missing,omitempty"`
+	// How long its first answer took; absent: there was none.
+	Answered *durationpb.Duration `protobuf:"bytes,3,opt,name=answered,proto3" json:"answered,omitempty"`
+	// What it said.
+	Report *DrillReport `protobuf:"bytes,4,opt,name=report,proto3" json:"report,omitempty"`
+	// When its time should be up, as foreseen by its policy; absent: it should not go, or
+	// nobody can say.
+	Planned *durationpb.Duration `protobuf:"bytes,5,opt,name=planned,proto3" json:"planned,omitempty"`
+	// Its time is up later than foreseen, or never.
+	Late bool `protobuf:"varint,6,opt,name=late,proto3" json:"late,omitempty"`
+	// How it powers off: the methods in the order in which they are tried.
+	Methods       []string `protobuf:"bytes,7,rep,name=methods,proto3" json:"methods,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DrillNode) Reset() {
+	*x = DrillNode{}
+	mi := &file_ups_v1_ups_proto_msgTypes[66]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DrillNode) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DrillNode) ProtoMessage() {}
+
+func (x *DrillNode) ProtoReflect() protoreflect.Message {
+	mi := &file_ups_v1_ups_proto_msgTypes[66]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DrillNode.ProtoReflect.Descriptor instead.
+func (*DrillNode) Descriptor() ([]byte, []int) {
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{66}
+}
+
+func (x *DrillNode) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *DrillNode) GetMissing() string {
+	if x != nil {
+		return x.Missing
+	}
+	return ""
+}
+
+func (x *DrillNode) GetAnswered() *durationpb.Duration {
+	if x != nil {
+		return x.Answered
+	}
+	return nil
+}
+
+func (x *DrillNode) GetReport() *DrillReport {
+	if x != nil {
+		return x.Report
+	}
+	return nil
+}
+
+func (x *DrillNode) GetPlanned() *durationpb.Duration {
+	if x != nil {
+		return x.Planned
+	}
+	return nil
+}
+
+func (x *DrillNode) GetLate() bool {
+	if x != nil {
+		return x.Late
+	}
+	return false
+}
+
+func (x *DrillNode) GetMethods() []string {
+	if x != nil {
+		return x.Methods
+	}
+	return nil
+}
+
 // TestNodeAlarmsRequest asks for a test of a node's alarms.
 type TestNodeAlarmsRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -4141,7 +4820,7 @@ type TestNodeAlarmsRequest struct {
 
 func (x *TestNodeAlarmsRequest) Reset() {
 	*x = TestNodeAlarmsRequest{}
-	mi := &file_ups_v1_ups_proto_msgTypes[59]
+	mi := &file_ups_v1_ups_proto_msgTypes[67]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4153,7 +4832,7 @@ func (x *TestNodeAlarmsRequest) String() string {
 func (*TestNodeAlarmsRequest) ProtoMessage() {}
 
 func (x *TestNodeAlarmsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[59]
+	mi := &file_ups_v1_ups_proto_msgTypes[67]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4166,7 +4845,7 @@ func (x *TestNodeAlarmsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TestNodeAlarmsRequest.ProtoReflect.Descriptor instead.
 func (*TestNodeAlarmsRequest) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{59}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{67}
 }
 
 // TestNodeAlarmsResponse tells how each went.
@@ -4180,7 +4859,7 @@ type TestNodeAlarmsResponse struct {
 
 func (x *TestNodeAlarmsResponse) Reset() {
 	*x = TestNodeAlarmsResponse{}
-	mi := &file_ups_v1_ups_proto_msgTypes[60]
+	mi := &file_ups_v1_ups_proto_msgTypes[68]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4192,7 +4871,7 @@ func (x *TestNodeAlarmsResponse) String() string {
 func (*TestNodeAlarmsResponse) ProtoMessage() {}
 
 func (x *TestNodeAlarmsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[60]
+	mi := &file_ups_v1_ups_proto_msgTypes[68]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4205,7 +4884,7 @@ func (x *TestNodeAlarmsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TestNodeAlarmsResponse.ProtoReflect.Descriptor instead.
 func (*TestNodeAlarmsResponse) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{60}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{68}
 }
 
 func (x *TestNodeAlarmsResponse) GetResults() []*AlarmResult {
@@ -4224,7 +4903,7 @@ type TestAlarmsRequest struct {
 
 func (x *TestAlarmsRequest) Reset() {
 	*x = TestAlarmsRequest{}
-	mi := &file_ups_v1_ups_proto_msgTypes[61]
+	mi := &file_ups_v1_ups_proto_msgTypes[69]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4236,7 +4915,7 @@ func (x *TestAlarmsRequest) String() string {
 func (*TestAlarmsRequest) ProtoMessage() {}
 
 func (x *TestAlarmsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[61]
+	mi := &file_ups_v1_ups_proto_msgTypes[69]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4249,7 +4928,7 @@ func (x *TestAlarmsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TestAlarmsRequest.ProtoReflect.Descriptor instead.
 func (*TestAlarmsRequest) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{61}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{69}
 }
 
 // TestAlarmsResponse tells how each went.
@@ -4263,7 +4942,7 @@ type TestAlarmsResponse struct {
 
 func (x *TestAlarmsResponse) Reset() {
 	*x = TestAlarmsResponse{}
-	mi := &file_ups_v1_ups_proto_msgTypes[62]
+	mi := &file_ups_v1_ups_proto_msgTypes[70]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4275,7 +4954,7 @@ func (x *TestAlarmsResponse) String() string {
 func (*TestAlarmsResponse) ProtoMessage() {}
 
 func (x *TestAlarmsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[62]
+	mi := &file_ups_v1_ups_proto_msgTypes[70]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4288,7 +4967,7 @@ func (x *TestAlarmsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TestAlarmsResponse.ProtoReflect.Descriptor instead.
 func (*TestAlarmsResponse) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{62}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{70}
 }
 
 func (x *TestAlarmsResponse) GetResults() []*AlarmResult {
@@ -4311,7 +4990,7 @@ type AlarmResult struct {
 
 func (x *AlarmResult) Reset() {
 	*x = AlarmResult{}
-	mi := &file_ups_v1_ups_proto_msgTypes[63]
+	mi := &file_ups_v1_ups_proto_msgTypes[71]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4323,7 +5002,7 @@ func (x *AlarmResult) String() string {
 func (*AlarmResult) ProtoMessage() {}
 
 func (x *AlarmResult) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[63]
+	mi := &file_ups_v1_ups_proto_msgTypes[71]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4336,7 +5015,7 @@ func (x *AlarmResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AlarmResult.ProtoReflect.Descriptor instead.
 func (*AlarmResult) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{63}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{71}
 }
 
 func (x *AlarmResult) GetTo() string {
@@ -4366,7 +5045,7 @@ type GetHistoryRequest struct {
 
 func (x *GetHistoryRequest) Reset() {
 	*x = GetHistoryRequest{}
-	mi := &file_ups_v1_ups_proto_msgTypes[64]
+	mi := &file_ups_v1_ups_proto_msgTypes[72]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4378,7 +5057,7 @@ func (x *GetHistoryRequest) String() string {
 func (*GetHistoryRequest) ProtoMessage() {}
 
 func (x *GetHistoryRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[64]
+	mi := &file_ups_v1_ups_proto_msgTypes[72]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4391,7 +5070,7 @@ func (x *GetHistoryRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetHistoryRequest.ProtoReflect.Descriptor instead.
 func (*GetHistoryRequest) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{64}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{72}
 }
 
 func (x *GetHistoryRequest) GetOutage() string {
@@ -4421,7 +5100,7 @@ type GetHistoryResponse struct {
 
 func (x *GetHistoryResponse) Reset() {
 	*x = GetHistoryResponse{}
-	mi := &file_ups_v1_ups_proto_msgTypes[65]
+	mi := &file_ups_v1_ups_proto_msgTypes[73]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4433,7 +5112,7 @@ func (x *GetHistoryResponse) String() string {
 func (*GetHistoryResponse) ProtoMessage() {}
 
 func (x *GetHistoryResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[65]
+	mi := &file_ups_v1_ups_proto_msgTypes[73]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4446,7 +5125,7 @@ func (x *GetHistoryResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetHistoryResponse.ProtoReflect.Descriptor instead.
 func (*GetHistoryResponse) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{65}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{73}
 }
 
 func (x *GetHistoryResponse) GetOutages() []*OutageReport {
@@ -4494,7 +5173,7 @@ type OutageReport struct {
 
 func (x *OutageReport) Reset() {
 	*x = OutageReport{}
-	mi := &file_ups_v1_ups_proto_msgTypes[66]
+	mi := &file_ups_v1_ups_proto_msgTypes[74]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4506,7 +5185,7 @@ func (x *OutageReport) String() string {
 func (*OutageReport) ProtoMessage() {}
 
 func (x *OutageReport) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[66]
+	mi := &file_ups_v1_ups_proto_msgTypes[74]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4519,7 +5198,7 @@ func (x *OutageReport) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OutageReport.ProtoReflect.Descriptor instead.
 func (*OutageReport) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{66}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{74}
 }
 
 func (x *OutageReport) GetOutage() string {
@@ -4620,7 +5299,7 @@ type NodeStory struct {
 
 func (x *NodeStory) Reset() {
 	*x = NodeStory{}
-	mi := &file_ups_v1_ups_proto_msgTypes[67]
+	mi := &file_ups_v1_ups_proto_msgTypes[75]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4632,7 +5311,7 @@ func (x *NodeStory) String() string {
 func (*NodeStory) ProtoMessage() {}
 
 func (x *NodeStory) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[67]
+	mi := &file_ups_v1_ups_proto_msgTypes[75]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4645,7 +5324,7 @@ func (x *NodeStory) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NodeStory.ProtoReflect.Descriptor instead.
 func (*NodeStory) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{67}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{75}
 }
 
 func (x *NodeStory) GetName() string {
@@ -4783,7 +5462,7 @@ const file_ups_v1_ups_proto_rawDesc = "" +
 	"\n" +
 	"lost_limit\x18\x06 \x01(\v2\x19.google.protobuf.DurationR\tlostLimit\x12\x12\n" +
 	"\x04need\x18\a \x01(\rR\x04need\x12\x19\n" +
-	"\bobey_sim\x18\b \x01(\bR\aobeySim\"\x99\x04\n" +
+	"\bobey_sim\x18\b \x01(\bR\aobeySim\"\xaf\x04\n" +
 	"\n" +
 	"NodeReport\x12#\n" +
 	"\x05phase\x18\x01 \x01(\x0e2\r.ups.v1.PhaseR\x05phase\x12&\n" +
@@ -4801,10 +5480,12 @@ const file_ups_v1_ups_proto_rawDesc = "" +
 	"\aleaving\x18\v \x01(\bR\aleaving\x12\x18\n" +
 	"\amethods\x18\f \x03(\tR\amethods\x12\x12\n" +
 	"\x04wake\x18\r \x03(\tR\x04wake\x126\n" +
-	"\tphase_age\x18\x0e \x01(\v2\x19.google.protobuf.DurationR\bphaseAge\"`\n" +
+	"\tphase_age\x18\x0e \x01(\v2\x19.google.protobuf.DurationR\bphaseAge\x12\x14\n" +
+	"\x05drill\x18\x0f \x01(\bR\x05drill\"\x8b\x01\n" +
 	"\rAttachRequest\x12#\n" +
 	"\x05hello\x18\x01 \x01(\v2\r.ups.v1.HelloR\x05hello\x12*\n" +
-	"\x06report\x18\x02 \x01(\v2\x12.ups.v1.NodeReportR\x06report\"\xc1\x02\n" +
+	"\x06report\x18\x02 \x01(\v2\x12.ups.v1.NodeReportR\x06report\x12)\n" +
+	"\x05drill\x18\x03 \x01(\v2\x13.ups.v1.DrillReportR\x05drill\"\xe6\x02\n" +
 	"\x0eAttachResponse\x12\"\n" +
 	"\x03ups\x18\x01 \x03(\v2\x10.ups.v1.UpsStateR\x03ups\x12#\n" +
 	"\x05order\x18\x02 \x01(\v2\r.ups.v1.OrderR\x05order\x127\n" +
@@ -4813,7 +5494,30 @@ const file_ups_v1_ups_proto_rawDesc = "" +
 	"\x06master\x18\x05 \x01(\tR\x06master\x12\x18\n" +
 	"\aremoved\x18\x06 \x03(\tR\aremoved\x12)\n" +
 	"\aawaited\x18\a \x01(\v2\x0f.ups.v1.AwaitedR\aawaited\x126\n" +
-	"\tstop_time\x18\b \x01(\v2\x19.google.protobuf.DurationR\bstopTime\"\x8a\x01\n" +
+	"\tstop_time\x18\b \x01(\v2\x19.google.protobuf.DurationR\bstopTime\x12#\n" +
+	"\x05drill\x18\t \x01(\v2\r.ups.v1.DrillR\x05drill\"\x95\x01\n" +
+	"\x05Drill\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\"\n" +
+	"\x03ups\x18\x02 \x03(\v2\x10.ups.v1.UpsStateR\x03ups\x12)\n" +
+	"\aawaited\x18\x03 \x01(\v2\x0f.ups.v1.AwaitedR\aawaited\x12-\n" +
+	"\x04left\x18\x04 \x01(\v2\x19.google.protobuf.DurationR\x04left\"\xa8\x02\n" +
+	"\vDrillReport\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12'\n" +
+	"\x05steps\x18\x02 \x03(\v2\x11.ups.v1.DrillStepR\x05steps\x12-\n" +
+	"\x04goes\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\x04goes\x12#\n" +
+	"\x03ran\x18\x04 \x03(\v2\x11.ups.v1.DrillHookR\x03ran\x12\x1b\n" +
+	"\twould_run\x18\x05 \x03(\tR\bwouldRun\x12\x16\n" +
+	"\x06method\x18\x06 \x01(\tR\x06method\x12(\n" +
+	"\x10cannot_power_off\x18\a \x01(\tR\x0ecannotPowerOff\x12\x19\n" +
+	"\bleft_out\x18\b \x01(\tR\aleftOut\x12\x12\n" +
+	"\x04over\x18\t \x01(\bR\x04over\"y\n" +
+	"\tDrillStep\x12#\n" +
+	"\x05phase\x18\x01 \x01(\x0e2\r.ups.v1.PhaseR\x05phase\x12/\n" +
+	"\x05after\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\x05after\x12\x16\n" +
+	"\x06reason\x18\x03 \x01(\tR\x06reason\"M\n" +
+	"\tDrillHook\x12\x14\n" +
+	"\x05event\x18\x01 \x01(\tR\x05event\x12*\n" +
+	"\x06result\x18\x02 \x01(\v2\x12.ups.v1.HookResultR\x06result\"\x8a\x01\n" +
 	"\aAwaited\x12\x0e\n" +
 	"\x02up\x18\x01 \x03(\tR\x02up\x12\x14\n" +
 	"\x05count\x18\x02 \x01(\rR\x05count\x12/\n" +
@@ -4839,7 +5543,7 @@ const file_ups_v1_ups_proto_rawDesc = "" +
 	"\x11UnreachableMaster\x12\x18\n" +
 	"\aaddress\x18\x01 \x01(\tR\aaddress\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x14\n" +
-	"\x05error\x18\x03 \x01(\tR\x05error\"\xfb\x01\n" +
+	"\x05error\x18\x03 \x01(\tR\x05error\"\xa6\x02\n" +
 	"\fMasterStatus\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
 	"\aaddress\x18\x02 \x01(\tR\aaddress\x12\"\n" +
@@ -4847,7 +5551,14 @@ const file_ups_v1_ups_proto_rawDesc = "" +
 	"\x05nodes\x18\x04 \x03(\v2\x12.ups.v1.NodeStatusR\x05nodes\x12+\n" +
 	"\bproblems\x18\x05 \x03(\v2\x0f.ups.v1.ProblemR\bproblems\x12\x18\n" +
 	"\aversion\x18\x06 \x01(\tR\aversion\x12(\n" +
-	"\x06proofs\x18\a \x03(\v2\x10.ups.v1.UpsProofR\x06proofs\"\x8b\x02\n" +
+	"\x06proofs\x18\a \x03(\v2\x10.ups.v1.UpsProofR\x06proofs\x12)\n" +
+	"\x05drill\x18\t \x01(\v2\x13.ups.v1.DrillStatusR\x05drill\"\x88\x01\n" +
+	"\vDrillStatus\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x0e\n" +
+	"\x02by\x18\x02 \x01(\tR\x02by\x12-\n" +
+	"\x04left\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\x04left\x12\x14\n" +
+	"\x05nodes\x18\x04 \x03(\tR\x05nodes\x12\x14\n" +
+	"\x05count\x18\x05 \x01(\rR\x05count\"\x8b\x02\n" +
 	"\n" +
 	"NodeStatus\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
@@ -4987,7 +5698,25 @@ const file_ups_v1_ups_proto_rawDesc = "" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
 	"\x05error\x18\x02 \x01(\tR\x05error\x12-\n" +
 	"\x04took\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\x04took\x123\n" +
-	"\x06answer\x18\x04 \x01(\v2\x1b.ups.v1.ExamineNodeResponseR\x06answer\"\x17\n" +
+	"\x06answer\x18\x04 \x01(\v2\x1b.ups.v1.ExamineNodeResponseR\x06answer\"i\n" +
+	"\fDrillRequest\x12\x14\n" +
+	"\x05nodes\x18\x01 \x03(\tR\x05nodes\x12+\n" +
+	"\x03for\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\x03for\x12\x16\n" +
+	"\x06batlow\x18\x03 \x01(\bR\x06batlow\"\x9f\x01\n" +
+	"\rDrillResponse\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
+	"\x04over\x18\x02 \x01(\bR\x04over\x12\x14\n" +
+	"\x05ended\x18\x03 \x01(\tR\x05ended\x12+\n" +
+	"\x03low\x18\x04 \x01(\v2\x19.google.protobuf.DurationR\x03low\x12'\n" +
+	"\x05nodes\x18\x05 \x03(\v2\x11.ups.v1.DrillNodeR\x05nodes\"\x80\x02\n" +
+	"\tDrillNode\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
+	"\amissing\x18\x02 \x01(\tR\amissing\x125\n" +
+	"\banswered\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\banswered\x12+\n" +
+	"\x06report\x18\x04 \x01(\v2\x13.ups.v1.DrillReportR\x06report\x123\n" +
+	"\aplanned\x18\x05 \x01(\v2\x19.google.protobuf.DurationR\aplanned\x12\x12\n" +
+	"\x04late\x18\x06 \x01(\bR\x04late\x12\x18\n" +
+	"\amethods\x18\a \x03(\tR\amethods\"\x17\n" +
 	"\x15TestNodeAlarmsRequest\"G\n" +
 	"\x16TestNodeAlarmsResponse\x12-\n" +
 	"\aresults\x18\x01 \x03(\v2\x13.ups.v1.AlarmResultR\aresults\"\x13\n" +
@@ -5071,7 +5800,7 @@ const file_ups_v1_ups_proto_rawDesc = "" +
 	"\vExamineNode\x12\x1a.ups.v1.ExamineNodeRequest\x1a\x1b.ups.v1.ExamineNodeResponse\"\a\xea\xd3\x18\x03\x06\x04\x05\x12V\n" +
 	"\x0eTestNodeAlarms\x12\x1d.ups.v1.TestNodeAlarmsRequest\x1a\x1e.ups.v1.TestNodeAlarmsResponse\"\x05\xea\xd3\x18\x01\x05\x12D\n" +
 	"\bJoinRack\x12\x17.ups.v1.JoinRackRequest\x1a\x18.ups.v1.JoinRackResponse\"\x05\xea\xd3\x18\x01\x05\x12G\n" +
-	"\tLeaveRack\x12\x18.ups.v1.LeaveRackRequest\x1a\x19.ups.v1.LeaveRackResponse\"\x05\xea\xd3\x18\x01\x052\xb0\b\n" +
+	"\tLeaveRack\x12\x18.ups.v1.LeaveRackRequest\x1a\x19.ups.v1.LeaveRackResponse\"\x05\xea\xd3\x18\x01\x052\xf0\b\n" +
 	"\x0eControlService\x129\n" +
 	"\x04Hold\x12\x13.ups.v1.HoldRequest\x1a\x14.ups.v1.HoldResponse\"\x06\xea\xd3\x18\x02\x04\x05\x12B\n" +
 	"\aRelease\x12\x16.ups.v1.ReleaseRequest\x1a\x17.ups.v1.ReleaseResponse\"\x06\xea\xd3\x18\x02\x04\x05\x12E\n" +
@@ -5084,7 +5813,8 @@ const file_ups_v1_ups_proto_rawDesc = "" +
 	"\fRemoveMember\x12\x1b.ups.v1.RemoveMemberRequest\x1a\x1c.ups.v1.RemoveMemberResponse\"\x06\xea\xd3\x18\x02\x04\x05\x12M\n" +
 	"\vExportTrust\x12\x1a.ups.v1.ExportTrustRequest\x1a\x1b.ups.v1.ExportTrustResponse\"\x05\xea\xd3\x18\x01\x05\x12M\n" +
 	"\vImportTrust\x12\x1a.ups.v1.ImportTrustRequest\x1a\x1b.ups.v1.ImportTrustResponse\"\x05\xea\xd3\x18\x01\x05\x12B\n" +
-	"\aExamine\x12\x16.ups.v1.ExamineRequest\x1a\x17.ups.v1.ExamineResponse\"\x06\xea\xd3\x18\x02\x04\x05\x12K\n" +
+	"\aExamine\x12\x16.ups.v1.ExamineRequest\x1a\x17.ups.v1.ExamineResponse\"\x06\xea\xd3\x18\x02\x04\x05\x12>\n" +
+	"\x05Drill\x12\x14.ups.v1.DrillRequest\x1a\x15.ups.v1.DrillResponse\"\x06\xea\xd3\x18\x02\x04\x050\x01\x12K\n" +
 	"\n" +
 	"TestAlarms\x12\x19.ups.v1.TestAlarmsRequest\x1a\x1a.ups.v1.TestAlarmsResponse\"\x06\xea\xd3\x18\x02\x04\x05\x12L\n" +
 	"\n" +
@@ -5107,7 +5837,7 @@ func file_ups_v1_ups_proto_rawDescGZIP() []byte {
 }
 
 var file_ups_v1_ups_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
-var file_ups_v1_ups_proto_msgTypes = make([]protoimpl.MessageInfo, 68)
+var file_ups_v1_ups_proto_msgTypes = make([]protoimpl.MessageInfo, 76)
 var file_ups_v1_ups_proto_goTypes = []any{
 	(Role)(0),                          // 0: ups.v1.Role
 	(Status)(0),                        // 1: ups.v1.Status
@@ -5122,202 +5852,231 @@ var file_ups_v1_ups_proto_goTypes = []any{
 	(*NodeReport)(nil),                 // 10: ups.v1.NodeReport
 	(*AttachRequest)(nil),              // 11: ups.v1.AttachRequest
 	(*AttachResponse)(nil),             // 12: ups.v1.AttachResponse
-	(*Awaited)(nil),                    // 13: ups.v1.Awaited
-	(*WatchRequest)(nil),               // 14: ups.v1.WatchRequest
-	(*WatchResponse)(nil),              // 15: ups.v1.WatchResponse
-	(*GetStatusRequest)(nil),           // 16: ups.v1.GetStatusRequest
-	(*GetStatusResponse)(nil),          // 17: ups.v1.GetStatusResponse
-	(*SeenNode)(nil),                   // 18: ups.v1.SeenNode
-	(*UnreachableMaster)(nil),          // 19: ups.v1.UnreachableMaster
-	(*MasterStatus)(nil),               // 20: ups.v1.MasterStatus
-	(*NodeStatus)(nil),                 // 21: ups.v1.NodeStatus
-	(*NodeProof)(nil),                  // 22: ups.v1.NodeProof
-	(*UpsProof)(nil),                   // 23: ups.v1.UpsProof
-	(*GetNodeStatusRequest)(nil),       // 24: ups.v1.GetNodeStatusRequest
-	(*GetNodeStatusResponse)(nil),      // 25: ups.v1.GetNodeStatusResponse
-	(*NodeMaster)(nil),                 // 26: ups.v1.NodeMaster
-	(*HoldRequest)(nil),                // 27: ups.v1.HoldRequest
-	(*HoldResponse)(nil),               // 28: ups.v1.HoldResponse
-	(*ReleaseRequest)(nil),             // 29: ups.v1.ReleaseRequest
-	(*ReleaseResponse)(nil),            // 30: ups.v1.ReleaseResponse
-	(*ShutdownRequest)(nil),            // 31: ups.v1.ShutdownRequest
-	(*ShutdownResponse)(nil),           // 32: ups.v1.ShutdownResponse
-	(*SimulateRequest)(nil),            // 33: ups.v1.SimulateRequest
-	(*SimulateResponse)(nil),           // 34: ups.v1.SimulateResponse
-	(*CreateTokenRequest)(nil),         // 35: ups.v1.CreateTokenRequest
-	(*CreateTokenResponse)(nil),        // 36: ups.v1.CreateTokenResponse
-	(*ListTokensRequest)(nil),          // 37: ups.v1.ListTokensRequest
-	(*ListTokensResponse)(nil),         // 38: ups.v1.ListTokensResponse
-	(*TokenInfo)(nil),                  // 39: ups.v1.TokenInfo
-	(*RevokeTokenRequest)(nil),         // 40: ups.v1.RevokeTokenRequest
-	(*RevokeTokenResponse)(nil),        // 41: ups.v1.RevokeTokenResponse
-	(*RemoveMemberRequest)(nil),        // 42: ups.v1.RemoveMemberRequest
-	(*RemoveMemberResponse)(nil),       // 43: ups.v1.RemoveMemberResponse
-	(*ExportTrustRequest)(nil),         // 44: ups.v1.ExportTrustRequest
-	(*ExportTrustResponse)(nil),        // 45: ups.v1.ExportTrustResponse
-	(*ImportTrustRequest)(nil),         // 46: ups.v1.ImportTrustRequest
-	(*ImportTrustResponse)(nil),        // 47: ups.v1.ImportTrustResponse
-	(*LeaveRequest)(nil),               // 48: ups.v1.LeaveRequest
-	(*LeaveResponse)(nil),              // 49: ups.v1.LeaveResponse
-	(*LeaveRackRequest)(nil),           // 50: ups.v1.LeaveRackRequest
-	(*LeaveRackResponse)(nil),          // 51: ups.v1.LeaveRackResponse
-	(*StreamEventsRequest)(nil),        // 52: ups.v1.StreamEventsRequest
-	(*StreamEventsResponse)(nil),       // 53: ups.v1.StreamEventsResponse
-	(*JoinRackRequest)(nil),            // 54: ups.v1.JoinRackRequest
-	(*JoinRackResponse)(nil),           // 55: ups.v1.JoinRackResponse
-	(*JoinRequest)(nil),                // 56: ups.v1.JoinRequest
-	(*JoinResponse)(nil),               // 57: ups.v1.JoinResponse
-	(*ExamineNodeRequest)(nil),         // 58: ups.v1.ExamineNodeRequest
-	(*ExamineNodeResponse)(nil),        // 59: ups.v1.ExamineNodeResponse
-	(*HookResult)(nil),                 // 60: ups.v1.HookResult
-	(*ExamineRequest)(nil),             // 61: ups.v1.ExamineRequest
-	(*ExamineResponse)(nil),            // 62: ups.v1.ExamineResponse
-	(*NodeExam)(nil),                   // 63: ups.v1.NodeExam
-	(*TestNodeAlarmsRequest)(nil),      // 64: ups.v1.TestNodeAlarmsRequest
-	(*TestNodeAlarmsResponse)(nil),     // 65: ups.v1.TestNodeAlarmsResponse
-	(*TestAlarmsRequest)(nil),          // 66: ups.v1.TestAlarmsRequest
-	(*TestAlarmsResponse)(nil),         // 67: ups.v1.TestAlarmsResponse
-	(*AlarmResult)(nil),                // 68: ups.v1.AlarmResult
-	(*GetHistoryRequest)(nil),          // 69: ups.v1.GetHistoryRequest
-	(*GetHistoryResponse)(nil),         // 70: ups.v1.GetHistoryResponse
-	(*OutageReport)(nil),               // 71: ups.v1.OutageReport
-	(*NodeStory)(nil),                  // 72: ups.v1.NodeStory
-	(*durationpb.Duration)(nil),        // 73: google.protobuf.Duration
-	(*descriptorpb.MethodOptions)(nil), // 74: google.protobuf.MethodOptions
+	(*Drill)(nil),                      // 13: ups.v1.Drill
+	(*DrillReport)(nil),                // 14: ups.v1.DrillReport
+	(*DrillStep)(nil),                  // 15: ups.v1.DrillStep
+	(*DrillHook)(nil),                  // 16: ups.v1.DrillHook
+	(*Awaited)(nil),                    // 17: ups.v1.Awaited
+	(*WatchRequest)(nil),               // 18: ups.v1.WatchRequest
+	(*WatchResponse)(nil),              // 19: ups.v1.WatchResponse
+	(*GetStatusRequest)(nil),           // 20: ups.v1.GetStatusRequest
+	(*GetStatusResponse)(nil),          // 21: ups.v1.GetStatusResponse
+	(*SeenNode)(nil),                   // 22: ups.v1.SeenNode
+	(*UnreachableMaster)(nil),          // 23: ups.v1.UnreachableMaster
+	(*MasterStatus)(nil),               // 24: ups.v1.MasterStatus
+	(*DrillStatus)(nil),                // 25: ups.v1.DrillStatus
+	(*NodeStatus)(nil),                 // 26: ups.v1.NodeStatus
+	(*NodeProof)(nil),                  // 27: ups.v1.NodeProof
+	(*UpsProof)(nil),                   // 28: ups.v1.UpsProof
+	(*GetNodeStatusRequest)(nil),       // 29: ups.v1.GetNodeStatusRequest
+	(*GetNodeStatusResponse)(nil),      // 30: ups.v1.GetNodeStatusResponse
+	(*NodeMaster)(nil),                 // 31: ups.v1.NodeMaster
+	(*HoldRequest)(nil),                // 32: ups.v1.HoldRequest
+	(*HoldResponse)(nil),               // 33: ups.v1.HoldResponse
+	(*ReleaseRequest)(nil),             // 34: ups.v1.ReleaseRequest
+	(*ReleaseResponse)(nil),            // 35: ups.v1.ReleaseResponse
+	(*ShutdownRequest)(nil),            // 36: ups.v1.ShutdownRequest
+	(*ShutdownResponse)(nil),           // 37: ups.v1.ShutdownResponse
+	(*SimulateRequest)(nil),            // 38: ups.v1.SimulateRequest
+	(*SimulateResponse)(nil),           // 39: ups.v1.SimulateResponse
+	(*CreateTokenRequest)(nil),         // 40: ups.v1.CreateTokenRequest
+	(*CreateTokenResponse)(nil),        // 41: ups.v1.CreateTokenResponse
+	(*ListTokensRequest)(nil),          // 42: ups.v1.ListTokensRequest
+	(*ListTokensResponse)(nil),         // 43: ups.v1.ListTokensResponse
+	(*TokenInfo)(nil),                  // 44: ups.v1.TokenInfo
+	(*RevokeTokenRequest)(nil),         // 45: ups.v1.RevokeTokenRequest
+	(*RevokeTokenResponse)(nil),        // 46: ups.v1.RevokeTokenResponse
+	(*RemoveMemberRequest)(nil),        // 47: ups.v1.RemoveMemberRequest
+	(*RemoveMemberResponse)(nil),       // 48: ups.v1.RemoveMemberResponse
+	(*ExportTrustRequest)(nil),         // 49: ups.v1.ExportTrustRequest
+	(*ExportTrustResponse)(nil),        // 50: ups.v1.ExportTrustResponse
+	(*ImportTrustRequest)(nil),         // 51: ups.v1.ImportTrustRequest
+	(*ImportTrustResponse)(nil),        // 52: ups.v1.ImportTrustResponse
+	(*LeaveRequest)(nil),               // 53: ups.v1.LeaveRequest
+	(*LeaveResponse)(nil),              // 54: ups.v1.LeaveResponse
+	(*LeaveRackRequest)(nil),           // 55: ups.v1.LeaveRackRequest
+	(*LeaveRackResponse)(nil),          // 56: ups.v1.LeaveRackResponse
+	(*StreamEventsRequest)(nil),        // 57: ups.v1.StreamEventsRequest
+	(*StreamEventsResponse)(nil),       // 58: ups.v1.StreamEventsResponse
+	(*JoinRackRequest)(nil),            // 59: ups.v1.JoinRackRequest
+	(*JoinRackResponse)(nil),           // 60: ups.v1.JoinRackResponse
+	(*JoinRequest)(nil),                // 61: ups.v1.JoinRequest
+	(*JoinResponse)(nil),               // 62: ups.v1.JoinResponse
+	(*ExamineNodeRequest)(nil),         // 63: ups.v1.ExamineNodeRequest
+	(*ExamineNodeResponse)(nil),        // 64: ups.v1.ExamineNodeResponse
+	(*HookResult)(nil),                 // 65: ups.v1.HookResult
+	(*ExamineRequest)(nil),             // 66: ups.v1.ExamineRequest
+	(*ExamineResponse)(nil),            // 67: ups.v1.ExamineResponse
+	(*NodeExam)(nil),                   // 68: ups.v1.NodeExam
+	(*DrillRequest)(nil),               // 69: ups.v1.DrillRequest
+	(*DrillResponse)(nil),              // 70: ups.v1.DrillResponse
+	(*DrillNode)(nil),                  // 71: ups.v1.DrillNode
+	(*TestNodeAlarmsRequest)(nil),      // 72: ups.v1.TestNodeAlarmsRequest
+	(*TestNodeAlarmsResponse)(nil),     // 73: ups.v1.TestNodeAlarmsResponse
+	(*TestAlarmsRequest)(nil),          // 74: ups.v1.TestAlarmsRequest
+	(*TestAlarmsResponse)(nil),         // 75: ups.v1.TestAlarmsResponse
+	(*AlarmResult)(nil),                // 76: ups.v1.AlarmResult
+	(*GetHistoryRequest)(nil),          // 77: ups.v1.GetHistoryRequest
+	(*GetHistoryResponse)(nil),         // 78: ups.v1.GetHistoryResponse
+	(*OutageReport)(nil),               // 79: ups.v1.OutageReport
+	(*NodeStory)(nil),                  // 80: ups.v1.NodeStory
+	(*durationpb.Duration)(nil),        // 81: google.protobuf.Duration
+	(*descriptorpb.MethodOptions)(nil), // 82: google.protobuf.MethodOptions
 }
 var file_ups_v1_ups_proto_depIdxs = []int32{
 	1,   // 0: ups.v1.UpsState.status:type_name -> ups.v1.Status
-	73,  // 1: ups.v1.UpsState.age:type_name -> google.protobuf.Duration
+	81,  // 1: ups.v1.UpsState.age:type_name -> google.protobuf.Duration
 	1,   // 2: ups.v1.UpsState.last:type_name -> ups.v1.Status
-	73,  // 3: ups.v1.UpsState.outage_age:type_name -> google.protobuf.Duration
-	73,  // 4: ups.v1.UpsState.debt:type_name -> google.protobuf.Duration
-	73,  // 5: ups.v1.UpsState.runtime:type_name -> google.protobuf.Duration
-	73,  // 6: ups.v1.Problem.age:type_name -> google.protobuf.Duration
+	81,  // 3: ups.v1.UpsState.outage_age:type_name -> google.protobuf.Duration
+	81,  // 4: ups.v1.UpsState.debt:type_name -> google.protobuf.Duration
+	81,  // 5: ups.v1.UpsState.runtime:type_name -> google.protobuf.Duration
+	81,  // 6: ups.v1.Problem.age:type_name -> google.protobuf.Duration
 	4,   // 7: ups.v1.Order.kind:type_name -> ups.v1.OrderKind
-	73,  // 8: ups.v1.Order.remaining:type_name -> google.protobuf.Duration
-	73,  // 9: ups.v1.Hello.wait_limit:type_name -> google.protobuf.Duration
+	81,  // 8: ups.v1.Order.remaining:type_name -> google.protobuf.Duration
+	81,  // 9: ups.v1.Hello.wait_limit:type_name -> google.protobuf.Duration
 	9,   // 10: ups.v1.Hello.policy:type_name -> ups.v1.Policy
-	73,  // 11: ups.v1.Policy.grace:type_name -> google.protobuf.Duration
-	73,  // 12: ups.v1.Policy.grace_min:type_name -> google.protobuf.Duration
-	73,  // 13: ups.v1.Policy.batlow_grace:type_name -> google.protobuf.Duration
-	73,  // 14: ups.v1.Policy.wait_limit_batlow:type_name -> google.protobuf.Duration
-	73,  // 15: ups.v1.Policy.lost_limit:type_name -> google.protobuf.Duration
+	81,  // 11: ups.v1.Policy.grace:type_name -> google.protobuf.Duration
+	81,  // 12: ups.v1.Policy.grace_min:type_name -> google.protobuf.Duration
+	81,  // 13: ups.v1.Policy.batlow_grace:type_name -> google.protobuf.Duration
+	81,  // 14: ups.v1.Policy.wait_limit_batlow:type_name -> google.protobuf.Duration
+	81,  // 15: ups.v1.Policy.lost_limit:type_name -> google.protobuf.Duration
 	2,   // 16: ups.v1.NodeReport.phase:type_name -> ups.v1.Phase
 	1,   // 17: ups.v1.NodeReport.status:type_name -> ups.v1.Status
-	73,  // 18: ups.v1.NodeReport.deadline:type_name -> google.protobuf.Duration
-	73,  // 19: ups.v1.NodeReport.grace:type_name -> google.protobuf.Duration
+	81,  // 18: ups.v1.NodeReport.deadline:type_name -> google.protobuf.Duration
+	81,  // 19: ups.v1.NodeReport.grace:type_name -> google.protobuf.Duration
 	6,   // 20: ups.v1.NodeReport.problems:type_name -> ups.v1.Problem
-	73,  // 21: ups.v1.NodeReport.stop_time:type_name -> google.protobuf.Duration
-	73,  // 22: ups.v1.NodeReport.phase_age:type_name -> google.protobuf.Duration
+	81,  // 21: ups.v1.NodeReport.stop_time:type_name -> google.protobuf.Duration
+	81,  // 22: ups.v1.NodeReport.phase_age:type_name -> google.protobuf.Duration
 	8,   // 23: ups.v1.AttachRequest.hello:type_name -> ups.v1.Hello
 	10,  // 24: ups.v1.AttachRequest.report:type_name -> ups.v1.NodeReport
-	5,   // 25: ups.v1.AttachResponse.ups:type_name -> ups.v1.UpsState
-	7,   // 26: ups.v1.AttachResponse.order:type_name -> ups.v1.Order
-	73,  // 27: ups.v1.AttachResponse.heartbeat:type_name -> google.protobuf.Duration
-	13,  // 28: ups.v1.AttachResponse.awaited:type_name -> ups.v1.Awaited
-	73,  // 29: ups.v1.AttachResponse.stop_time:type_name -> google.protobuf.Duration
-	73,  // 30: ups.v1.Awaited.limit:type_name -> google.protobuf.Duration
-	20,  // 31: ups.v1.WatchResponse.status:type_name -> ups.v1.MasterStatus
-	20,  // 32: ups.v1.GetStatusResponse.masters:type_name -> ups.v1.MasterStatus
-	19,  // 33: ups.v1.GetStatusResponse.unreachable:type_name -> ups.v1.UnreachableMaster
-	21,  // 34: ups.v1.GetStatusResponse.asked:type_name -> ups.v1.NodeStatus
-	18,  // 35: ups.v1.GetStatusResponse.seen:type_name -> ups.v1.SeenNode
-	5,   // 36: ups.v1.MasterStatus.ups:type_name -> ups.v1.UpsState
-	21,  // 37: ups.v1.MasterStatus.nodes:type_name -> ups.v1.NodeStatus
-	6,   // 38: ups.v1.MasterStatus.problems:type_name -> ups.v1.Problem
-	23,  // 39: ups.v1.MasterStatus.proofs:type_name -> ups.v1.UpsProof
-	10,  // 40: ups.v1.NodeStatus.report:type_name -> ups.v1.NodeReport
-	3,   // 41: ups.v1.NodeStatus.link:type_name -> ups.v1.Link
-	73,  // 42: ups.v1.NodeStatus.last_heard:type_name -> google.protobuf.Duration
-	22,  // 43: ups.v1.NodeStatus.proof:type_name -> ups.v1.NodeProof
-	73,  // 44: ups.v1.NodeProof.stop_time:type_name -> google.protobuf.Duration
-	21,  // 45: ups.v1.GetNodeStatusResponse.node:type_name -> ups.v1.NodeStatus
-	26,  // 46: ups.v1.GetNodeStatusResponse.masters:type_name -> ups.v1.NodeMaster
-	3,   // 47: ups.v1.NodeMaster.link:type_name -> ups.v1.Link
-	5,   // 48: ups.v1.NodeMaster.ups:type_name -> ups.v1.UpsState
-	73,  // 49: ups.v1.HoldRequest.for:type_name -> google.protobuf.Duration
-	1,   // 50: ups.v1.SimulateRequest.status:type_name -> ups.v1.Status
-	0,   // 51: ups.v1.CreateTokenRequest.role:type_name -> ups.v1.Role
-	73,  // 52: ups.v1.CreateTokenRequest.ttl:type_name -> google.protobuf.Duration
-	73,  // 53: ups.v1.CreateTokenResponse.ttl:type_name -> google.protobuf.Duration
-	39,  // 54: ups.v1.ListTokensResponse.tokens:type_name -> ups.v1.TokenInfo
-	0,   // 55: ups.v1.TokenInfo.role:type_name -> ups.v1.Role
-	73,  // 56: ups.v1.TokenInfo.left:type_name -> google.protobuf.Duration
-	73,  // 57: ups.v1.StreamEventsResponse.age:type_name -> google.protobuf.Duration
-	60,  // 58: ups.v1.ExamineNodeResponse.ran:type_name -> ups.v1.HookResult
-	21,  // 59: ups.v1.ExamineNodeResponse.node:type_name -> ups.v1.NodeStatus
-	73,  // 60: ups.v1.HookResult.took:type_name -> google.protobuf.Duration
-	20,  // 61: ups.v1.ExamineResponse.status:type_name -> ups.v1.MasterStatus
-	63,  // 62: ups.v1.ExamineResponse.nodes:type_name -> ups.v1.NodeExam
-	73,  // 63: ups.v1.NodeExam.took:type_name -> google.protobuf.Duration
-	59,  // 64: ups.v1.NodeExam.answer:type_name -> ups.v1.ExamineNodeResponse
-	68,  // 65: ups.v1.TestNodeAlarmsResponse.results:type_name -> ups.v1.AlarmResult
-	68,  // 66: ups.v1.TestAlarmsResponse.results:type_name -> ups.v1.AlarmResult
-	71,  // 67: ups.v1.GetHistoryResponse.outages:type_name -> ups.v1.OutageReport
-	73,  // 68: ups.v1.OutageReport.lasted:type_name -> google.protobuf.Duration
-	73,  // 69: ups.v1.OutageReport.low_after:type_name -> google.protobuf.Duration
-	72,  // 70: ups.v1.OutageReport.nodes:type_name -> ups.v1.NodeStory
-	73,  // 71: ups.v1.OutageReport.master_off:type_name -> google.protobuf.Duration
-	73,  // 72: ups.v1.NodeStory.committed:type_name -> google.protobuf.Duration
-	73,  // 73: ups.v1.NodeStory.accepted:type_name -> google.protobuf.Duration
-	73,  // 74: ups.v1.NodeStory.down:type_name -> google.protobuf.Duration
-	73,  // 75: ups.v1.NodeStory.back:type_name -> google.protobuf.Duration
-	73,  // 76: ups.v1.NodeStory.lost:type_name -> google.protobuf.Duration
-	74,  // 77: ups.v1.allow:extendee -> google.protobuf.MethodOptions
-	0,   // 78: ups.v1.allow:type_name -> ups.v1.Role
-	11,  // 79: ups.v1.PowerService.Attach:input_type -> ups.v1.AttachRequest
-	14,  // 80: ups.v1.PowerService.Watch:input_type -> ups.v1.WatchRequest
-	48,  // 81: ups.v1.PowerService.Leave:input_type -> ups.v1.LeaveRequest
-	16,  // 82: ups.v1.PowerService.GetStatus:input_type -> ups.v1.GetStatusRequest
-	24,  // 83: ups.v1.NodeService.GetNodeStatus:input_type -> ups.v1.GetNodeStatusRequest
-	58,  // 84: ups.v1.NodeService.ExamineNode:input_type -> ups.v1.ExamineNodeRequest
-	64,  // 85: ups.v1.NodeService.TestNodeAlarms:input_type -> ups.v1.TestNodeAlarmsRequest
-	54,  // 86: ups.v1.NodeService.JoinRack:input_type -> ups.v1.JoinRackRequest
-	50,  // 87: ups.v1.NodeService.LeaveRack:input_type -> ups.v1.LeaveRackRequest
-	27,  // 88: ups.v1.ControlService.Hold:input_type -> ups.v1.HoldRequest
-	29,  // 89: ups.v1.ControlService.Release:input_type -> ups.v1.ReleaseRequest
-	31,  // 90: ups.v1.ControlService.Shutdown:input_type -> ups.v1.ShutdownRequest
-	33,  // 91: ups.v1.ControlService.Simulate:input_type -> ups.v1.SimulateRequest
-	35,  // 92: ups.v1.ControlService.CreateToken:input_type -> ups.v1.CreateTokenRequest
-	37,  // 93: ups.v1.ControlService.ListTokens:input_type -> ups.v1.ListTokensRequest
-	40,  // 94: ups.v1.ControlService.RevokeToken:input_type -> ups.v1.RevokeTokenRequest
-	42,  // 95: ups.v1.ControlService.RemoveMember:input_type -> ups.v1.RemoveMemberRequest
-	44,  // 96: ups.v1.ControlService.ExportTrust:input_type -> ups.v1.ExportTrustRequest
-	46,  // 97: ups.v1.ControlService.ImportTrust:input_type -> ups.v1.ImportTrustRequest
-	61,  // 98: ups.v1.ControlService.Examine:input_type -> ups.v1.ExamineRequest
-	66,  // 99: ups.v1.ControlService.TestAlarms:input_type -> ups.v1.TestAlarmsRequest
-	69,  // 100: ups.v1.ControlService.GetHistory:input_type -> ups.v1.GetHistoryRequest
-	52,  // 101: ups.v1.ControlService.StreamEvents:input_type -> ups.v1.StreamEventsRequest
-	56,  // 102: ups.v1.TrustService.Join:input_type -> ups.v1.JoinRequest
-	12,  // 103: ups.v1.PowerService.Attach:output_type -> ups.v1.AttachResponse
-	15,  // 104: ups.v1.PowerService.Watch:output_type -> ups.v1.WatchResponse
-	49,  // 105: ups.v1.PowerService.Leave:output_type -> ups.v1.LeaveResponse
-	17,  // 106: ups.v1.PowerService.GetStatus:output_type -> ups.v1.GetStatusResponse
-	25,  // 107: ups.v1.NodeService.GetNodeStatus:output_type -> ups.v1.GetNodeStatusResponse
-	59,  // 108: ups.v1.NodeService.ExamineNode:output_type -> ups.v1.ExamineNodeResponse
-	65,  // 109: ups.v1.NodeService.TestNodeAlarms:output_type -> ups.v1.TestNodeAlarmsResponse
-	55,  // 110: ups.v1.NodeService.JoinRack:output_type -> ups.v1.JoinRackResponse
-	51,  // 111: ups.v1.NodeService.LeaveRack:output_type -> ups.v1.LeaveRackResponse
-	28,  // 112: ups.v1.ControlService.Hold:output_type -> ups.v1.HoldResponse
-	30,  // 113: ups.v1.ControlService.Release:output_type -> ups.v1.ReleaseResponse
-	32,  // 114: ups.v1.ControlService.Shutdown:output_type -> ups.v1.ShutdownResponse
-	34,  // 115: ups.v1.ControlService.Simulate:output_type -> ups.v1.SimulateResponse
-	36,  // 116: ups.v1.ControlService.CreateToken:output_type -> ups.v1.CreateTokenResponse
-	38,  // 117: ups.v1.ControlService.ListTokens:output_type -> ups.v1.ListTokensResponse
-	41,  // 118: ups.v1.ControlService.RevokeToken:output_type -> ups.v1.RevokeTokenResponse
-	43,  // 119: ups.v1.ControlService.RemoveMember:output_type -> ups.v1.RemoveMemberResponse
-	45,  // 120: ups.v1.ControlService.ExportTrust:output_type -> ups.v1.ExportTrustResponse
-	47,  // 121: ups.v1.ControlService.ImportTrust:output_type -> ups.v1.ImportTrustResponse
-	62,  // 122: ups.v1.ControlService.Examine:output_type -> ups.v1.ExamineResponse
-	67,  // 123: ups.v1.ControlService.TestAlarms:output_type -> ups.v1.TestAlarmsResponse
-	70,  // 124: ups.v1.ControlService.GetHistory:output_type -> ups.v1.GetHistoryResponse
-	53,  // 125: ups.v1.ControlService.StreamEvents:output_type -> ups.v1.StreamEventsResponse
-	57,  // 126: ups.v1.TrustService.Join:output_type -> ups.v1.JoinResponse
-	103, // [103:127] is the sub-list for method output_type
-	79,  // [79:103] is the sub-list for method input_type
-	78,  // [78:79] is the sub-list for extension type_name
-	77,  // [77:78] is the sub-list for extension extendee
-	0,   // [0:77] is the sub-list for field type_name
+	14,  // 25: ups.v1.AttachRequest.drill:type_name -> ups.v1.DrillReport
+	5,   // 26: ups.v1.AttachResponse.ups:type_name -> ups.v1.UpsState
+	7,   // 27: ups.v1.AttachResponse.order:type_name -> ups.v1.Order
+	81,  // 28: ups.v1.AttachResponse.heartbeat:type_name -> google.protobuf.Duration
+	17,  // 29: ups.v1.AttachResponse.awaited:type_name -> ups.v1.Awaited
+	81,  // 30: ups.v1.AttachResponse.stop_time:type_name -> google.protobuf.Duration
+	13,  // 31: ups.v1.AttachResponse.drill:type_name -> ups.v1.Drill
+	5,   // 32: ups.v1.Drill.ups:type_name -> ups.v1.UpsState
+	17,  // 33: ups.v1.Drill.awaited:type_name -> ups.v1.Awaited
+	81,  // 34: ups.v1.Drill.left:type_name -> google.protobuf.Duration
+	15,  // 35: ups.v1.DrillReport.steps:type_name -> ups.v1.DrillStep
+	81,  // 36: ups.v1.DrillReport.goes:type_name -> google.protobuf.Duration
+	16,  // 37: ups.v1.DrillReport.ran:type_name -> ups.v1.DrillHook
+	2,   // 38: ups.v1.DrillStep.phase:type_name -> ups.v1.Phase
+	81,  // 39: ups.v1.DrillStep.after:type_name -> google.protobuf.Duration
+	65,  // 40: ups.v1.DrillHook.result:type_name -> ups.v1.HookResult
+	81,  // 41: ups.v1.Awaited.limit:type_name -> google.protobuf.Duration
+	24,  // 42: ups.v1.WatchResponse.status:type_name -> ups.v1.MasterStatus
+	24,  // 43: ups.v1.GetStatusResponse.masters:type_name -> ups.v1.MasterStatus
+	23,  // 44: ups.v1.GetStatusResponse.unreachable:type_name -> ups.v1.UnreachableMaster
+	26,  // 45: ups.v1.GetStatusResponse.asked:type_name -> ups.v1.NodeStatus
+	22,  // 46: ups.v1.GetStatusResponse.seen:type_name -> ups.v1.SeenNode
+	5,   // 47: ups.v1.MasterStatus.ups:type_name -> ups.v1.UpsState
+	26,  // 48: ups.v1.MasterStatus.nodes:type_name -> ups.v1.NodeStatus
+	6,   // 49: ups.v1.MasterStatus.problems:type_name -> ups.v1.Problem
+	28,  // 50: ups.v1.MasterStatus.proofs:type_name -> ups.v1.UpsProof
+	25,  // 51: ups.v1.MasterStatus.drill:type_name -> ups.v1.DrillStatus
+	81,  // 52: ups.v1.DrillStatus.left:type_name -> google.protobuf.Duration
+	10,  // 53: ups.v1.NodeStatus.report:type_name -> ups.v1.NodeReport
+	3,   // 54: ups.v1.NodeStatus.link:type_name -> ups.v1.Link
+	81,  // 55: ups.v1.NodeStatus.last_heard:type_name -> google.protobuf.Duration
+	27,  // 56: ups.v1.NodeStatus.proof:type_name -> ups.v1.NodeProof
+	81,  // 57: ups.v1.NodeProof.stop_time:type_name -> google.protobuf.Duration
+	26,  // 58: ups.v1.GetNodeStatusResponse.node:type_name -> ups.v1.NodeStatus
+	31,  // 59: ups.v1.GetNodeStatusResponse.masters:type_name -> ups.v1.NodeMaster
+	3,   // 60: ups.v1.NodeMaster.link:type_name -> ups.v1.Link
+	5,   // 61: ups.v1.NodeMaster.ups:type_name -> ups.v1.UpsState
+	81,  // 62: ups.v1.HoldRequest.for:type_name -> google.protobuf.Duration
+	1,   // 63: ups.v1.SimulateRequest.status:type_name -> ups.v1.Status
+	0,   // 64: ups.v1.CreateTokenRequest.role:type_name -> ups.v1.Role
+	81,  // 65: ups.v1.CreateTokenRequest.ttl:type_name -> google.protobuf.Duration
+	81,  // 66: ups.v1.CreateTokenResponse.ttl:type_name -> google.protobuf.Duration
+	44,  // 67: ups.v1.ListTokensResponse.tokens:type_name -> ups.v1.TokenInfo
+	0,   // 68: ups.v1.TokenInfo.role:type_name -> ups.v1.Role
+	81,  // 69: ups.v1.TokenInfo.left:type_name -> google.protobuf.Duration
+	81,  // 70: ups.v1.StreamEventsResponse.age:type_name -> google.protobuf.Duration
+	65,  // 71: ups.v1.ExamineNodeResponse.ran:type_name -> ups.v1.HookResult
+	26,  // 72: ups.v1.ExamineNodeResponse.node:type_name -> ups.v1.NodeStatus
+	81,  // 73: ups.v1.HookResult.took:type_name -> google.protobuf.Duration
+	24,  // 74: ups.v1.ExamineResponse.status:type_name -> ups.v1.MasterStatus
+	68,  // 75: ups.v1.ExamineResponse.nodes:type_name -> ups.v1.NodeExam
+	81,  // 76: ups.v1.NodeExam.took:type_name -> google.protobuf.Duration
+	64,  // 77: ups.v1.NodeExam.answer:type_name -> ups.v1.ExamineNodeResponse
+	81,  // 78: ups.v1.DrillRequest.for:type_name -> google.protobuf.Duration
+	81,  // 79: ups.v1.DrillResponse.low:type_name -> google.protobuf.Duration
+	71,  // 80: ups.v1.DrillResponse.nodes:type_name -> ups.v1.DrillNode
+	81,  // 81: ups.v1.DrillNode.answered:type_name -> google.protobuf.Duration
+	14,  // 82: ups.v1.DrillNode.report:type_name -> ups.v1.DrillReport
+	81,  // 83: ups.v1.DrillNode.planned:type_name -> google.protobuf.Duration
+	76,  // 84: ups.v1.TestNodeAlarmsResponse.results:type_name -> ups.v1.AlarmResult
+	76,  // 85: ups.v1.TestAlarmsResponse.results:type_name -> ups.v1.AlarmResult
+	79,  // 86: ups.v1.GetHistoryResponse.outages:type_name -> ups.v1.OutageReport
+	81,  // 87: ups.v1.OutageReport.lasted:type_name -> google.protobuf.Duration
+	81,  // 88: ups.v1.OutageReport.low_after:type_name -> google.protobuf.Duration
+	80,  // 89: ups.v1.OutageReport.nodes:type_name -> ups.v1.NodeStory
+	81,  // 90: ups.v1.OutageReport.master_off:type_name -> google.protobuf.Duration
+	81,  // 91: ups.v1.NodeStory.committed:type_name -> google.protobuf.Duration
+	81,  // 92: ups.v1.NodeStory.accepted:type_name -> google.protobuf.Duration
+	81,  // 93: ups.v1.NodeStory.down:type_name -> google.protobuf.Duration
+	81,  // 94: ups.v1.NodeStory.back:type_name -> google.protobuf.Duration
+	81,  // 95: ups.v1.NodeStory.lost:type_name -> google.protobuf.Duration
+	82,  // 96: ups.v1.allow:extendee -> google.protobuf.MethodOptions
+	0,   // 97: ups.v1.allow:type_name -> ups.v1.Role
+	11,  // 98: ups.v1.PowerService.Attach:input_type -> ups.v1.AttachRequest
+	18,  // 99: ups.v1.PowerService.Watch:input_type -> ups.v1.WatchRequest
+	53,  // 100: ups.v1.PowerService.Leave:input_type -> ups.v1.LeaveRequest
+	20,  // 101: ups.v1.PowerService.GetStatus:input_type -> ups.v1.GetStatusRequest
+	29,  // 102: ups.v1.NodeService.GetNodeStatus:input_type -> ups.v1.GetNodeStatusRequest
+	63,  // 103: ups.v1.NodeService.ExamineNode:input_type -> ups.v1.ExamineNodeRequest
+	72,  // 104: ups.v1.NodeService.TestNodeAlarms:input_type -> ups.v1.TestNodeAlarmsRequest
+	59,  // 105: ups.v1.NodeService.JoinRack:input_type -> ups.v1.JoinRackRequest
+	55,  // 106: ups.v1.NodeService.LeaveRack:input_type -> ups.v1.LeaveRackRequest
+	32,  // 107: ups.v1.ControlService.Hold:input_type -> ups.v1.HoldRequest
+	34,  // 108: ups.v1.ControlService.Release:input_type -> ups.v1.ReleaseRequest
+	36,  // 109: ups.v1.ControlService.Shutdown:input_type -> ups.v1.ShutdownRequest
+	38,  // 110: ups.v1.ControlService.Simulate:input_type -> ups.v1.SimulateRequest
+	40,  // 111: ups.v1.ControlService.CreateToken:input_type -> ups.v1.CreateTokenRequest
+	42,  // 112: ups.v1.ControlService.ListTokens:input_type -> ups.v1.ListTokensRequest
+	45,  // 113: ups.v1.ControlService.RevokeToken:input_type -> ups.v1.RevokeTokenRequest
+	47,  // 114: ups.v1.ControlService.RemoveMember:input_type -> ups.v1.RemoveMemberRequest
+	49,  // 115: ups.v1.ControlService.ExportTrust:input_type -> ups.v1.ExportTrustRequest
+	51,  // 116: ups.v1.ControlService.ImportTrust:input_type -> ups.v1.ImportTrustRequest
+	66,  // 117: ups.v1.ControlService.Examine:input_type -> ups.v1.ExamineRequest
+	69,  // 118: ups.v1.ControlService.Drill:input_type -> ups.v1.DrillRequest
+	74,  // 119: ups.v1.ControlService.TestAlarms:input_type -> ups.v1.TestAlarmsRequest
+	77,  // 120: ups.v1.ControlService.GetHistory:input_type -> ups.v1.GetHistoryRequest
+	57,  // 121: ups.v1.ControlService.StreamEvents:input_type -> ups.v1.StreamEventsRequest
+	61,  // 122: ups.v1.TrustService.Join:input_type -> ups.v1.JoinRequest
+	12,  // 123: ups.v1.PowerService.Attach:output_type -> ups.v1.AttachResponse
+	19,  // 124: ups.v1.PowerService.Watch:output_type -> ups.v1.WatchResponse
+	54,  // 125: ups.v1.PowerService.Leave:output_type -> ups.v1.LeaveResponse
+	21,  // 126: ups.v1.PowerService.GetStatus:output_type -> ups.v1.GetStatusResponse
+	30,  // 127: ups.v1.NodeService.GetNodeStatus:output_type -> ups.v1.GetNodeStatusResponse
+	64,  // 128: ups.v1.NodeService.ExamineNode:output_type -> ups.v1.ExamineNodeResponse
+	73,  // 129: ups.v1.NodeService.TestNodeAlarms:output_type -> ups.v1.TestNodeAlarmsResponse
+	60,  // 130: ups.v1.NodeService.JoinRack:output_type -> ups.v1.JoinRackResponse
+	56,  // 131: ups.v1.NodeService.LeaveRack:output_type -> ups.v1.LeaveRackResponse
+	33,  // 132: ups.v1.ControlService.Hold:output_type -> ups.v1.HoldResponse
+	35,  // 133: ups.v1.ControlService.Release:output_type -> ups.v1.ReleaseResponse
+	37,  // 134: ups.v1.ControlService.Shutdown:output_type -> ups.v1.ShutdownResponse
+	39,  // 135: ups.v1.ControlService.Simulate:output_type -> ups.v1.SimulateResponse
+	41,  // 136: ups.v1.ControlService.CreateToken:output_type -> ups.v1.CreateTokenResponse
+	43,  // 137: ups.v1.ControlService.ListTokens:output_type -> ups.v1.ListTokensResponse
+	46,  // 138: ups.v1.ControlService.RevokeToken:output_type -> ups.v1.RevokeTokenResponse
+	48,  // 139: ups.v1.ControlService.RemoveMember:output_type -> ups.v1.RemoveMemberResponse
+	50,  // 140: ups.v1.ControlService.ExportTrust:output_type -> ups.v1.ExportTrustResponse
+	52,  // 141: ups.v1.ControlService.ImportTrust:output_type -> ups.v1.ImportTrustResponse
+	67,  // 142: ups.v1.ControlService.Examine:output_type -> ups.v1.ExamineResponse
+	70,  // 143: ups.v1.ControlService.Drill:output_type -> ups.v1.DrillResponse
+	75,  // 144: ups.v1.ControlService.TestAlarms:output_type -> ups.v1.TestAlarmsResponse
+	78,  // 145: ups.v1.ControlService.GetHistory:output_type -> ups.v1.GetHistoryResponse
+	58,  // 146: ups.v1.ControlService.StreamEvents:output_type -> ups.v1.StreamEventsResponse
+	62,  // 147: ups.v1.TrustService.Join:output_type -> ups.v1.JoinResponse
+	123, // [123:148] is the sub-list for method output_type
+	98,  // [98:123] is the sub-list for method input_type
+	97,  // [97:98] is the sub-list for extension type_name
+	96,  // [96:97] is the sub-list for extension extendee
+	0,   // [0:96] is the sub-list for field type_name
 }
 
 func init() { file_ups_v1_ups_proto_init() }
@@ -5331,7 +6090,7 @@ func file_ups_v1_ups_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_ups_v1_ups_proto_rawDesc), len(file_ups_v1_ups_proto_rawDesc)),
 			NumEnums:      5,
-			NumMessages:   68,
+			NumMessages:   76,
 			NumExtensions: 1,
 			NumServices:   4,
 		},

@@ -546,6 +546,7 @@ const (
 	ControlService_ExportTrust_FullMethodName  = "/ups.v1.ControlService/ExportTrust"
 	ControlService_ImportTrust_FullMethodName  = "/ups.v1.ControlService/ImportTrust"
 	ControlService_Examine_FullMethodName      = "/ups.v1.ControlService/Examine"
+	ControlService_Drill_FullMethodName        = "/ups.v1.ControlService/Drill"
 	ControlService_TestAlarms_FullMethodName   = "/ups.v1.ControlService/TestAlarms"
 	ControlService_GetHistory_FullMethodName   = "/ups.v1.ControlService/GetHistory"
 	ControlService_StreamEvents_FullMethodName = "/ups.v1.ControlService/StreamEvents"
@@ -583,6 +584,10 @@ type ControlServiceClient interface {
 	// Examine asks every node whether it would go down and come back, side by side,
 	// and tells what was proved. It runs the drill hooks if that is asked for.
 	Examine(ctx context.Context, in *ExamineRequest, opts ...grpc.CallOption) (*ExamineResponse, error)
+	// Drill pretends an outage towards the nodes and tells how each of them acts on it,
+	// whenever that changes and at the end. It ends when its time is up, when the caller
+	// hangs up, and at once when the power fails. No machine goes down by it.
+	Drill(ctx context.Context, in *DrillRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[DrillResponse], error)
 	// TestAlarms sends a test through each of this master's alarms.
 	TestAlarms(ctx context.Context, in *TestAlarmsRequest, opts ...grpc.CallOption) (*TestAlarmsResponse, error)
 	// GetHistory tells of outages that are over, and of the one there is.
@@ -709,6 +714,25 @@ func (c *controlServiceClient) Examine(ctx context.Context, in *ExamineRequest, 
 	return out, nil
 }
 
+func (c *controlServiceClient) Drill(ctx context.Context, in *DrillRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[DrillResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &ControlService_ServiceDesc.Streams[0], ControlService_Drill_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[DrillRequest, DrillResponse]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type ControlService_DrillClient = grpc.ServerStreamingClient[DrillResponse]
+
 func (c *controlServiceClient) TestAlarms(ctx context.Context, in *TestAlarmsRequest, opts ...grpc.CallOption) (*TestAlarmsResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(TestAlarmsResponse)
@@ -731,7 +755,7 @@ func (c *controlServiceClient) GetHistory(ctx context.Context, in *GetHistoryReq
 
 func (c *controlServiceClient) StreamEvents(ctx context.Context, in *StreamEventsRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[StreamEventsResponse], error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
-	stream, err := c.cc.NewStream(ctx, &ControlService_ServiceDesc.Streams[0], ControlService_StreamEvents_FullMethodName, cOpts...)
+	stream, err := c.cc.NewStream(ctx, &ControlService_ServiceDesc.Streams[1], ControlService_StreamEvents_FullMethodName, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -780,6 +804,10 @@ type ControlServiceServer interface {
 	// Examine asks every node whether it would go down and come back, side by side,
 	// and tells what was proved. It runs the drill hooks if that is asked for.
 	Examine(context.Context, *ExamineRequest) (*ExamineResponse, error)
+	// Drill pretends an outage towards the nodes and tells how each of them acts on it,
+	// whenever that changes and at the end. It ends when its time is up, when the caller
+	// hangs up, and at once when the power fails. No machine goes down by it.
+	Drill(*DrillRequest, grpc.ServerStreamingServer[DrillResponse]) error
 	// TestAlarms sends a test through each of this master's alarms.
 	TestAlarms(context.Context, *TestAlarmsRequest) (*TestAlarmsResponse, error)
 	// GetHistory tells of outages that are over, and of the one there is.
@@ -828,6 +856,9 @@ func (UnimplementedControlServiceServer) ImportTrust(context.Context, *ImportTru
 }
 func (UnimplementedControlServiceServer) Examine(context.Context, *ExamineRequest) (*ExamineResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Examine not implemented")
+}
+func (UnimplementedControlServiceServer) Drill(*DrillRequest, grpc.ServerStreamingServer[DrillResponse]) error {
+	return status.Error(codes.Unimplemented, "method Drill not implemented")
 }
 func (UnimplementedControlServiceServer) TestAlarms(context.Context, *TestAlarmsRequest) (*TestAlarmsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method TestAlarms not implemented")
@@ -1057,6 +1088,17 @@ func _ControlService_Examine_Handler(srv interface{}, ctx context.Context, dec f
 	return interceptor(ctx, in, info, handler)
 }
 
+func _ControlService_Drill_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(DrillRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(ControlServiceServer).Drill(m, &grpc.GenericServerStream[DrillRequest, DrillResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type ControlService_DrillServer = grpc.ServerStreamingServer[DrillResponse]
+
 func _ControlService_TestAlarms_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(TestAlarmsRequest)
 	if err := dec(in); err != nil {
@@ -1165,6 +1207,11 @@ var ControlService_ServiceDesc = grpc.ServiceDesc{
 		},
 	},
 	Streams: []grpc.StreamDesc{
+		{
+			StreamName:    "Drill",
+			Handler:       _ControlService_Drill_Handler,
+			ServerStreams: true,
+		},
 		{
 			StreamName:    "StreamEvents",
 			Handler:       _ControlService_StreamEvents_Handler,
