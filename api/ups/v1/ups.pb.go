@@ -1333,7 +1333,7 @@ type DrillReport struct {
 	// The drill hooks that were run.
 	Ran []*DrillHook `protobuf:"bytes,4,rep,name=ran,proto3" json:"ran,omitempty"`
 	// What else would have been run, for people: "stop-db on commit".
-	WouldRun []string `protobuf:"bytes,5,rep,name=would_run,json=wouldRun,proto3" json:"would_run,omitempty"`
+	LeftAside []string `protobuf:"bytes,5,rep,name=left_aside,json=leftAside,proto3" json:"left_aside,omitempty"`
 	// The method by which it would have powered off, where it came to that.
 	Method string `protobuf:"bytes,6,opt,name=method,proto3" json:"method,omitempty"`
 	// Why it could not have powered off then, for people; empty: it could, or it did not
@@ -1405,9 +1405,9 @@ func (x *DrillReport) GetRan() []*DrillHook {
 	return nil
 }
 
-func (x *DrillReport) GetWouldRun() []string {
+func (x *DrillReport) GetLeftAside() []string {
 	if x != nil {
-		return x.WouldRun
+		return x.LeftAside
 	}
 	return nil
 }
@@ -5500,13 +5500,14 @@ const file_ups_v1_ups_proto_rawDesc = "" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\"\n" +
 	"\x03ups\x18\x02 \x03(\v2\x10.ups.v1.UpsStateR\x03ups\x12)\n" +
 	"\aawaited\x18\x03 \x01(\v2\x0f.ups.v1.AwaitedR\aawaited\x12-\n" +
-	"\x04left\x18\x04 \x01(\v2\x19.google.protobuf.DurationR\x04left\"\xa8\x02\n" +
+	"\x04left\x18\x04 \x01(\v2\x19.google.protobuf.DurationR\x04left\"\xaa\x02\n" +
 	"\vDrillReport\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12'\n" +
 	"\x05steps\x18\x02 \x03(\v2\x11.ups.v1.DrillStepR\x05steps\x12-\n" +
 	"\x04goes\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\x04goes\x12#\n" +
-	"\x03ran\x18\x04 \x03(\v2\x11.ups.v1.DrillHookR\x03ran\x12\x1b\n" +
-	"\twould_run\x18\x05 \x03(\tR\bwouldRun\x12\x16\n" +
+	"\x03ran\x18\x04 \x03(\v2\x11.ups.v1.DrillHookR\x03ran\x12\x1d\n" +
+	"\n" +
+	"left_aside\x18\x05 \x03(\tR\tleftAside\x12\x16\n" +
 	"\x06method\x18\x06 \x01(\tR\x06method\x12(\n" +
 	"\x10cannot_power_off\x18\a \x01(\tR\x0ecannotPowerOff\x12\x19\n" +
 	"\bleft_out\x18\b \x01(\tR\aleftOut\x12\x12\n" +
