@@ -2009,6 +2009,8 @@ type MasterStatus struct {
 	Version string `protobuf:"bytes,6,opt,name=version,proto3" json:"version,omitempty"`
 	// What was proved of each UPS.
 	Proofs []*UpsProof `protobuf:"bytes,7,rep,name=proofs,proto3" json:"proofs,omitempty"`
+	// What would come of each UPS if the mains failed now; absent: not foreseen yet.
+	Plans []*UpsPlan `protobuf:"bytes,8,rep,name=plans,proto3" json:"plans,omitempty"`
 	// The drill that is on; absent: none.
 	Drill         *DrillStatus `protobuf:"bytes,9,opt,name=drill,proto3" json:"drill,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -2090,6 +2092,13 @@ func (x *MasterStatus) GetVersion() string {
 func (x *MasterStatus) GetProofs() []*UpsProof {
 	if x != nil {
 		return x.Proofs
+	}
+	return nil
+}
+
+func (x *MasterStatus) GetPlans() []*UpsPlan {
+	if x != nil {
+		return x.Plans
 	}
 	return nil
 }
@@ -5032,6 +5041,319 @@ func (x *AlarmResult) GetError() string {
 	return ""
 }
 
+// PlanRequest asks what would happen.
+type PlanRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The UPSes whose mains fail; none: all. Without meaning in an outage.
+	Ups           []string `protobuf:"bytes,1,rep,name=ups,proto3" json:"ups,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PlanRequest) Reset() {
+	*x = PlanRequest{}
+	mi := &file_ups_v1_ups_proto_msgTypes[72]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PlanRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PlanRequest) ProtoMessage() {}
+
+func (x *PlanRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_ups_v1_ups_proto_msgTypes[72]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PlanRequest.ProtoReflect.Descriptor instead.
+func (*PlanRequest) Descriptor() ([]byte, []int) {
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{72}
+}
+
+func (x *PlanRequest) GetUps() []string {
+	if x != nil {
+		return x.Ups
+	}
+	return nil
+}
+
+// PlanResponse is what would happen. Times count from now.
+type PlanResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// It, in order.
+	Events []*PlanEvent `protobuf:"bytes,1,rep,name=events,proto3" json:"events,omitempty"`
+	// What comes of each UPS.
+	Ups []*UpsPlan `protobuf:"bytes,2,rep,name=ups,proto3" json:"ups,omitempty"`
+	// What was assumed, and what can't be foreseen, for people.
+	Warnings []string `protobuf:"bytes,3,rep,name=warnings,proto3" json:"warnings,omitempty"`
+	// There is an outage, and this is how it goes on while the mains stay away.
+	GoingOn       bool `protobuf:"varint,4,opt,name=going_on,json=goingOn,proto3" json:"going_on,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PlanResponse) Reset() {
+	*x = PlanResponse{}
+	mi := &file_ups_v1_ups_proto_msgTypes[73]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PlanResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PlanResponse) ProtoMessage() {}
+
+func (x *PlanResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_ups_v1_ups_proto_msgTypes[73]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PlanResponse.ProtoReflect.Descriptor instead.
+func (*PlanResponse) Descriptor() ([]byte, []int) {
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{73}
+}
+
+func (x *PlanResponse) GetEvents() []*PlanEvent {
+	if x != nil {
+		return x.Events
+	}
+	return nil
+}
+
+func (x *PlanResponse) GetUps() []*UpsPlan {
+	if x != nil {
+		return x.Ups
+	}
+	return nil
+}
+
+func (x *PlanResponse) GetWarnings() []string {
+	if x != nil {
+		return x.Warnings
+	}
+	return nil
+}
+
+func (x *PlanResponse) GetGoingOn() bool {
+	if x != nil {
+		return x.GoingOn
+	}
+	return false
+}
+
+// PlanEvent is one thing that would happen.
+type PlanEvent struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When, from now on.
+	At *durationpb.Duration `protobuf:"bytes,1,opt,name=at,proto3" json:"at,omitempty"`
+	// It counts from "battery low", of which nobody can say when that comes.
+	AfterLow bool `protobuf:"varint,2,opt,name=after_low,json=afterLow,proto3" json:"after_low,omitempty"`
+	// What it is on: "ups/main", "node/web1".
+	On string `protobuf:"bytes,3,opt,name=on,proto3" json:"on,omitempty"`
+	// What it is: fail, low, empty, cut, grace, held, waiting, commit, off, lost.
+	Kind string `protobuf:"bytes,4,opt,name=kind,proto3" json:"kind,omitempty"`
+	// It, in words.
+	Text          string `protobuf:"bytes,5,opt,name=text,proto3" json:"text,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PlanEvent) Reset() {
+	*x = PlanEvent{}
+	mi := &file_ups_v1_ups_proto_msgTypes[74]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PlanEvent) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PlanEvent) ProtoMessage() {}
+
+func (x *PlanEvent) ProtoReflect() protoreflect.Message {
+	mi := &file_ups_v1_ups_proto_msgTypes[74]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PlanEvent.ProtoReflect.Descriptor instead.
+func (*PlanEvent) Descriptor() ([]byte, []int) {
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{74}
+}
+
+func (x *PlanEvent) GetAt() *durationpb.Duration {
+	if x != nil {
+		return x.At
+	}
+	return nil
+}
+
+func (x *PlanEvent) GetAfterLow() bool {
+	if x != nil {
+		return x.AfterLow
+	}
+	return false
+}
+
+func (x *PlanEvent) GetOn() string {
+	if x != nil {
+		return x.On
+	}
+	return ""
+}
+
+func (x *PlanEvent) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *PlanEvent) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+// UpsPlan is what would come of one UPS. Times count from now.
+type UpsPlan struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The UPS.
+	Ups string `protobuf:"bytes,1,opt,name=ups,proto3" json:"ups,omitempty"`
+	// From the moment at which the last machine is off until the battery's expected
+	// end; negative: that machine would lose its power while it runs. Absent: nobody
+	// can say how long the battery lasts.
+	Margin *durationpb.Duration `protobuf:"bytes,2,opt,name=margin,proto3" json:"margin,omitempty"`
+	// When the battery is expected to be empty; absent: nobody can say.
+	End *durationpb.Duration `protobuf:"bytes,3,opt,name=end,proto3" json:"end,omitempty"`
+	// When the last of the machines that live on it is off; absent: none goes.
+	LastOff *durationpb.Duration `protobuf:"bytes,4,opt,name=last_off,json=lastOff,proto3" json:"last_off,omitempty"`
+	// Which one that is.
+	Last string `protobuf:"bytes,5,opt,name=last,proto3" json:"last,omitempty"`
+	// When the load is cut; absent: it is not.
+	Cut *durationpb.Duration `protobuf:"bytes,6,opt,name=cut,proto3" json:"cut,omitempty"`
+	// The same as margin if the battery were low at once; absent: the cable can't say
+	// that, or nobody lives on the UPS.
+	LowMargin *durationpb.Duration `protobuf:"bytes,7,opt,name=low_margin,json=lowMargin,proto3" json:"low_margin,omitempty"`
+	// The end is counted from "battery low", of which nobody can say when that comes.
+	AfterLow      bool `protobuf:"varint,8,opt,name=after_low,json=afterLow,proto3" json:"after_low,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UpsPlan) Reset() {
+	*x = UpsPlan{}
+	mi := &file_ups_v1_ups_proto_msgTypes[75]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UpsPlan) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UpsPlan) ProtoMessage() {}
+
+func (x *UpsPlan) ProtoReflect() protoreflect.Message {
+	mi := &file_ups_v1_ups_proto_msgTypes[75]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UpsPlan.ProtoReflect.Descriptor instead.
+func (*UpsPlan) Descriptor() ([]byte, []int) {
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{75}
+}
+
+func (x *UpsPlan) GetUps() string {
+	if x != nil {
+		return x.Ups
+	}
+	return ""
+}
+
+func (x *UpsPlan) GetMargin() *durationpb.Duration {
+	if x != nil {
+		return x.Margin
+	}
+	return nil
+}
+
+func (x *UpsPlan) GetEnd() *durationpb.Duration {
+	if x != nil {
+		return x.End
+	}
+	return nil
+}
+
+func (x *UpsPlan) GetLastOff() *durationpb.Duration {
+	if x != nil {
+		return x.LastOff
+	}
+	return nil
+}
+
+func (x *UpsPlan) GetLast() string {
+	if x != nil {
+		return x.Last
+	}
+	return ""
+}
+
+func (x *UpsPlan) GetCut() *durationpb.Duration {
+	if x != nil {
+		return x.Cut
+	}
+	return nil
+}
+
+func (x *UpsPlan) GetLowMargin() *durationpb.Duration {
+	if x != nil {
+		return x.LowMargin
+	}
+	return nil
+}
+
+func (x *UpsPlan) GetAfterLow() bool {
+	if x != nil {
+		return x.AfterLow
+	}
+	return false
+}
+
 // GetHistoryRequest names outages.
 type GetHistoryRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -5045,7 +5367,7 @@ type GetHistoryRequest struct {
 
 func (x *GetHistoryRequest) Reset() {
 	*x = GetHistoryRequest{}
-	mi := &file_ups_v1_ups_proto_msgTypes[72]
+	mi := &file_ups_v1_ups_proto_msgTypes[76]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5057,7 +5379,7 @@ func (x *GetHistoryRequest) String() string {
 func (*GetHistoryRequest) ProtoMessage() {}
 
 func (x *GetHistoryRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[72]
+	mi := &file_ups_v1_ups_proto_msgTypes[76]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5070,7 +5392,7 @@ func (x *GetHistoryRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetHistoryRequest.ProtoReflect.Descriptor instead.
 func (*GetHistoryRequest) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{72}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{76}
 }
 
 func (x *GetHistoryRequest) GetOutage() string {
@@ -5100,7 +5422,7 @@ type GetHistoryResponse struct {
 
 func (x *GetHistoryResponse) Reset() {
 	*x = GetHistoryResponse{}
-	mi := &file_ups_v1_ups_proto_msgTypes[73]
+	mi := &file_ups_v1_ups_proto_msgTypes[77]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5112,7 +5434,7 @@ func (x *GetHistoryResponse) String() string {
 func (*GetHistoryResponse) ProtoMessage() {}
 
 func (x *GetHistoryResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[73]
+	mi := &file_ups_v1_ups_proto_msgTypes[77]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5125,7 +5447,7 @@ func (x *GetHistoryResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetHistoryResponse.ProtoReflect.Descriptor instead.
 func (*GetHistoryResponse) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{73}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{77}
 }
 
 func (x *GetHistoryResponse) GetOutages() []*OutageReport {
@@ -5173,7 +5495,7 @@ type OutageReport struct {
 
 func (x *OutageReport) Reset() {
 	*x = OutageReport{}
-	mi := &file_ups_v1_ups_proto_msgTypes[74]
+	mi := &file_ups_v1_ups_proto_msgTypes[78]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5185,7 +5507,7 @@ func (x *OutageReport) String() string {
 func (*OutageReport) ProtoMessage() {}
 
 func (x *OutageReport) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[74]
+	mi := &file_ups_v1_ups_proto_msgTypes[78]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5198,7 +5520,7 @@ func (x *OutageReport) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OutageReport.ProtoReflect.Descriptor instead.
 func (*OutageReport) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{74}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{78}
 }
 
 func (x *OutageReport) GetOutage() string {
@@ -5299,7 +5621,7 @@ type NodeStory struct {
 
 func (x *NodeStory) Reset() {
 	*x = NodeStory{}
-	mi := &file_ups_v1_ups_proto_msgTypes[75]
+	mi := &file_ups_v1_ups_proto_msgTypes[79]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5311,7 +5633,7 @@ func (x *NodeStory) String() string {
 func (*NodeStory) ProtoMessage() {}
 
 func (x *NodeStory) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[75]
+	mi := &file_ups_v1_ups_proto_msgTypes[79]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5324,7 +5646,7 @@ func (x *NodeStory) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NodeStory.ProtoReflect.Descriptor instead.
 func (*NodeStory) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{75}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{79}
 }
 
 func (x *NodeStory) GetName() string {
@@ -5544,7 +5866,7 @@ const file_ups_v1_ups_proto_rawDesc = "" +
 	"\x11UnreachableMaster\x12\x18\n" +
 	"\aaddress\x18\x01 \x01(\tR\aaddress\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x14\n" +
-	"\x05error\x18\x03 \x01(\tR\x05error\"\xa6\x02\n" +
+	"\x05error\x18\x03 \x01(\tR\x05error\"\xcd\x02\n" +
 	"\fMasterStatus\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
 	"\aaddress\x18\x02 \x01(\tR\aaddress\x12\"\n" +
@@ -5552,7 +5874,8 @@ const file_ups_v1_ups_proto_rawDesc = "" +
 	"\x05nodes\x18\x04 \x03(\v2\x12.ups.v1.NodeStatusR\x05nodes\x12+\n" +
 	"\bproblems\x18\x05 \x03(\v2\x0f.ups.v1.ProblemR\bproblems\x12\x18\n" +
 	"\aversion\x18\x06 \x01(\tR\aversion\x12(\n" +
-	"\x06proofs\x18\a \x03(\v2\x10.ups.v1.UpsProofR\x06proofs\x12)\n" +
+	"\x06proofs\x18\a \x03(\v2\x10.ups.v1.UpsProofR\x06proofs\x12%\n" +
+	"\x05plans\x18\b \x03(\v2\x0f.ups.v1.UpsPlanR\x05plans\x12)\n" +
 	"\x05drill\x18\t \x01(\v2\x13.ups.v1.DrillStatusR\x05drill\"\x88\x01\n" +
 	"\vDrillStatus\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x0e\n" +
@@ -5726,7 +6049,30 @@ const file_ups_v1_ups_proto_rawDesc = "" +
 	"\aresults\x18\x01 \x03(\v2\x13.ups.v1.AlarmResultR\aresults\"3\n" +
 	"\vAlarmResult\x12\x0e\n" +
 	"\x02to\x18\x01 \x01(\tR\x02to\x12\x14\n" +
-	"\x05error\x18\x02 \x01(\tR\x05error\"?\n" +
+	"\x05error\x18\x02 \x01(\tR\x05error\"\x1f\n" +
+	"\vPlanRequest\x12\x10\n" +
+	"\x03ups\x18\x01 \x03(\tR\x03ups\"\x93\x01\n" +
+	"\fPlanResponse\x12)\n" +
+	"\x06events\x18\x01 \x03(\v2\x11.ups.v1.PlanEventR\x06events\x12!\n" +
+	"\x03ups\x18\x02 \x03(\v2\x0f.ups.v1.UpsPlanR\x03ups\x12\x1a\n" +
+	"\bwarnings\x18\x03 \x03(\tR\bwarnings\x12\x19\n" +
+	"\bgoing_on\x18\x04 \x01(\bR\agoingOn\"\x8b\x01\n" +
+	"\tPlanEvent\x12)\n" +
+	"\x02at\x18\x01 \x01(\v2\x19.google.protobuf.DurationR\x02at\x12\x1b\n" +
+	"\tafter_low\x18\x02 \x01(\bR\bafterLow\x12\x0e\n" +
+	"\x02on\x18\x03 \x01(\tR\x02on\x12\x12\n" +
+	"\x04kind\x18\x04 \x01(\tR\x04kind\x12\x12\n" +
+	"\x04text\x18\x05 \x01(\tR\x04text\"\xc9\x02\n" +
+	"\aUpsPlan\x12\x10\n" +
+	"\x03ups\x18\x01 \x01(\tR\x03ups\x121\n" +
+	"\x06margin\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\x06margin\x12+\n" +
+	"\x03end\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\x03end\x124\n" +
+	"\blast_off\x18\x04 \x01(\v2\x19.google.protobuf.DurationR\alastOff\x12\x12\n" +
+	"\x04last\x18\x05 \x01(\tR\x04last\x12+\n" +
+	"\x03cut\x18\x06 \x01(\v2\x19.google.protobuf.DurationR\x03cut\x128\n" +
+	"\n" +
+	"low_margin\x18\a \x01(\v2\x19.google.protobuf.DurationR\tlowMargin\x12\x1b\n" +
+	"\tafter_low\x18\b \x01(\bR\bafterLow\"?\n" +
 	"\x11GetHistoryRequest\x12\x16\n" +
 	"\x06outage\x18\x01 \x01(\tR\x06outage\x12\x12\n" +
 	"\x04last\x18\x02 \x01(\rR\x04last\"^\n" +
@@ -5801,7 +6147,7 @@ const file_ups_v1_ups_proto_rawDesc = "" +
 	"\vExamineNode\x12\x1a.ups.v1.ExamineNodeRequest\x1a\x1b.ups.v1.ExamineNodeResponse\"\a\xea\xd3\x18\x03\x06\x04\x05\x12V\n" +
 	"\x0eTestNodeAlarms\x12\x1d.ups.v1.TestNodeAlarmsRequest\x1a\x1e.ups.v1.TestNodeAlarmsResponse\"\x05\xea\xd3\x18\x01\x05\x12D\n" +
 	"\bJoinRack\x12\x17.ups.v1.JoinRackRequest\x1a\x18.ups.v1.JoinRackResponse\"\x05\xea\xd3\x18\x01\x05\x12G\n" +
-	"\tLeaveRack\x12\x18.ups.v1.LeaveRackRequest\x1a\x19.ups.v1.LeaveRackResponse\"\x05\xea\xd3\x18\x01\x052\xf0\b\n" +
+	"\tLeaveRack\x12\x18.ups.v1.LeaveRackRequest\x1a\x19.ups.v1.LeaveRackResponse\"\x05\xea\xd3\x18\x01\x052\xac\t\n" +
 	"\x0eControlService\x129\n" +
 	"\x04Hold\x12\x13.ups.v1.HoldRequest\x1a\x14.ups.v1.HoldResponse\"\x06\xea\xd3\x18\x02\x04\x05\x12B\n" +
 	"\aRelease\x12\x16.ups.v1.ReleaseRequest\x1a\x17.ups.v1.ReleaseResponse\"\x06\xea\xd3\x18\x02\x04\x05\x12E\n" +
@@ -5817,7 +6163,8 @@ const file_ups_v1_ups_proto_rawDesc = "" +
 	"\aExamine\x12\x16.ups.v1.ExamineRequest\x1a\x17.ups.v1.ExamineResponse\"\x06\xea\xd3\x18\x02\x04\x05\x12>\n" +
 	"\x05Drill\x12\x14.ups.v1.DrillRequest\x1a\x15.ups.v1.DrillResponse\"\x06\xea\xd3\x18\x02\x04\x050\x01\x12K\n" +
 	"\n" +
-	"TestAlarms\x12\x19.ups.v1.TestAlarmsRequest\x1a\x1a.ups.v1.TestAlarmsResponse\"\x06\xea\xd3\x18\x02\x04\x05\x12L\n" +
+	"TestAlarms\x12\x19.ups.v1.TestAlarmsRequest\x1a\x1a.ups.v1.TestAlarmsResponse\"\x06\xea\xd3\x18\x02\x04\x05\x12:\n" +
+	"\x04Plan\x12\x13.ups.v1.PlanRequest\x1a\x14.ups.v1.PlanResponse\"\a\xea\xd3\x18\x03\x03\x04\x05\x12L\n" +
 	"\n" +
 	"GetHistory\x12\x19.ups.v1.GetHistoryRequest\x1a\x1a.ups.v1.GetHistoryResponse\"\a\xea\xd3\x18\x03\x03\x04\x05\x12T\n" +
 	"\fStreamEvents\x12\x1b.ups.v1.StreamEventsRequest\x1a\x1c.ups.v1.StreamEventsResponse\"\a\xea\xd3\x18\x03\x03\x04\x050\x012H\n" +
@@ -5838,7 +6185,7 @@ func file_ups_v1_ups_proto_rawDescGZIP() []byte {
 }
 
 var file_ups_v1_ups_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
-var file_ups_v1_ups_proto_msgTypes = make([]protoimpl.MessageInfo, 76)
+var file_ups_v1_ups_proto_msgTypes = make([]protoimpl.MessageInfo, 80)
 var file_ups_v1_ups_proto_goTypes = []any{
 	(Role)(0),                          // 0: ups.v1.Role
 	(Status)(0),                        // 1: ups.v1.Status
@@ -5917,56 +6264,60 @@ var file_ups_v1_ups_proto_goTypes = []any{
 	(*TestAlarmsRequest)(nil),          // 74: ups.v1.TestAlarmsRequest
 	(*TestAlarmsResponse)(nil),         // 75: ups.v1.TestAlarmsResponse
 	(*AlarmResult)(nil),                // 76: ups.v1.AlarmResult
-	(*GetHistoryRequest)(nil),          // 77: ups.v1.GetHistoryRequest
-	(*GetHistoryResponse)(nil),         // 78: ups.v1.GetHistoryResponse
-	(*OutageReport)(nil),               // 79: ups.v1.OutageReport
-	(*NodeStory)(nil),                  // 80: ups.v1.NodeStory
-	(*durationpb.Duration)(nil),        // 81: google.protobuf.Duration
-	(*descriptorpb.MethodOptions)(nil), // 82: google.protobuf.MethodOptions
+	(*PlanRequest)(nil),                // 77: ups.v1.PlanRequest
+	(*PlanResponse)(nil),               // 78: ups.v1.PlanResponse
+	(*PlanEvent)(nil),                  // 79: ups.v1.PlanEvent
+	(*UpsPlan)(nil),                    // 80: ups.v1.UpsPlan
+	(*GetHistoryRequest)(nil),          // 81: ups.v1.GetHistoryRequest
+	(*GetHistoryResponse)(nil),         // 82: ups.v1.GetHistoryResponse
+	(*OutageReport)(nil),               // 83: ups.v1.OutageReport
+	(*NodeStory)(nil),                  // 84: ups.v1.NodeStory
+	(*durationpb.Duration)(nil),        // 85: google.protobuf.Duration
+	(*descriptorpb.MethodOptions)(nil), // 86: google.protobuf.MethodOptions
 }
 var file_ups_v1_ups_proto_depIdxs = []int32{
 	1,   // 0: ups.v1.UpsState.status:type_name -> ups.v1.Status
-	81,  // 1: ups.v1.UpsState.age:type_name -> google.protobuf.Duration
+	85,  // 1: ups.v1.UpsState.age:type_name -> google.protobuf.Duration
 	1,   // 2: ups.v1.UpsState.last:type_name -> ups.v1.Status
-	81,  // 3: ups.v1.UpsState.outage_age:type_name -> google.protobuf.Duration
-	81,  // 4: ups.v1.UpsState.debt:type_name -> google.protobuf.Duration
-	81,  // 5: ups.v1.UpsState.runtime:type_name -> google.protobuf.Duration
-	81,  // 6: ups.v1.Problem.age:type_name -> google.protobuf.Duration
+	85,  // 3: ups.v1.UpsState.outage_age:type_name -> google.protobuf.Duration
+	85,  // 4: ups.v1.UpsState.debt:type_name -> google.protobuf.Duration
+	85,  // 5: ups.v1.UpsState.runtime:type_name -> google.protobuf.Duration
+	85,  // 6: ups.v1.Problem.age:type_name -> google.protobuf.Duration
 	4,   // 7: ups.v1.Order.kind:type_name -> ups.v1.OrderKind
-	81,  // 8: ups.v1.Order.remaining:type_name -> google.protobuf.Duration
-	81,  // 9: ups.v1.Hello.wait_limit:type_name -> google.protobuf.Duration
+	85,  // 8: ups.v1.Order.remaining:type_name -> google.protobuf.Duration
+	85,  // 9: ups.v1.Hello.wait_limit:type_name -> google.protobuf.Duration
 	9,   // 10: ups.v1.Hello.policy:type_name -> ups.v1.Policy
-	81,  // 11: ups.v1.Policy.grace:type_name -> google.protobuf.Duration
-	81,  // 12: ups.v1.Policy.grace_min:type_name -> google.protobuf.Duration
-	81,  // 13: ups.v1.Policy.batlow_grace:type_name -> google.protobuf.Duration
-	81,  // 14: ups.v1.Policy.wait_limit_batlow:type_name -> google.protobuf.Duration
-	81,  // 15: ups.v1.Policy.lost_limit:type_name -> google.protobuf.Duration
+	85,  // 11: ups.v1.Policy.grace:type_name -> google.protobuf.Duration
+	85,  // 12: ups.v1.Policy.grace_min:type_name -> google.protobuf.Duration
+	85,  // 13: ups.v1.Policy.batlow_grace:type_name -> google.protobuf.Duration
+	85,  // 14: ups.v1.Policy.wait_limit_batlow:type_name -> google.protobuf.Duration
+	85,  // 15: ups.v1.Policy.lost_limit:type_name -> google.protobuf.Duration
 	2,   // 16: ups.v1.NodeReport.phase:type_name -> ups.v1.Phase
 	1,   // 17: ups.v1.NodeReport.status:type_name -> ups.v1.Status
-	81,  // 18: ups.v1.NodeReport.deadline:type_name -> google.protobuf.Duration
-	81,  // 19: ups.v1.NodeReport.grace:type_name -> google.protobuf.Duration
+	85,  // 18: ups.v1.NodeReport.deadline:type_name -> google.protobuf.Duration
+	85,  // 19: ups.v1.NodeReport.grace:type_name -> google.protobuf.Duration
 	6,   // 20: ups.v1.NodeReport.problems:type_name -> ups.v1.Problem
-	81,  // 21: ups.v1.NodeReport.stop_time:type_name -> google.protobuf.Duration
-	81,  // 22: ups.v1.NodeReport.phase_age:type_name -> google.protobuf.Duration
+	85,  // 21: ups.v1.NodeReport.stop_time:type_name -> google.protobuf.Duration
+	85,  // 22: ups.v1.NodeReport.phase_age:type_name -> google.protobuf.Duration
 	8,   // 23: ups.v1.AttachRequest.hello:type_name -> ups.v1.Hello
 	10,  // 24: ups.v1.AttachRequest.report:type_name -> ups.v1.NodeReport
 	14,  // 25: ups.v1.AttachRequest.drill:type_name -> ups.v1.DrillReport
 	5,   // 26: ups.v1.AttachResponse.ups:type_name -> ups.v1.UpsState
 	7,   // 27: ups.v1.AttachResponse.order:type_name -> ups.v1.Order
-	81,  // 28: ups.v1.AttachResponse.heartbeat:type_name -> google.protobuf.Duration
+	85,  // 28: ups.v1.AttachResponse.heartbeat:type_name -> google.protobuf.Duration
 	17,  // 29: ups.v1.AttachResponse.awaited:type_name -> ups.v1.Awaited
-	81,  // 30: ups.v1.AttachResponse.stop_time:type_name -> google.protobuf.Duration
+	85,  // 30: ups.v1.AttachResponse.stop_time:type_name -> google.protobuf.Duration
 	13,  // 31: ups.v1.AttachResponse.drill:type_name -> ups.v1.Drill
 	5,   // 32: ups.v1.Drill.ups:type_name -> ups.v1.UpsState
 	17,  // 33: ups.v1.Drill.awaited:type_name -> ups.v1.Awaited
-	81,  // 34: ups.v1.Drill.left:type_name -> google.protobuf.Duration
+	85,  // 34: ups.v1.Drill.left:type_name -> google.protobuf.Duration
 	15,  // 35: ups.v1.DrillReport.steps:type_name -> ups.v1.DrillStep
-	81,  // 36: ups.v1.DrillReport.goes:type_name -> google.protobuf.Duration
+	85,  // 36: ups.v1.DrillReport.goes:type_name -> google.protobuf.Duration
 	16,  // 37: ups.v1.DrillReport.ran:type_name -> ups.v1.DrillHook
 	2,   // 38: ups.v1.DrillStep.phase:type_name -> ups.v1.Phase
-	81,  // 39: ups.v1.DrillStep.after:type_name -> google.protobuf.Duration
+	85,  // 39: ups.v1.DrillStep.after:type_name -> google.protobuf.Duration
 	65,  // 40: ups.v1.DrillHook.result:type_name -> ups.v1.HookResult
-	81,  // 41: ups.v1.Awaited.limit:type_name -> google.protobuf.Duration
+	85,  // 41: ups.v1.Awaited.limit:type_name -> google.protobuf.Duration
 	24,  // 42: ups.v1.WatchResponse.status:type_name -> ups.v1.MasterStatus
 	24,  // 43: ups.v1.GetStatusResponse.masters:type_name -> ups.v1.MasterStatus
 	23,  // 44: ups.v1.GetStatusResponse.unreachable:type_name -> ups.v1.UnreachableMaster
@@ -5976,108 +6327,119 @@ var file_ups_v1_ups_proto_depIdxs = []int32{
 	26,  // 48: ups.v1.MasterStatus.nodes:type_name -> ups.v1.NodeStatus
 	6,   // 49: ups.v1.MasterStatus.problems:type_name -> ups.v1.Problem
 	28,  // 50: ups.v1.MasterStatus.proofs:type_name -> ups.v1.UpsProof
-	25,  // 51: ups.v1.MasterStatus.drill:type_name -> ups.v1.DrillStatus
-	81,  // 52: ups.v1.DrillStatus.left:type_name -> google.protobuf.Duration
-	10,  // 53: ups.v1.NodeStatus.report:type_name -> ups.v1.NodeReport
-	3,   // 54: ups.v1.NodeStatus.link:type_name -> ups.v1.Link
-	81,  // 55: ups.v1.NodeStatus.last_heard:type_name -> google.protobuf.Duration
-	27,  // 56: ups.v1.NodeStatus.proof:type_name -> ups.v1.NodeProof
-	81,  // 57: ups.v1.NodeProof.stop_time:type_name -> google.protobuf.Duration
-	26,  // 58: ups.v1.GetNodeStatusResponse.node:type_name -> ups.v1.NodeStatus
-	31,  // 59: ups.v1.GetNodeStatusResponse.masters:type_name -> ups.v1.NodeMaster
-	3,   // 60: ups.v1.NodeMaster.link:type_name -> ups.v1.Link
-	5,   // 61: ups.v1.NodeMaster.ups:type_name -> ups.v1.UpsState
-	81,  // 62: ups.v1.HoldRequest.for:type_name -> google.protobuf.Duration
-	1,   // 63: ups.v1.SimulateRequest.status:type_name -> ups.v1.Status
-	0,   // 64: ups.v1.CreateTokenRequest.role:type_name -> ups.v1.Role
-	81,  // 65: ups.v1.CreateTokenRequest.ttl:type_name -> google.protobuf.Duration
-	81,  // 66: ups.v1.CreateTokenResponse.ttl:type_name -> google.protobuf.Duration
-	44,  // 67: ups.v1.ListTokensResponse.tokens:type_name -> ups.v1.TokenInfo
-	0,   // 68: ups.v1.TokenInfo.role:type_name -> ups.v1.Role
-	81,  // 69: ups.v1.TokenInfo.left:type_name -> google.protobuf.Duration
-	81,  // 70: ups.v1.StreamEventsResponse.age:type_name -> google.protobuf.Duration
-	65,  // 71: ups.v1.ExamineNodeResponse.ran:type_name -> ups.v1.HookResult
-	26,  // 72: ups.v1.ExamineNodeResponse.node:type_name -> ups.v1.NodeStatus
-	81,  // 73: ups.v1.HookResult.took:type_name -> google.protobuf.Duration
-	24,  // 74: ups.v1.ExamineResponse.status:type_name -> ups.v1.MasterStatus
-	68,  // 75: ups.v1.ExamineResponse.nodes:type_name -> ups.v1.NodeExam
-	81,  // 76: ups.v1.NodeExam.took:type_name -> google.protobuf.Duration
-	64,  // 77: ups.v1.NodeExam.answer:type_name -> ups.v1.ExamineNodeResponse
-	81,  // 78: ups.v1.DrillRequest.for:type_name -> google.protobuf.Duration
-	81,  // 79: ups.v1.DrillResponse.low:type_name -> google.protobuf.Duration
-	71,  // 80: ups.v1.DrillResponse.nodes:type_name -> ups.v1.DrillNode
-	81,  // 81: ups.v1.DrillNode.answered:type_name -> google.protobuf.Duration
-	14,  // 82: ups.v1.DrillNode.report:type_name -> ups.v1.DrillReport
-	81,  // 83: ups.v1.DrillNode.planned:type_name -> google.protobuf.Duration
-	76,  // 84: ups.v1.TestNodeAlarmsResponse.results:type_name -> ups.v1.AlarmResult
-	76,  // 85: ups.v1.TestAlarmsResponse.results:type_name -> ups.v1.AlarmResult
-	79,  // 86: ups.v1.GetHistoryResponse.outages:type_name -> ups.v1.OutageReport
-	81,  // 87: ups.v1.OutageReport.lasted:type_name -> google.protobuf.Duration
-	81,  // 88: ups.v1.OutageReport.low_after:type_name -> google.protobuf.Duration
-	80,  // 89: ups.v1.OutageReport.nodes:type_name -> ups.v1.NodeStory
-	81,  // 90: ups.v1.OutageReport.master_off:type_name -> google.protobuf.Duration
-	81,  // 91: ups.v1.NodeStory.committed:type_name -> google.protobuf.Duration
-	81,  // 92: ups.v1.NodeStory.accepted:type_name -> google.protobuf.Duration
-	81,  // 93: ups.v1.NodeStory.down:type_name -> google.protobuf.Duration
-	81,  // 94: ups.v1.NodeStory.back:type_name -> google.protobuf.Duration
-	81,  // 95: ups.v1.NodeStory.lost:type_name -> google.protobuf.Duration
-	82,  // 96: ups.v1.allow:extendee -> google.protobuf.MethodOptions
-	0,   // 97: ups.v1.allow:type_name -> ups.v1.Role
-	11,  // 98: ups.v1.PowerService.Attach:input_type -> ups.v1.AttachRequest
-	18,  // 99: ups.v1.PowerService.Watch:input_type -> ups.v1.WatchRequest
-	53,  // 100: ups.v1.PowerService.Leave:input_type -> ups.v1.LeaveRequest
-	20,  // 101: ups.v1.PowerService.GetStatus:input_type -> ups.v1.GetStatusRequest
-	29,  // 102: ups.v1.NodeService.GetNodeStatus:input_type -> ups.v1.GetNodeStatusRequest
-	63,  // 103: ups.v1.NodeService.ExamineNode:input_type -> ups.v1.ExamineNodeRequest
-	72,  // 104: ups.v1.NodeService.TestNodeAlarms:input_type -> ups.v1.TestNodeAlarmsRequest
-	59,  // 105: ups.v1.NodeService.JoinRack:input_type -> ups.v1.JoinRackRequest
-	55,  // 106: ups.v1.NodeService.LeaveRack:input_type -> ups.v1.LeaveRackRequest
-	32,  // 107: ups.v1.ControlService.Hold:input_type -> ups.v1.HoldRequest
-	34,  // 108: ups.v1.ControlService.Release:input_type -> ups.v1.ReleaseRequest
-	36,  // 109: ups.v1.ControlService.Shutdown:input_type -> ups.v1.ShutdownRequest
-	38,  // 110: ups.v1.ControlService.Simulate:input_type -> ups.v1.SimulateRequest
-	40,  // 111: ups.v1.ControlService.CreateToken:input_type -> ups.v1.CreateTokenRequest
-	42,  // 112: ups.v1.ControlService.ListTokens:input_type -> ups.v1.ListTokensRequest
-	45,  // 113: ups.v1.ControlService.RevokeToken:input_type -> ups.v1.RevokeTokenRequest
-	47,  // 114: ups.v1.ControlService.RemoveMember:input_type -> ups.v1.RemoveMemberRequest
-	49,  // 115: ups.v1.ControlService.ExportTrust:input_type -> ups.v1.ExportTrustRequest
-	51,  // 116: ups.v1.ControlService.ImportTrust:input_type -> ups.v1.ImportTrustRequest
-	66,  // 117: ups.v1.ControlService.Examine:input_type -> ups.v1.ExamineRequest
-	69,  // 118: ups.v1.ControlService.Drill:input_type -> ups.v1.DrillRequest
-	74,  // 119: ups.v1.ControlService.TestAlarms:input_type -> ups.v1.TestAlarmsRequest
-	77,  // 120: ups.v1.ControlService.GetHistory:input_type -> ups.v1.GetHistoryRequest
-	57,  // 121: ups.v1.ControlService.StreamEvents:input_type -> ups.v1.StreamEventsRequest
-	61,  // 122: ups.v1.TrustService.Join:input_type -> ups.v1.JoinRequest
-	12,  // 123: ups.v1.PowerService.Attach:output_type -> ups.v1.AttachResponse
-	19,  // 124: ups.v1.PowerService.Watch:output_type -> ups.v1.WatchResponse
-	54,  // 125: ups.v1.PowerService.Leave:output_type -> ups.v1.LeaveResponse
-	21,  // 126: ups.v1.PowerService.GetStatus:output_type -> ups.v1.GetStatusResponse
-	30,  // 127: ups.v1.NodeService.GetNodeStatus:output_type -> ups.v1.GetNodeStatusResponse
-	64,  // 128: ups.v1.NodeService.ExamineNode:output_type -> ups.v1.ExamineNodeResponse
-	73,  // 129: ups.v1.NodeService.TestNodeAlarms:output_type -> ups.v1.TestNodeAlarmsResponse
-	60,  // 130: ups.v1.NodeService.JoinRack:output_type -> ups.v1.JoinRackResponse
-	56,  // 131: ups.v1.NodeService.LeaveRack:output_type -> ups.v1.LeaveRackResponse
-	33,  // 132: ups.v1.ControlService.Hold:output_type -> ups.v1.HoldResponse
-	35,  // 133: ups.v1.ControlService.Release:output_type -> ups.v1.ReleaseResponse
-	37,  // 134: ups.v1.ControlService.Shutdown:output_type -> ups.v1.ShutdownResponse
-	39,  // 135: ups.v1.ControlService.Simulate:output_type -> ups.v1.SimulateResponse
-	41,  // 136: ups.v1.ControlService.CreateToken:output_type -> ups.v1.CreateTokenResponse
-	43,  // 137: ups.v1.ControlService.ListTokens:output_type -> ups.v1.ListTokensResponse
-	46,  // 138: ups.v1.ControlService.RevokeToken:output_type -> ups.v1.RevokeTokenResponse
-	48,  // 139: ups.v1.ControlService.RemoveMember:output_type -> ups.v1.RemoveMemberResponse
-	50,  // 140: ups.v1.ControlService.ExportTrust:output_type -> ups.v1.ExportTrustResponse
-	52,  // 141: ups.v1.ControlService.ImportTrust:output_type -> ups.v1.ImportTrustResponse
-	67,  // 142: ups.v1.ControlService.Examine:output_type -> ups.v1.ExamineResponse
-	70,  // 143: ups.v1.ControlService.Drill:output_type -> ups.v1.DrillResponse
-	75,  // 144: ups.v1.ControlService.TestAlarms:output_type -> ups.v1.TestAlarmsResponse
-	78,  // 145: ups.v1.ControlService.GetHistory:output_type -> ups.v1.GetHistoryResponse
-	58,  // 146: ups.v1.ControlService.StreamEvents:output_type -> ups.v1.StreamEventsResponse
-	62,  // 147: ups.v1.TrustService.Join:output_type -> ups.v1.JoinResponse
-	123, // [123:148] is the sub-list for method output_type
-	98,  // [98:123] is the sub-list for method input_type
-	97,  // [97:98] is the sub-list for extension type_name
-	96,  // [96:97] is the sub-list for extension extendee
-	0,   // [0:96] is the sub-list for field type_name
+	80,  // 51: ups.v1.MasterStatus.plans:type_name -> ups.v1.UpsPlan
+	25,  // 52: ups.v1.MasterStatus.drill:type_name -> ups.v1.DrillStatus
+	85,  // 53: ups.v1.DrillStatus.left:type_name -> google.protobuf.Duration
+	10,  // 54: ups.v1.NodeStatus.report:type_name -> ups.v1.NodeReport
+	3,   // 55: ups.v1.NodeStatus.link:type_name -> ups.v1.Link
+	85,  // 56: ups.v1.NodeStatus.last_heard:type_name -> google.protobuf.Duration
+	27,  // 57: ups.v1.NodeStatus.proof:type_name -> ups.v1.NodeProof
+	85,  // 58: ups.v1.NodeProof.stop_time:type_name -> google.protobuf.Duration
+	26,  // 59: ups.v1.GetNodeStatusResponse.node:type_name -> ups.v1.NodeStatus
+	31,  // 60: ups.v1.GetNodeStatusResponse.masters:type_name -> ups.v1.NodeMaster
+	3,   // 61: ups.v1.NodeMaster.link:type_name -> ups.v1.Link
+	5,   // 62: ups.v1.NodeMaster.ups:type_name -> ups.v1.UpsState
+	85,  // 63: ups.v1.HoldRequest.for:type_name -> google.protobuf.Duration
+	1,   // 64: ups.v1.SimulateRequest.status:type_name -> ups.v1.Status
+	0,   // 65: ups.v1.CreateTokenRequest.role:type_name -> ups.v1.Role
+	85,  // 66: ups.v1.CreateTokenRequest.ttl:type_name -> google.protobuf.Duration
+	85,  // 67: ups.v1.CreateTokenResponse.ttl:type_name -> google.protobuf.Duration
+	44,  // 68: ups.v1.ListTokensResponse.tokens:type_name -> ups.v1.TokenInfo
+	0,   // 69: ups.v1.TokenInfo.role:type_name -> ups.v1.Role
+	85,  // 70: ups.v1.TokenInfo.left:type_name -> google.protobuf.Duration
+	85,  // 71: ups.v1.StreamEventsResponse.age:type_name -> google.protobuf.Duration
+	65,  // 72: ups.v1.ExamineNodeResponse.ran:type_name -> ups.v1.HookResult
+	26,  // 73: ups.v1.ExamineNodeResponse.node:type_name -> ups.v1.NodeStatus
+	85,  // 74: ups.v1.HookResult.took:type_name -> google.protobuf.Duration
+	24,  // 75: ups.v1.ExamineResponse.status:type_name -> ups.v1.MasterStatus
+	68,  // 76: ups.v1.ExamineResponse.nodes:type_name -> ups.v1.NodeExam
+	85,  // 77: ups.v1.NodeExam.took:type_name -> google.protobuf.Duration
+	64,  // 78: ups.v1.NodeExam.answer:type_name -> ups.v1.ExamineNodeResponse
+	85,  // 79: ups.v1.DrillRequest.for:type_name -> google.protobuf.Duration
+	85,  // 80: ups.v1.DrillResponse.low:type_name -> google.protobuf.Duration
+	71,  // 81: ups.v1.DrillResponse.nodes:type_name -> ups.v1.DrillNode
+	85,  // 82: ups.v1.DrillNode.answered:type_name -> google.protobuf.Duration
+	14,  // 83: ups.v1.DrillNode.report:type_name -> ups.v1.DrillReport
+	85,  // 84: ups.v1.DrillNode.planned:type_name -> google.protobuf.Duration
+	76,  // 85: ups.v1.TestNodeAlarmsResponse.results:type_name -> ups.v1.AlarmResult
+	76,  // 86: ups.v1.TestAlarmsResponse.results:type_name -> ups.v1.AlarmResult
+	79,  // 87: ups.v1.PlanResponse.events:type_name -> ups.v1.PlanEvent
+	80,  // 88: ups.v1.PlanResponse.ups:type_name -> ups.v1.UpsPlan
+	85,  // 89: ups.v1.PlanEvent.at:type_name -> google.protobuf.Duration
+	85,  // 90: ups.v1.UpsPlan.margin:type_name -> google.protobuf.Duration
+	85,  // 91: ups.v1.UpsPlan.end:type_name -> google.protobuf.Duration
+	85,  // 92: ups.v1.UpsPlan.last_off:type_name -> google.protobuf.Duration
+	85,  // 93: ups.v1.UpsPlan.cut:type_name -> google.protobuf.Duration
+	85,  // 94: ups.v1.UpsPlan.low_margin:type_name -> google.protobuf.Duration
+	83,  // 95: ups.v1.GetHistoryResponse.outages:type_name -> ups.v1.OutageReport
+	85,  // 96: ups.v1.OutageReport.lasted:type_name -> google.protobuf.Duration
+	85,  // 97: ups.v1.OutageReport.low_after:type_name -> google.protobuf.Duration
+	84,  // 98: ups.v1.OutageReport.nodes:type_name -> ups.v1.NodeStory
+	85,  // 99: ups.v1.OutageReport.master_off:type_name -> google.protobuf.Duration
+	85,  // 100: ups.v1.NodeStory.committed:type_name -> google.protobuf.Duration
+	85,  // 101: ups.v1.NodeStory.accepted:type_name -> google.protobuf.Duration
+	85,  // 102: ups.v1.NodeStory.down:type_name -> google.protobuf.Duration
+	85,  // 103: ups.v1.NodeStory.back:type_name -> google.protobuf.Duration
+	85,  // 104: ups.v1.NodeStory.lost:type_name -> google.protobuf.Duration
+	86,  // 105: ups.v1.allow:extendee -> google.protobuf.MethodOptions
+	0,   // 106: ups.v1.allow:type_name -> ups.v1.Role
+	11,  // 107: ups.v1.PowerService.Attach:input_type -> ups.v1.AttachRequest
+	18,  // 108: ups.v1.PowerService.Watch:input_type -> ups.v1.WatchRequest
+	53,  // 109: ups.v1.PowerService.Leave:input_type -> ups.v1.LeaveRequest
+	20,  // 110: ups.v1.PowerService.GetStatus:input_type -> ups.v1.GetStatusRequest
+	29,  // 111: ups.v1.NodeService.GetNodeStatus:input_type -> ups.v1.GetNodeStatusRequest
+	63,  // 112: ups.v1.NodeService.ExamineNode:input_type -> ups.v1.ExamineNodeRequest
+	72,  // 113: ups.v1.NodeService.TestNodeAlarms:input_type -> ups.v1.TestNodeAlarmsRequest
+	59,  // 114: ups.v1.NodeService.JoinRack:input_type -> ups.v1.JoinRackRequest
+	55,  // 115: ups.v1.NodeService.LeaveRack:input_type -> ups.v1.LeaveRackRequest
+	32,  // 116: ups.v1.ControlService.Hold:input_type -> ups.v1.HoldRequest
+	34,  // 117: ups.v1.ControlService.Release:input_type -> ups.v1.ReleaseRequest
+	36,  // 118: ups.v1.ControlService.Shutdown:input_type -> ups.v1.ShutdownRequest
+	38,  // 119: ups.v1.ControlService.Simulate:input_type -> ups.v1.SimulateRequest
+	40,  // 120: ups.v1.ControlService.CreateToken:input_type -> ups.v1.CreateTokenRequest
+	42,  // 121: ups.v1.ControlService.ListTokens:input_type -> ups.v1.ListTokensRequest
+	45,  // 122: ups.v1.ControlService.RevokeToken:input_type -> ups.v1.RevokeTokenRequest
+	47,  // 123: ups.v1.ControlService.RemoveMember:input_type -> ups.v1.RemoveMemberRequest
+	49,  // 124: ups.v1.ControlService.ExportTrust:input_type -> ups.v1.ExportTrustRequest
+	51,  // 125: ups.v1.ControlService.ImportTrust:input_type -> ups.v1.ImportTrustRequest
+	66,  // 126: ups.v1.ControlService.Examine:input_type -> ups.v1.ExamineRequest
+	69,  // 127: ups.v1.ControlService.Drill:input_type -> ups.v1.DrillRequest
+	74,  // 128: ups.v1.ControlService.TestAlarms:input_type -> ups.v1.TestAlarmsRequest
+	77,  // 129: ups.v1.ControlService.Plan:input_type -> ups.v1.PlanRequest
+	81,  // 130: ups.v1.ControlService.GetHistory:input_type -> ups.v1.GetHistoryRequest
+	57,  // 131: ups.v1.ControlService.StreamEvents:input_type -> ups.v1.StreamEventsRequest
+	61,  // 132: ups.v1.TrustService.Join:input_type -> ups.v1.JoinRequest
+	12,  // 133: ups.v1.PowerService.Attach:output_type -> ups.v1.AttachResponse
+	19,  // 134: ups.v1.PowerService.Watch:output_type -> ups.v1.WatchResponse
+	54,  // 135: ups.v1.PowerService.Leave:output_type -> ups.v1.LeaveResponse
+	21,  // 136: ups.v1.PowerService.GetStatus:output_type -> ups.v1.GetStatusResponse
+	30,  // 137: ups.v1.NodeService.GetNodeStatus:output_type -> ups.v1.GetNodeStatusResponse
+	64,  // 138: ups.v1.NodeService.ExamineNode:output_type -> ups.v1.ExamineNodeResponse
+	73,  // 139: ups.v1.NodeService.TestNodeAlarms:output_type -> ups.v1.TestNodeAlarmsResponse
+	60,  // 140: ups.v1.NodeService.JoinRack:output_type -> ups.v1.JoinRackResponse
+	56,  // 141: ups.v1.NodeService.LeaveRack:output_type -> ups.v1.LeaveRackResponse
+	33,  // 142: ups.v1.ControlService.Hold:output_type -> ups.v1.HoldResponse
+	35,  // 143: ups.v1.ControlService.Release:output_type -> ups.v1.ReleaseResponse
+	37,  // 144: ups.v1.ControlService.Shutdown:output_type -> ups.v1.ShutdownResponse
+	39,  // 145: ups.v1.ControlService.Simulate:output_type -> ups.v1.SimulateResponse
+	41,  // 146: ups.v1.ControlService.CreateToken:output_type -> ups.v1.CreateTokenResponse
+	43,  // 147: ups.v1.ControlService.ListTokens:output_type -> ups.v1.ListTokensResponse
+	46,  // 148: ups.v1.ControlService.RevokeToken:output_type -> ups.v1.RevokeTokenResponse
+	48,  // 149: ups.v1.ControlService.RemoveMember:output_type -> ups.v1.RemoveMemberResponse
+	50,  // 150: ups.v1.ControlService.ExportTrust:output_type -> ups.v1.ExportTrustResponse
+	52,  // 151: ups.v1.ControlService.ImportTrust:output_type -> ups.v1.ImportTrustResponse
+	67,  // 152: ups.v1.ControlService.Examine:output_type -> ups.v1.ExamineResponse
+	70,  // 153: ups.v1.ControlService.Drill:output_type -> ups.v1.DrillResponse
+	75,  // 154: ups.v1.ControlService.TestAlarms:output_type -> ups.v1.TestAlarmsResponse
+	78,  // 155: ups.v1.ControlService.Plan:output_type -> ups.v1.PlanResponse
+	82,  // 156: ups.v1.ControlService.GetHistory:output_type -> ups.v1.GetHistoryResponse
+	58,  // 157: ups.v1.ControlService.StreamEvents:output_type -> ups.v1.StreamEventsResponse
+	62,  // 158: ups.v1.TrustService.Join:output_type -> ups.v1.JoinResponse
+	133, // [133:159] is the sub-list for method output_type
+	107, // [107:133] is the sub-list for method input_type
+	106, // [106:107] is the sub-list for extension type_name
+	105, // [105:106] is the sub-list for extension extendee
+	0,   // [0:105] is the sub-list for field type_name
 }
 
 func init() { file_ups_v1_ups_proto_init() }
@@ -6091,7 +6453,7 @@ func file_ups_v1_ups_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_ups_v1_ups_proto_rawDesc), len(file_ups_v1_ups_proto_rawDesc)),
 			NumEnums:      5,
-			NumMessages:   76,
+			NumMessages:   80,
 			NumExtensions: 1,
 			NumServices:   4,
 		},

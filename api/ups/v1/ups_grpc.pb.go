@@ -548,6 +548,7 @@ const (
 	ControlService_Examine_FullMethodName      = "/ups.v1.ControlService/Examine"
 	ControlService_Drill_FullMethodName        = "/ups.v1.ControlService/Drill"
 	ControlService_TestAlarms_FullMethodName   = "/ups.v1.ControlService/TestAlarms"
+	ControlService_Plan_FullMethodName         = "/ups.v1.ControlService/Plan"
 	ControlService_GetHistory_FullMethodName   = "/ups.v1.ControlService/GetHistory"
 	ControlService_StreamEvents_FullMethodName = "/ups.v1.ControlService/StreamEvents"
 )
@@ -590,6 +591,9 @@ type ControlServiceClient interface {
 	Drill(ctx context.Context, in *DrillRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[DrillResponse], error)
 	// TestAlarms sends a test through each of this master's alarms.
 	TestAlarms(ctx context.Context, in *TestAlarmsRequest, opts ...grpc.CallOption) (*TestAlarmsResponse, error)
+	// Plan foresees what would happen if the mains failed now, or, in an outage, what
+	// will.
+	Plan(ctx context.Context, in *PlanRequest, opts ...grpc.CallOption) (*PlanResponse, error)
 	// GetHistory tells of outages that are over, and of the one there is.
 	GetHistory(ctx context.Context, in *GetHistoryRequest, opts ...grpc.CallOption) (*GetHistoryResponse, error)
 	// StreamEvents sends the newest events and, if asked to follow, each new one.
@@ -743,6 +747,16 @@ func (c *controlServiceClient) TestAlarms(ctx context.Context, in *TestAlarmsReq
 	return out, nil
 }
 
+func (c *controlServiceClient) Plan(ctx context.Context, in *PlanRequest, opts ...grpc.CallOption) (*PlanResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(PlanResponse)
+	err := c.cc.Invoke(ctx, ControlService_Plan_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *controlServiceClient) GetHistory(ctx context.Context, in *GetHistoryRequest, opts ...grpc.CallOption) (*GetHistoryResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(GetHistoryResponse)
@@ -810,6 +824,9 @@ type ControlServiceServer interface {
 	Drill(*DrillRequest, grpc.ServerStreamingServer[DrillResponse]) error
 	// TestAlarms sends a test through each of this master's alarms.
 	TestAlarms(context.Context, *TestAlarmsRequest) (*TestAlarmsResponse, error)
+	// Plan foresees what would happen if the mains failed now, or, in an outage, what
+	// will.
+	Plan(context.Context, *PlanRequest) (*PlanResponse, error)
 	// GetHistory tells of outages that are over, and of the one there is.
 	GetHistory(context.Context, *GetHistoryRequest) (*GetHistoryResponse, error)
 	// StreamEvents sends the newest events and, if asked to follow, each new one.
@@ -862,6 +879,9 @@ func (UnimplementedControlServiceServer) Drill(*DrillRequest, grpc.ServerStreami
 }
 func (UnimplementedControlServiceServer) TestAlarms(context.Context, *TestAlarmsRequest) (*TestAlarmsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method TestAlarms not implemented")
+}
+func (UnimplementedControlServiceServer) Plan(context.Context, *PlanRequest) (*PlanResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Plan not implemented")
 }
 func (UnimplementedControlServiceServer) GetHistory(context.Context, *GetHistoryRequest) (*GetHistoryResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetHistory not implemented")
@@ -1117,6 +1137,24 @@ func _ControlService_TestAlarms_Handler(srv interface{}, ctx context.Context, de
 	return interceptor(ctx, in, info, handler)
 }
 
+func _ControlService_Plan_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(PlanRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ControlServiceServer).Plan(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ControlService_Plan_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ControlServiceServer).Plan(ctx, req.(*PlanRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _ControlService_GetHistory_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(GetHistoryRequest)
 	if err := dec(in); err != nil {
@@ -1200,6 +1238,10 @@ var ControlService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "TestAlarms",
 			Handler:    _ControlService_TestAlarms_Handler,
+		},
+		{
+			MethodName: "Plan",
+			Handler:    _ControlService_Plan_Handler,
 		},
 		{
 			MethodName: "GetHistory",
