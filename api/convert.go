@@ -52,6 +52,23 @@ func ToPhase(p upsv1.Phase) policy.Phase {
 	return policy.Phase(p)
 }
 
+// FromOff returns how a node is known to be off for the wire; of one that was not there
+// there is nothing to say.
+func FromOff(o policy.OffState) upsv1.Off {
+	if o == policy.OffAbsent {
+		return upsv1.Off_OFF_UNSPECIFIED
+	}
+	return upsv1.Off(o)
+}
+
+// ToOff returns o from the wire; what it doesn't know is not off.
+func ToOff(o upsv1.Off) policy.OffState {
+	if o < 0 || o > upsv1.Off_OFF_CUT {
+		return policy.OffNot
+	}
+	return policy.OffState(o)
+}
+
 // FromLink returns a node's contact with its master for the wire.
 func FromLink(l power.Link) upsv1.Link {
 	switch l {

@@ -32,6 +32,7 @@ func FromPolicy(c policy.Config, need int) *upsv1.Policy {
 		Grace: durationpb.New(c.Grace), GraceBatlow: c.GraceBatLow, GraceMin: durationpb.New(c.GraceMin),
 		BatlowGrace: durationpb.New(c.BatLowGrace), WaitLimitBatlow: durationpb.New(c.WaitLimitBatLow),
 		LostLimit: durationpb.New(c.LostLimit), Need: uint32(max(1, need)), ObeySim: c.ObeySim,
+		StopTime: durationpb.New(c.StopTime),
 	}
 }
 
@@ -43,5 +44,6 @@ func ToPolicy(h *upsv1.Hello) (c policy.Config, need int) {
 		Grace: positive(p.GetGrace()), GraceBatLow: p.GetGraceBatlow(), GraceMin: positive(p.GetGraceMin()),
 		BatLowGrace: positive(p.GetBatlowGrace()), WaitFor: len(h.GetWaitFor()) > 0, WaitLimit: positive(h.GetWaitLimit()),
 		WaitLimitBatLow: positive(p.GetWaitLimitBatlow()), LostLimit: positive(p.GetLostLimit()), ObeySim: p.GetObeySim(),
+		StopTime: positive(p.GetStopTime()),
 	}, max(1, int(p.GetNeed()))
 }

@@ -40,6 +40,7 @@ func TestPolicyCrossesTheWire(t *testing.T) {
 	want := policy.Config{
 		Grace: 1 * time.Second, GraceBatLow: true, GraceMin: 2 * time.Second, BatLowGrace: 3 * time.Second, WaitFor: true,
 		WaitLimit: 4 * time.Second, WaitLimitBatLow: 5 * time.Second, LostLimit: 6 * time.Second, ObeySim: true,
+		StopTime: 7 * time.Second,
 	}
 	got, need := ToPolicy(&upsv1.Hello{WaitFor: []string{"*"}, WaitLimit: durationpb.New(want.WaitLimit), Policy: FromPolicy(want, 2)})
 	if d := cmp.Diff(want, got); d != "" || need != 2 {

@@ -283,6 +283,63 @@ func (Link) EnumDescriptor() ([]byte, []int) {
 	return file_ups_v1_ups_proto_rawDescGZIP(), []int{3}
 }
 
+// Off is how a node is known to be off after it was asked to power off.
+type Off int32
+
+const (
+	// It is up, or nobody can say that it isn't.
+	Off_OFF_UNSPECIFIED Off = 0
+	// It has gone silent to probes that it answered before.
+	Off_OFF_PROBED Off = 1
+	// Nobody can probe it, and it has had all the time it takes.
+	Off_OFF_ASSUMED Off = 2
+	// Its power was cut, and it has not been heard or seen since.
+	Off_OFF_CUT Off = 3
+)
+
+// Enum value maps for Off.
+var (
+	Off_name = map[int32]string{
+		0: "OFF_UNSPECIFIED",
+		1: "OFF_PROBED",
+		2: "OFF_ASSUMED",
+		3: "OFF_CUT",
+	}
+	Off_value = map[string]int32{
+		"OFF_UNSPECIFIED": 0,
+		"OFF_PROBED":      1,
+		"OFF_ASSUMED":     2,
+		"OFF_CUT":         3,
+	}
+)
+
+func (x Off) Enum() *Off {
+	p := new(Off)
+	*p = x
+	return p
+}
+
+func (x Off) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Off) Descriptor() protoreflect.EnumDescriptor {
+	return file_ups_v1_ups_proto_enumTypes[4].Descriptor()
+}
+
+func (Off) Type() protoreflect.EnumType {
+	return &file_ups_v1_ups_proto_enumTypes[4]
+}
+
+func (x Off) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Off.Descriptor instead.
+func (Off) EnumDescriptor() ([]byte, []int) {
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{4}
+}
+
 // OrderKind is what an operator or the fleet wants of a node.
 type OrderKind int32
 
@@ -324,11 +381,11 @@ func (x OrderKind) String() string {
 }
 
 func (OrderKind) Descriptor() protoreflect.EnumDescriptor {
-	return file_ups_v1_ups_proto_enumTypes[4].Descriptor()
+	return file_ups_v1_ups_proto_enumTypes[5].Descriptor()
 }
 
 func (OrderKind) Type() protoreflect.EnumType {
-	return &file_ups_v1_ups_proto_enumTypes[4]
+	return &file_ups_v1_ups_proto_enumTypes[5]
 }
 
 func (x OrderKind) Number() protoreflect.EnumNumber {
@@ -337,7 +394,7 @@ func (x OrderKind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use OrderKind.Descriptor instead.
 func (OrderKind) EnumDescriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{4}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{5}
 }
 
 // UpsState is the full present state of one UPS, with its ages at the moment of
@@ -799,7 +856,9 @@ type Policy struct {
 	// Of its feeds, so many must live for it to live.
 	Need uint32 `protobuf:"varint,7,opt,name=need,proto3" json:"need,omitempty"`
 	// It obeys pretended UPSes too.
-	ObeySim       bool `protobuf:"varint,8,opt,name=obey_sim,json=obeySim,proto3" json:"obey_sim,omitempty"`
+	ObeySim bool `protobuf:"varint,8,opt,name=obey_sim,json=obeySim,proto3" json:"obey_sim,omitempty"`
+	// How long it takes to be off once asked, as its owner wrote it.
+	StopTime      *durationpb.Duration `protobuf:"bytes,9,opt,name=stop_time,json=stopTime,proto3" json:"stop_time,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -888,6 +947,13 @@ func (x *Policy) GetObeySim() bool {
 		return x.ObeySim
 	}
 	return false
+}
+
+func (x *Policy) GetStopTime() *durationpb.Duration {
+	if x != nil {
+		return x.StopTime
+	}
+	return nil
 }
 
 // NodeReport is the full present state of one node.
@@ -2208,9 +2274,13 @@ type NodeStatus struct {
 	// The master's own host.
 	IsMasterHost bool `protobuf:"varint,6,opt,name=is_master_host,json=isMasterHost,proto3" json:"is_master_host,omitempty"`
 	// What was proved of it; absent: nothing.
-	Proof         *NodeProof `protobuf:"bytes,7,opt,name=proof,proto3" json:"proof,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Proof *NodeProof `protobuf:"bytes,7,opt,name=proof,proto3" json:"proof,omitempty"`
+	// How it is known to be off.
+	Off Off `protobuf:"varint,8,opt,name=off,proto3,enum=ups.v1.Off" json:"off,omitempty"`
+	// What it runs in, as its Hello said.
+	Virtualization string `protobuf:"bytes,10,opt,name=virtualization,proto3" json:"virtualization,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *NodeStatus) Reset() {
@@ -2292,6 +2362,20 @@ func (x *NodeStatus) GetProof() *NodeProof {
 	return nil
 }
 
+func (x *NodeStatus) GetOff() Off {
+	if x != nil {
+		return x.Off
+	}
+	return Off_OFF_UNSPECIFIED
+}
+
+func (x *NodeStatus) GetVirtualization() string {
+	if x != nil {
+		return x.Virtualization
+	}
+	return ""
+}
+
 // NodeProof is what outages have shown of a node.
 type NodeProof struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -2302,7 +2386,8 @@ type NodeProof struct {
 	LastOutage string `protobuf:"bytes,2,opt,name=last_outage,json=lastOutage,proto3" json:"last_outage,omitempty"`
 	// The wall clock at its end, RFC 3339, for people only.
 	LastWall string `protobuf:"bytes,3,opt,name=last_wall,json=lastWall,proto3" json:"last_wall,omitempty"`
-	// How long it took to be off after its commit, when last measured; absent: never.
+	// How long it takes to be off after its commit, as measured: nearly the longest of
+	// the last ten times, with a margin; absent: never measured.
 	StopTime *durationpb.Duration `protobuf:"bytes,4,opt,name=stop_time,json=stopTime,proto3" json:"stop_time,omitempty"`
 	// When it last came back after an outage that put it down, RFC 3339, for people
 	// only; empty: never.
@@ -5774,7 +5859,7 @@ const file_ups_v1_ups_proto_rawDesc = "" +
 	"wait_limit\x18\x06 \x01(\v2\x19.google.protobuf.DurationR\twaitLimit\x12&\n" +
 	"\x06policy\x18\a \x01(\v2\x0e.ups.v1.PolicyR\x06policy\x12\x12\n" +
 	"\x04macs\x18\b \x03(\fR\x04macs\x12&\n" +
-	"\x0evirtualization\x18\t \x01(\tR\x0evirtualization\"\x82\x03\n" +
+	"\x0evirtualization\x18\t \x01(\tR\x0evirtualization\"\xba\x03\n" +
 	"\x06Policy\x12/\n" +
 	"\x05grace\x18\x01 \x01(\v2\x19.google.protobuf.DurationR\x05grace\x12!\n" +
 	"\fgrace_batlow\x18\x02 \x01(\bR\vgraceBatlow\x126\n" +
@@ -5784,7 +5869,8 @@ const file_ups_v1_ups_proto_rawDesc = "" +
 	"\n" +
 	"lost_limit\x18\x06 \x01(\v2\x19.google.protobuf.DurationR\tlostLimit\x12\x12\n" +
 	"\x04need\x18\a \x01(\rR\x04need\x12\x19\n" +
-	"\bobey_sim\x18\b \x01(\bR\aobeySim\"\xaf\x04\n" +
+	"\bobey_sim\x18\b \x01(\bR\aobeySim\x126\n" +
+	"\tstop_time\x18\t \x01(\v2\x19.google.protobuf.DurationR\bstopTime\"\xaf\x04\n" +
 	"\n" +
 	"NodeReport\x12#\n" +
 	"\x05phase\x18\x01 \x01(\x0e2\r.ups.v1.PhaseR\x05phase\x12&\n" +
@@ -5882,7 +5968,7 @@ const file_ups_v1_ups_proto_rawDesc = "" +
 	"\x02by\x18\x02 \x01(\tR\x02by\x12-\n" +
 	"\x04left\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\x04left\x12\x14\n" +
 	"\x05nodes\x18\x04 \x03(\tR\x05nodes\x12\x14\n" +
-	"\x05count\x18\x05 \x01(\rR\x05count\"\x8b\x02\n" +
+	"\x05count\x18\x05 \x01(\rR\x05count\"\xd2\x02\n" +
 	"\n" +
 	"NodeStatus\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
@@ -5892,7 +5978,10 @@ const file_ups_v1_ups_proto_rawDesc = "" +
 	"\n" +
 	"last_heard\x18\x05 \x01(\v2\x19.google.protobuf.DurationR\tlastHeard\x12$\n" +
 	"\x0eis_master_host\x18\x06 \x01(\bR\fisMasterHost\x12'\n" +
-	"\x05proof\x18\a \x01(\v2\x11.ups.v1.NodeProofR\x05proof\"\xb8\x01\n" +
+	"\x05proof\x18\a \x01(\v2\x11.ups.v1.NodeProofR\x05proof\x12\x1d\n" +
+	"\x03off\x18\b \x01(\x0e2\v.ups.v1.OffR\x03off\x12&\n" +
+	"\x0evirtualization\x18\n" +
+	" \x01(\tR\x0evirtualization\"\xb8\x01\n" +
 	"\tNodeProof\x12\x18\n" +
 	"\aoutages\x18\x01 \x01(\rR\aoutages\x12\x1f\n" +
 	"\vlast_outage\x18\x02 \x01(\tR\n" +
@@ -6131,7 +6220,13 @@ const file_ups_v1_ups_proto_rawDesc = "" +
 	"\x10LINK_UNSPECIFIED\x10\x00\x12\v\n" +
 	"\aLINK_UP\x10\x01\x12\r\n" +
 	"\tLINK_LOST\x10\x02\x12\f\n" +
-	"\bLINK_OFF\x10\x03*i\n" +
+	"\bLINK_OFF\x10\x03*H\n" +
+	"\x03Off\x12\x13\n" +
+	"\x0fOFF_UNSPECIFIED\x10\x00\x12\x0e\n" +
+	"\n" +
+	"OFF_PROBED\x10\x01\x12\x0f\n" +
+	"\vOFF_ASSUMED\x10\x02\x12\v\n" +
+	"\aOFF_CUT\x10\x03*i\n" +
 	"\tOrderKind\x12\x1a\n" +
 	"\x16ORDER_KIND_UNSPECIFIED\x10\x00\x12\x13\n" +
 	"\x0fORDER_KIND_HOLD\x10\x01\x12\x12\n" +
@@ -6184,262 +6279,265 @@ func file_ups_v1_ups_proto_rawDescGZIP() []byte {
 	return file_ups_v1_ups_proto_rawDescData
 }
 
-var file_ups_v1_ups_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
+var file_ups_v1_ups_proto_enumTypes = make([]protoimpl.EnumInfo, 6)
 var file_ups_v1_ups_proto_msgTypes = make([]protoimpl.MessageInfo, 80)
 var file_ups_v1_ups_proto_goTypes = []any{
 	(Role)(0),                          // 0: ups.v1.Role
 	(Status)(0),                        // 1: ups.v1.Status
 	(Phase)(0),                         // 2: ups.v1.Phase
 	(Link)(0),                          // 3: ups.v1.Link
-	(OrderKind)(0),                     // 4: ups.v1.OrderKind
-	(*UpsState)(nil),                   // 5: ups.v1.UpsState
-	(*Problem)(nil),                    // 6: ups.v1.Problem
-	(*Order)(nil),                      // 7: ups.v1.Order
-	(*Hello)(nil),                      // 8: ups.v1.Hello
-	(*Policy)(nil),                     // 9: ups.v1.Policy
-	(*NodeReport)(nil),                 // 10: ups.v1.NodeReport
-	(*AttachRequest)(nil),              // 11: ups.v1.AttachRequest
-	(*AttachResponse)(nil),             // 12: ups.v1.AttachResponse
-	(*Drill)(nil),                      // 13: ups.v1.Drill
-	(*DrillReport)(nil),                // 14: ups.v1.DrillReport
-	(*DrillStep)(nil),                  // 15: ups.v1.DrillStep
-	(*DrillHook)(nil),                  // 16: ups.v1.DrillHook
-	(*Awaited)(nil),                    // 17: ups.v1.Awaited
-	(*WatchRequest)(nil),               // 18: ups.v1.WatchRequest
-	(*WatchResponse)(nil),              // 19: ups.v1.WatchResponse
-	(*GetStatusRequest)(nil),           // 20: ups.v1.GetStatusRequest
-	(*GetStatusResponse)(nil),          // 21: ups.v1.GetStatusResponse
-	(*SeenNode)(nil),                   // 22: ups.v1.SeenNode
-	(*UnreachableMaster)(nil),          // 23: ups.v1.UnreachableMaster
-	(*MasterStatus)(nil),               // 24: ups.v1.MasterStatus
-	(*DrillStatus)(nil),                // 25: ups.v1.DrillStatus
-	(*NodeStatus)(nil),                 // 26: ups.v1.NodeStatus
-	(*NodeProof)(nil),                  // 27: ups.v1.NodeProof
-	(*UpsProof)(nil),                   // 28: ups.v1.UpsProof
-	(*GetNodeStatusRequest)(nil),       // 29: ups.v1.GetNodeStatusRequest
-	(*GetNodeStatusResponse)(nil),      // 30: ups.v1.GetNodeStatusResponse
-	(*NodeMaster)(nil),                 // 31: ups.v1.NodeMaster
-	(*HoldRequest)(nil),                // 32: ups.v1.HoldRequest
-	(*HoldResponse)(nil),               // 33: ups.v1.HoldResponse
-	(*ReleaseRequest)(nil),             // 34: ups.v1.ReleaseRequest
-	(*ReleaseResponse)(nil),            // 35: ups.v1.ReleaseResponse
-	(*ShutdownRequest)(nil),            // 36: ups.v1.ShutdownRequest
-	(*ShutdownResponse)(nil),           // 37: ups.v1.ShutdownResponse
-	(*SimulateRequest)(nil),            // 38: ups.v1.SimulateRequest
-	(*SimulateResponse)(nil),           // 39: ups.v1.SimulateResponse
-	(*CreateTokenRequest)(nil),         // 40: ups.v1.CreateTokenRequest
-	(*CreateTokenResponse)(nil),        // 41: ups.v1.CreateTokenResponse
-	(*ListTokensRequest)(nil),          // 42: ups.v1.ListTokensRequest
-	(*ListTokensResponse)(nil),         // 43: ups.v1.ListTokensResponse
-	(*TokenInfo)(nil),                  // 44: ups.v1.TokenInfo
-	(*RevokeTokenRequest)(nil),         // 45: ups.v1.RevokeTokenRequest
-	(*RevokeTokenResponse)(nil),        // 46: ups.v1.RevokeTokenResponse
-	(*RemoveMemberRequest)(nil),        // 47: ups.v1.RemoveMemberRequest
-	(*RemoveMemberResponse)(nil),       // 48: ups.v1.RemoveMemberResponse
-	(*ExportTrustRequest)(nil),         // 49: ups.v1.ExportTrustRequest
-	(*ExportTrustResponse)(nil),        // 50: ups.v1.ExportTrustResponse
-	(*ImportTrustRequest)(nil),         // 51: ups.v1.ImportTrustRequest
-	(*ImportTrustResponse)(nil),        // 52: ups.v1.ImportTrustResponse
-	(*LeaveRequest)(nil),               // 53: ups.v1.LeaveRequest
-	(*LeaveResponse)(nil),              // 54: ups.v1.LeaveResponse
-	(*LeaveRackRequest)(nil),           // 55: ups.v1.LeaveRackRequest
-	(*LeaveRackResponse)(nil),          // 56: ups.v1.LeaveRackResponse
-	(*StreamEventsRequest)(nil),        // 57: ups.v1.StreamEventsRequest
-	(*StreamEventsResponse)(nil),       // 58: ups.v1.StreamEventsResponse
-	(*JoinRackRequest)(nil),            // 59: ups.v1.JoinRackRequest
-	(*JoinRackResponse)(nil),           // 60: ups.v1.JoinRackResponse
-	(*JoinRequest)(nil),                // 61: ups.v1.JoinRequest
-	(*JoinResponse)(nil),               // 62: ups.v1.JoinResponse
-	(*ExamineNodeRequest)(nil),         // 63: ups.v1.ExamineNodeRequest
-	(*ExamineNodeResponse)(nil),        // 64: ups.v1.ExamineNodeResponse
-	(*HookResult)(nil),                 // 65: ups.v1.HookResult
-	(*ExamineRequest)(nil),             // 66: ups.v1.ExamineRequest
-	(*ExamineResponse)(nil),            // 67: ups.v1.ExamineResponse
-	(*NodeExam)(nil),                   // 68: ups.v1.NodeExam
-	(*DrillRequest)(nil),               // 69: ups.v1.DrillRequest
-	(*DrillResponse)(nil),              // 70: ups.v1.DrillResponse
-	(*DrillNode)(nil),                  // 71: ups.v1.DrillNode
-	(*TestNodeAlarmsRequest)(nil),      // 72: ups.v1.TestNodeAlarmsRequest
-	(*TestNodeAlarmsResponse)(nil),     // 73: ups.v1.TestNodeAlarmsResponse
-	(*TestAlarmsRequest)(nil),          // 74: ups.v1.TestAlarmsRequest
-	(*TestAlarmsResponse)(nil),         // 75: ups.v1.TestAlarmsResponse
-	(*AlarmResult)(nil),                // 76: ups.v1.AlarmResult
-	(*PlanRequest)(nil),                // 77: ups.v1.PlanRequest
-	(*PlanResponse)(nil),               // 78: ups.v1.PlanResponse
-	(*PlanEvent)(nil),                  // 79: ups.v1.PlanEvent
-	(*UpsPlan)(nil),                    // 80: ups.v1.UpsPlan
-	(*GetHistoryRequest)(nil),          // 81: ups.v1.GetHistoryRequest
-	(*GetHistoryResponse)(nil),         // 82: ups.v1.GetHistoryResponse
-	(*OutageReport)(nil),               // 83: ups.v1.OutageReport
-	(*NodeStory)(nil),                  // 84: ups.v1.NodeStory
-	(*durationpb.Duration)(nil),        // 85: google.protobuf.Duration
-	(*descriptorpb.MethodOptions)(nil), // 86: google.protobuf.MethodOptions
+	(Off)(0),                           // 4: ups.v1.Off
+	(OrderKind)(0),                     // 5: ups.v1.OrderKind
+	(*UpsState)(nil),                   // 6: ups.v1.UpsState
+	(*Problem)(nil),                    // 7: ups.v1.Problem
+	(*Order)(nil),                      // 8: ups.v1.Order
+	(*Hello)(nil),                      // 9: ups.v1.Hello
+	(*Policy)(nil),                     // 10: ups.v1.Policy
+	(*NodeReport)(nil),                 // 11: ups.v1.NodeReport
+	(*AttachRequest)(nil),              // 12: ups.v1.AttachRequest
+	(*AttachResponse)(nil),             // 13: ups.v1.AttachResponse
+	(*Drill)(nil),                      // 14: ups.v1.Drill
+	(*DrillReport)(nil),                // 15: ups.v1.DrillReport
+	(*DrillStep)(nil),                  // 16: ups.v1.DrillStep
+	(*DrillHook)(nil),                  // 17: ups.v1.DrillHook
+	(*Awaited)(nil),                    // 18: ups.v1.Awaited
+	(*WatchRequest)(nil),               // 19: ups.v1.WatchRequest
+	(*WatchResponse)(nil),              // 20: ups.v1.WatchResponse
+	(*GetStatusRequest)(nil),           // 21: ups.v1.GetStatusRequest
+	(*GetStatusResponse)(nil),          // 22: ups.v1.GetStatusResponse
+	(*SeenNode)(nil),                   // 23: ups.v1.SeenNode
+	(*UnreachableMaster)(nil),          // 24: ups.v1.UnreachableMaster
+	(*MasterStatus)(nil),               // 25: ups.v1.MasterStatus
+	(*DrillStatus)(nil),                // 26: ups.v1.DrillStatus
+	(*NodeStatus)(nil),                 // 27: ups.v1.NodeStatus
+	(*NodeProof)(nil),                  // 28: ups.v1.NodeProof
+	(*UpsProof)(nil),                   // 29: ups.v1.UpsProof
+	(*GetNodeStatusRequest)(nil),       // 30: ups.v1.GetNodeStatusRequest
+	(*GetNodeStatusResponse)(nil),      // 31: ups.v1.GetNodeStatusResponse
+	(*NodeMaster)(nil),                 // 32: ups.v1.NodeMaster
+	(*HoldRequest)(nil),                // 33: ups.v1.HoldRequest
+	(*HoldResponse)(nil),               // 34: ups.v1.HoldResponse
+	(*ReleaseRequest)(nil),             // 35: ups.v1.ReleaseRequest
+	(*ReleaseResponse)(nil),            // 36: ups.v1.ReleaseResponse
+	(*ShutdownRequest)(nil),            // 37: ups.v1.ShutdownRequest
+	(*ShutdownResponse)(nil),           // 38: ups.v1.ShutdownResponse
+	(*SimulateRequest)(nil),            // 39: ups.v1.SimulateRequest
+	(*SimulateResponse)(nil),           // 40: ups.v1.SimulateResponse
+	(*CreateTokenRequest)(nil),         // 41: ups.v1.CreateTokenRequest
+	(*CreateTokenResponse)(nil),        // 42: ups.v1.CreateTokenResponse
+	(*ListTokensRequest)(nil),          // 43: ups.v1.ListTokensRequest
+	(*ListTokensResponse)(nil),         // 44: ups.v1.ListTokensResponse
+	(*TokenInfo)(nil),                  // 45: ups.v1.TokenInfo
+	(*RevokeTokenRequest)(nil),         // 46: ups.v1.RevokeTokenRequest
+	(*RevokeTokenResponse)(nil),        // 47: ups.v1.RevokeTokenResponse
+	(*RemoveMemberRequest)(nil),        // 48: ups.v1.RemoveMemberRequest
+	(*RemoveMemberResponse)(nil),       // 49: ups.v1.RemoveMemberResponse
+	(*ExportTrustRequest)(nil),         // 50: ups.v1.ExportTrustRequest
+	(*ExportTrustResponse)(nil),        // 51: ups.v1.ExportTrustResponse
+	(*ImportTrustRequest)(nil),         // 52: ups.v1.ImportTrustRequest
+	(*ImportTrustResponse)(nil),        // 53: ups.v1.ImportTrustResponse
+	(*LeaveRequest)(nil),               // 54: ups.v1.LeaveRequest
+	(*LeaveResponse)(nil),              // 55: ups.v1.LeaveResponse
+	(*LeaveRackRequest)(nil),           // 56: ups.v1.LeaveRackRequest
+	(*LeaveRackResponse)(nil),          // 57: ups.v1.LeaveRackResponse
+	(*StreamEventsRequest)(nil),        // 58: ups.v1.StreamEventsRequest
+	(*StreamEventsResponse)(nil),       // 59: ups.v1.StreamEventsResponse
+	(*JoinRackRequest)(nil),            // 60: ups.v1.JoinRackRequest
+	(*JoinRackResponse)(nil),           // 61: ups.v1.JoinRackResponse
+	(*JoinRequest)(nil),                // 62: ups.v1.JoinRequest
+	(*JoinResponse)(nil),               // 63: ups.v1.JoinResponse
+	(*ExamineNodeRequest)(nil),         // 64: ups.v1.ExamineNodeRequest
+	(*ExamineNodeResponse)(nil),        // 65: ups.v1.ExamineNodeResponse
+	(*HookResult)(nil),                 // 66: ups.v1.HookResult
+	(*ExamineRequest)(nil),             // 67: ups.v1.ExamineRequest
+	(*ExamineResponse)(nil),            // 68: ups.v1.ExamineResponse
+	(*NodeExam)(nil),                   // 69: ups.v1.NodeExam
+	(*DrillRequest)(nil),               // 70: ups.v1.DrillRequest
+	(*DrillResponse)(nil),              // 71: ups.v1.DrillResponse
+	(*DrillNode)(nil),                  // 72: ups.v1.DrillNode
+	(*TestNodeAlarmsRequest)(nil),      // 73: ups.v1.TestNodeAlarmsRequest
+	(*TestNodeAlarmsResponse)(nil),     // 74: ups.v1.TestNodeAlarmsResponse
+	(*TestAlarmsRequest)(nil),          // 75: ups.v1.TestAlarmsRequest
+	(*TestAlarmsResponse)(nil),         // 76: ups.v1.TestAlarmsResponse
+	(*AlarmResult)(nil),                // 77: ups.v1.AlarmResult
+	(*PlanRequest)(nil),                // 78: ups.v1.PlanRequest
+	(*PlanResponse)(nil),               // 79: ups.v1.PlanResponse
+	(*PlanEvent)(nil),                  // 80: ups.v1.PlanEvent
+	(*UpsPlan)(nil),                    // 81: ups.v1.UpsPlan
+	(*GetHistoryRequest)(nil),          // 82: ups.v1.GetHistoryRequest
+	(*GetHistoryResponse)(nil),         // 83: ups.v1.GetHistoryResponse
+	(*OutageReport)(nil),               // 84: ups.v1.OutageReport
+	(*NodeStory)(nil),                  // 85: ups.v1.NodeStory
+	(*durationpb.Duration)(nil),        // 86: google.protobuf.Duration
+	(*descriptorpb.MethodOptions)(nil), // 87: google.protobuf.MethodOptions
 }
 var file_ups_v1_ups_proto_depIdxs = []int32{
 	1,   // 0: ups.v1.UpsState.status:type_name -> ups.v1.Status
-	85,  // 1: ups.v1.UpsState.age:type_name -> google.protobuf.Duration
+	86,  // 1: ups.v1.UpsState.age:type_name -> google.protobuf.Duration
 	1,   // 2: ups.v1.UpsState.last:type_name -> ups.v1.Status
-	85,  // 3: ups.v1.UpsState.outage_age:type_name -> google.protobuf.Duration
-	85,  // 4: ups.v1.UpsState.debt:type_name -> google.protobuf.Duration
-	85,  // 5: ups.v1.UpsState.runtime:type_name -> google.protobuf.Duration
-	85,  // 6: ups.v1.Problem.age:type_name -> google.protobuf.Duration
-	4,   // 7: ups.v1.Order.kind:type_name -> ups.v1.OrderKind
-	85,  // 8: ups.v1.Order.remaining:type_name -> google.protobuf.Duration
-	85,  // 9: ups.v1.Hello.wait_limit:type_name -> google.protobuf.Duration
-	9,   // 10: ups.v1.Hello.policy:type_name -> ups.v1.Policy
-	85,  // 11: ups.v1.Policy.grace:type_name -> google.protobuf.Duration
-	85,  // 12: ups.v1.Policy.grace_min:type_name -> google.protobuf.Duration
-	85,  // 13: ups.v1.Policy.batlow_grace:type_name -> google.protobuf.Duration
-	85,  // 14: ups.v1.Policy.wait_limit_batlow:type_name -> google.protobuf.Duration
-	85,  // 15: ups.v1.Policy.lost_limit:type_name -> google.protobuf.Duration
-	2,   // 16: ups.v1.NodeReport.phase:type_name -> ups.v1.Phase
-	1,   // 17: ups.v1.NodeReport.status:type_name -> ups.v1.Status
-	85,  // 18: ups.v1.NodeReport.deadline:type_name -> google.protobuf.Duration
-	85,  // 19: ups.v1.NodeReport.grace:type_name -> google.protobuf.Duration
-	6,   // 20: ups.v1.NodeReport.problems:type_name -> ups.v1.Problem
-	85,  // 21: ups.v1.NodeReport.stop_time:type_name -> google.protobuf.Duration
-	85,  // 22: ups.v1.NodeReport.phase_age:type_name -> google.protobuf.Duration
-	8,   // 23: ups.v1.AttachRequest.hello:type_name -> ups.v1.Hello
-	10,  // 24: ups.v1.AttachRequest.report:type_name -> ups.v1.NodeReport
-	14,  // 25: ups.v1.AttachRequest.drill:type_name -> ups.v1.DrillReport
-	5,   // 26: ups.v1.AttachResponse.ups:type_name -> ups.v1.UpsState
-	7,   // 27: ups.v1.AttachResponse.order:type_name -> ups.v1.Order
-	85,  // 28: ups.v1.AttachResponse.heartbeat:type_name -> google.protobuf.Duration
-	17,  // 29: ups.v1.AttachResponse.awaited:type_name -> ups.v1.Awaited
-	85,  // 30: ups.v1.AttachResponse.stop_time:type_name -> google.protobuf.Duration
-	13,  // 31: ups.v1.AttachResponse.drill:type_name -> ups.v1.Drill
-	5,   // 32: ups.v1.Drill.ups:type_name -> ups.v1.UpsState
-	17,  // 33: ups.v1.Drill.awaited:type_name -> ups.v1.Awaited
-	85,  // 34: ups.v1.Drill.left:type_name -> google.protobuf.Duration
-	15,  // 35: ups.v1.DrillReport.steps:type_name -> ups.v1.DrillStep
-	85,  // 36: ups.v1.DrillReport.goes:type_name -> google.protobuf.Duration
-	16,  // 37: ups.v1.DrillReport.ran:type_name -> ups.v1.DrillHook
-	2,   // 38: ups.v1.DrillStep.phase:type_name -> ups.v1.Phase
-	85,  // 39: ups.v1.DrillStep.after:type_name -> google.protobuf.Duration
-	65,  // 40: ups.v1.DrillHook.result:type_name -> ups.v1.HookResult
-	85,  // 41: ups.v1.Awaited.limit:type_name -> google.protobuf.Duration
-	24,  // 42: ups.v1.WatchResponse.status:type_name -> ups.v1.MasterStatus
-	24,  // 43: ups.v1.GetStatusResponse.masters:type_name -> ups.v1.MasterStatus
-	23,  // 44: ups.v1.GetStatusResponse.unreachable:type_name -> ups.v1.UnreachableMaster
-	26,  // 45: ups.v1.GetStatusResponse.asked:type_name -> ups.v1.NodeStatus
-	22,  // 46: ups.v1.GetStatusResponse.seen:type_name -> ups.v1.SeenNode
-	5,   // 47: ups.v1.MasterStatus.ups:type_name -> ups.v1.UpsState
-	26,  // 48: ups.v1.MasterStatus.nodes:type_name -> ups.v1.NodeStatus
-	6,   // 49: ups.v1.MasterStatus.problems:type_name -> ups.v1.Problem
-	28,  // 50: ups.v1.MasterStatus.proofs:type_name -> ups.v1.UpsProof
-	80,  // 51: ups.v1.MasterStatus.plans:type_name -> ups.v1.UpsPlan
-	25,  // 52: ups.v1.MasterStatus.drill:type_name -> ups.v1.DrillStatus
-	85,  // 53: ups.v1.DrillStatus.left:type_name -> google.protobuf.Duration
-	10,  // 54: ups.v1.NodeStatus.report:type_name -> ups.v1.NodeReport
-	3,   // 55: ups.v1.NodeStatus.link:type_name -> ups.v1.Link
-	85,  // 56: ups.v1.NodeStatus.last_heard:type_name -> google.protobuf.Duration
-	27,  // 57: ups.v1.NodeStatus.proof:type_name -> ups.v1.NodeProof
-	85,  // 58: ups.v1.NodeProof.stop_time:type_name -> google.protobuf.Duration
-	26,  // 59: ups.v1.GetNodeStatusResponse.node:type_name -> ups.v1.NodeStatus
-	31,  // 60: ups.v1.GetNodeStatusResponse.masters:type_name -> ups.v1.NodeMaster
-	3,   // 61: ups.v1.NodeMaster.link:type_name -> ups.v1.Link
-	5,   // 62: ups.v1.NodeMaster.ups:type_name -> ups.v1.UpsState
-	85,  // 63: ups.v1.HoldRequest.for:type_name -> google.protobuf.Duration
-	1,   // 64: ups.v1.SimulateRequest.status:type_name -> ups.v1.Status
-	0,   // 65: ups.v1.CreateTokenRequest.role:type_name -> ups.v1.Role
-	85,  // 66: ups.v1.CreateTokenRequest.ttl:type_name -> google.protobuf.Duration
-	85,  // 67: ups.v1.CreateTokenResponse.ttl:type_name -> google.protobuf.Duration
-	44,  // 68: ups.v1.ListTokensResponse.tokens:type_name -> ups.v1.TokenInfo
-	0,   // 69: ups.v1.TokenInfo.role:type_name -> ups.v1.Role
-	85,  // 70: ups.v1.TokenInfo.left:type_name -> google.protobuf.Duration
-	85,  // 71: ups.v1.StreamEventsResponse.age:type_name -> google.protobuf.Duration
-	65,  // 72: ups.v1.ExamineNodeResponse.ran:type_name -> ups.v1.HookResult
-	26,  // 73: ups.v1.ExamineNodeResponse.node:type_name -> ups.v1.NodeStatus
-	85,  // 74: ups.v1.HookResult.took:type_name -> google.protobuf.Duration
-	24,  // 75: ups.v1.ExamineResponse.status:type_name -> ups.v1.MasterStatus
-	68,  // 76: ups.v1.ExamineResponse.nodes:type_name -> ups.v1.NodeExam
-	85,  // 77: ups.v1.NodeExam.took:type_name -> google.protobuf.Duration
-	64,  // 78: ups.v1.NodeExam.answer:type_name -> ups.v1.ExamineNodeResponse
-	85,  // 79: ups.v1.DrillRequest.for:type_name -> google.protobuf.Duration
-	85,  // 80: ups.v1.DrillResponse.low:type_name -> google.protobuf.Duration
-	71,  // 81: ups.v1.DrillResponse.nodes:type_name -> ups.v1.DrillNode
-	85,  // 82: ups.v1.DrillNode.answered:type_name -> google.protobuf.Duration
-	14,  // 83: ups.v1.DrillNode.report:type_name -> ups.v1.DrillReport
-	85,  // 84: ups.v1.DrillNode.planned:type_name -> google.protobuf.Duration
-	76,  // 85: ups.v1.TestNodeAlarmsResponse.results:type_name -> ups.v1.AlarmResult
-	76,  // 86: ups.v1.TestAlarmsResponse.results:type_name -> ups.v1.AlarmResult
-	79,  // 87: ups.v1.PlanResponse.events:type_name -> ups.v1.PlanEvent
-	80,  // 88: ups.v1.PlanResponse.ups:type_name -> ups.v1.UpsPlan
-	85,  // 89: ups.v1.PlanEvent.at:type_name -> google.protobuf.Duration
-	85,  // 90: ups.v1.UpsPlan.margin:type_name -> google.protobuf.Duration
-	85,  // 91: ups.v1.UpsPlan.end:type_name -> google.protobuf.Duration
-	85,  // 92: ups.v1.UpsPlan.last_off:type_name -> google.protobuf.Duration
-	85,  // 93: ups.v1.UpsPlan.cut:type_name -> google.protobuf.Duration
-	85,  // 94: ups.v1.UpsPlan.low_margin:type_name -> google.protobuf.Duration
-	83,  // 95: ups.v1.GetHistoryResponse.outages:type_name -> ups.v1.OutageReport
-	85,  // 96: ups.v1.OutageReport.lasted:type_name -> google.protobuf.Duration
-	85,  // 97: ups.v1.OutageReport.low_after:type_name -> google.protobuf.Duration
-	84,  // 98: ups.v1.OutageReport.nodes:type_name -> ups.v1.NodeStory
-	85,  // 99: ups.v1.OutageReport.master_off:type_name -> google.protobuf.Duration
-	85,  // 100: ups.v1.NodeStory.committed:type_name -> google.protobuf.Duration
-	85,  // 101: ups.v1.NodeStory.accepted:type_name -> google.protobuf.Duration
-	85,  // 102: ups.v1.NodeStory.down:type_name -> google.protobuf.Duration
-	85,  // 103: ups.v1.NodeStory.back:type_name -> google.protobuf.Duration
-	85,  // 104: ups.v1.NodeStory.lost:type_name -> google.protobuf.Duration
-	86,  // 105: ups.v1.allow:extendee -> google.protobuf.MethodOptions
-	0,   // 106: ups.v1.allow:type_name -> ups.v1.Role
-	11,  // 107: ups.v1.PowerService.Attach:input_type -> ups.v1.AttachRequest
-	18,  // 108: ups.v1.PowerService.Watch:input_type -> ups.v1.WatchRequest
-	53,  // 109: ups.v1.PowerService.Leave:input_type -> ups.v1.LeaveRequest
-	20,  // 110: ups.v1.PowerService.GetStatus:input_type -> ups.v1.GetStatusRequest
-	29,  // 111: ups.v1.NodeService.GetNodeStatus:input_type -> ups.v1.GetNodeStatusRequest
-	63,  // 112: ups.v1.NodeService.ExamineNode:input_type -> ups.v1.ExamineNodeRequest
-	72,  // 113: ups.v1.NodeService.TestNodeAlarms:input_type -> ups.v1.TestNodeAlarmsRequest
-	59,  // 114: ups.v1.NodeService.JoinRack:input_type -> ups.v1.JoinRackRequest
-	55,  // 115: ups.v1.NodeService.LeaveRack:input_type -> ups.v1.LeaveRackRequest
-	32,  // 116: ups.v1.ControlService.Hold:input_type -> ups.v1.HoldRequest
-	34,  // 117: ups.v1.ControlService.Release:input_type -> ups.v1.ReleaseRequest
-	36,  // 118: ups.v1.ControlService.Shutdown:input_type -> ups.v1.ShutdownRequest
-	38,  // 119: ups.v1.ControlService.Simulate:input_type -> ups.v1.SimulateRequest
-	40,  // 120: ups.v1.ControlService.CreateToken:input_type -> ups.v1.CreateTokenRequest
-	42,  // 121: ups.v1.ControlService.ListTokens:input_type -> ups.v1.ListTokensRequest
-	45,  // 122: ups.v1.ControlService.RevokeToken:input_type -> ups.v1.RevokeTokenRequest
-	47,  // 123: ups.v1.ControlService.RemoveMember:input_type -> ups.v1.RemoveMemberRequest
-	49,  // 124: ups.v1.ControlService.ExportTrust:input_type -> ups.v1.ExportTrustRequest
-	51,  // 125: ups.v1.ControlService.ImportTrust:input_type -> ups.v1.ImportTrustRequest
-	66,  // 126: ups.v1.ControlService.Examine:input_type -> ups.v1.ExamineRequest
-	69,  // 127: ups.v1.ControlService.Drill:input_type -> ups.v1.DrillRequest
-	74,  // 128: ups.v1.ControlService.TestAlarms:input_type -> ups.v1.TestAlarmsRequest
-	77,  // 129: ups.v1.ControlService.Plan:input_type -> ups.v1.PlanRequest
-	81,  // 130: ups.v1.ControlService.GetHistory:input_type -> ups.v1.GetHistoryRequest
-	57,  // 131: ups.v1.ControlService.StreamEvents:input_type -> ups.v1.StreamEventsRequest
-	61,  // 132: ups.v1.TrustService.Join:input_type -> ups.v1.JoinRequest
-	12,  // 133: ups.v1.PowerService.Attach:output_type -> ups.v1.AttachResponse
-	19,  // 134: ups.v1.PowerService.Watch:output_type -> ups.v1.WatchResponse
-	54,  // 135: ups.v1.PowerService.Leave:output_type -> ups.v1.LeaveResponse
-	21,  // 136: ups.v1.PowerService.GetStatus:output_type -> ups.v1.GetStatusResponse
-	30,  // 137: ups.v1.NodeService.GetNodeStatus:output_type -> ups.v1.GetNodeStatusResponse
-	64,  // 138: ups.v1.NodeService.ExamineNode:output_type -> ups.v1.ExamineNodeResponse
-	73,  // 139: ups.v1.NodeService.TestNodeAlarms:output_type -> ups.v1.TestNodeAlarmsResponse
-	60,  // 140: ups.v1.NodeService.JoinRack:output_type -> ups.v1.JoinRackResponse
-	56,  // 141: ups.v1.NodeService.LeaveRack:output_type -> ups.v1.LeaveRackResponse
-	33,  // 142: ups.v1.ControlService.Hold:output_type -> ups.v1.HoldResponse
-	35,  // 143: ups.v1.ControlService.Release:output_type -> ups.v1.ReleaseResponse
-	37,  // 144: ups.v1.ControlService.Shutdown:output_type -> ups.v1.ShutdownResponse
-	39,  // 145: ups.v1.ControlService.Simulate:output_type -> ups.v1.SimulateResponse
-	41,  // 146: ups.v1.ControlService.CreateToken:output_type -> ups.v1.CreateTokenResponse
-	43,  // 147: ups.v1.ControlService.ListTokens:output_type -> ups.v1.ListTokensResponse
-	46,  // 148: ups.v1.ControlService.RevokeToken:output_type -> ups.v1.RevokeTokenResponse
-	48,  // 149: ups.v1.ControlService.RemoveMember:output_type -> ups.v1.RemoveMemberResponse
-	50,  // 150: ups.v1.ControlService.ExportTrust:output_type -> ups.v1.ExportTrustResponse
-	52,  // 151: ups.v1.ControlService.ImportTrust:output_type -> ups.v1.ImportTrustResponse
-	67,  // 152: ups.v1.ControlService.Examine:output_type -> ups.v1.ExamineResponse
-	70,  // 153: ups.v1.ControlService.Drill:output_type -> ups.v1.DrillResponse
-	75,  // 154: ups.v1.ControlService.TestAlarms:output_type -> ups.v1.TestAlarmsResponse
-	78,  // 155: ups.v1.ControlService.Plan:output_type -> ups.v1.PlanResponse
-	82,  // 156: ups.v1.ControlService.GetHistory:output_type -> ups.v1.GetHistoryResponse
-	58,  // 157: ups.v1.ControlService.StreamEvents:output_type -> ups.v1.StreamEventsResponse
-	62,  // 158: ups.v1.TrustService.Join:output_type -> ups.v1.JoinResponse
-	133, // [133:159] is the sub-list for method output_type
-	107, // [107:133] is the sub-list for method input_type
-	106, // [106:107] is the sub-list for extension type_name
-	105, // [105:106] is the sub-list for extension extendee
-	0,   // [0:105] is the sub-list for field type_name
+	86,  // 3: ups.v1.UpsState.outage_age:type_name -> google.protobuf.Duration
+	86,  // 4: ups.v1.UpsState.debt:type_name -> google.protobuf.Duration
+	86,  // 5: ups.v1.UpsState.runtime:type_name -> google.protobuf.Duration
+	86,  // 6: ups.v1.Problem.age:type_name -> google.protobuf.Duration
+	5,   // 7: ups.v1.Order.kind:type_name -> ups.v1.OrderKind
+	86,  // 8: ups.v1.Order.remaining:type_name -> google.protobuf.Duration
+	86,  // 9: ups.v1.Hello.wait_limit:type_name -> google.protobuf.Duration
+	10,  // 10: ups.v1.Hello.policy:type_name -> ups.v1.Policy
+	86,  // 11: ups.v1.Policy.grace:type_name -> google.protobuf.Duration
+	86,  // 12: ups.v1.Policy.grace_min:type_name -> google.protobuf.Duration
+	86,  // 13: ups.v1.Policy.batlow_grace:type_name -> google.protobuf.Duration
+	86,  // 14: ups.v1.Policy.wait_limit_batlow:type_name -> google.protobuf.Duration
+	86,  // 15: ups.v1.Policy.lost_limit:type_name -> google.protobuf.Duration
+	86,  // 16: ups.v1.Policy.stop_time:type_name -> google.protobuf.Duration
+	2,   // 17: ups.v1.NodeReport.phase:type_name -> ups.v1.Phase
+	1,   // 18: ups.v1.NodeReport.status:type_name -> ups.v1.Status
+	86,  // 19: ups.v1.NodeReport.deadline:type_name -> google.protobuf.Duration
+	86,  // 20: ups.v1.NodeReport.grace:type_name -> google.protobuf.Duration
+	7,   // 21: ups.v1.NodeReport.problems:type_name -> ups.v1.Problem
+	86,  // 22: ups.v1.NodeReport.stop_time:type_name -> google.protobuf.Duration
+	86,  // 23: ups.v1.NodeReport.phase_age:type_name -> google.protobuf.Duration
+	9,   // 24: ups.v1.AttachRequest.hello:type_name -> ups.v1.Hello
+	11,  // 25: ups.v1.AttachRequest.report:type_name -> ups.v1.NodeReport
+	15,  // 26: ups.v1.AttachRequest.drill:type_name -> ups.v1.DrillReport
+	6,   // 27: ups.v1.AttachResponse.ups:type_name -> ups.v1.UpsState
+	8,   // 28: ups.v1.AttachResponse.order:type_name -> ups.v1.Order
+	86,  // 29: ups.v1.AttachResponse.heartbeat:type_name -> google.protobuf.Duration
+	18,  // 30: ups.v1.AttachResponse.awaited:type_name -> ups.v1.Awaited
+	86,  // 31: ups.v1.AttachResponse.stop_time:type_name -> google.protobuf.Duration
+	14,  // 32: ups.v1.AttachResponse.drill:type_name -> ups.v1.Drill
+	6,   // 33: ups.v1.Drill.ups:type_name -> ups.v1.UpsState
+	18,  // 34: ups.v1.Drill.awaited:type_name -> ups.v1.Awaited
+	86,  // 35: ups.v1.Drill.left:type_name -> google.protobuf.Duration
+	16,  // 36: ups.v1.DrillReport.steps:type_name -> ups.v1.DrillStep
+	86,  // 37: ups.v1.DrillReport.goes:type_name -> google.protobuf.Duration
+	17,  // 38: ups.v1.DrillReport.ran:type_name -> ups.v1.DrillHook
+	2,   // 39: ups.v1.DrillStep.phase:type_name -> ups.v1.Phase
+	86,  // 40: ups.v1.DrillStep.after:type_name -> google.protobuf.Duration
+	66,  // 41: ups.v1.DrillHook.result:type_name -> ups.v1.HookResult
+	86,  // 42: ups.v1.Awaited.limit:type_name -> google.protobuf.Duration
+	25,  // 43: ups.v1.WatchResponse.status:type_name -> ups.v1.MasterStatus
+	25,  // 44: ups.v1.GetStatusResponse.masters:type_name -> ups.v1.MasterStatus
+	24,  // 45: ups.v1.GetStatusResponse.unreachable:type_name -> ups.v1.UnreachableMaster
+	27,  // 46: ups.v1.GetStatusResponse.asked:type_name -> ups.v1.NodeStatus
+	23,  // 47: ups.v1.GetStatusResponse.seen:type_name -> ups.v1.SeenNode
+	6,   // 48: ups.v1.MasterStatus.ups:type_name -> ups.v1.UpsState
+	27,  // 49: ups.v1.MasterStatus.nodes:type_name -> ups.v1.NodeStatus
+	7,   // 50: ups.v1.MasterStatus.problems:type_name -> ups.v1.Problem
+	29,  // 51: ups.v1.MasterStatus.proofs:type_name -> ups.v1.UpsProof
+	81,  // 52: ups.v1.MasterStatus.plans:type_name -> ups.v1.UpsPlan
+	26,  // 53: ups.v1.MasterStatus.drill:type_name -> ups.v1.DrillStatus
+	86,  // 54: ups.v1.DrillStatus.left:type_name -> google.protobuf.Duration
+	11,  // 55: ups.v1.NodeStatus.report:type_name -> ups.v1.NodeReport
+	3,   // 56: ups.v1.NodeStatus.link:type_name -> ups.v1.Link
+	86,  // 57: ups.v1.NodeStatus.last_heard:type_name -> google.protobuf.Duration
+	28,  // 58: ups.v1.NodeStatus.proof:type_name -> ups.v1.NodeProof
+	4,   // 59: ups.v1.NodeStatus.off:type_name -> ups.v1.Off
+	86,  // 60: ups.v1.NodeProof.stop_time:type_name -> google.protobuf.Duration
+	27,  // 61: ups.v1.GetNodeStatusResponse.node:type_name -> ups.v1.NodeStatus
+	32,  // 62: ups.v1.GetNodeStatusResponse.masters:type_name -> ups.v1.NodeMaster
+	3,   // 63: ups.v1.NodeMaster.link:type_name -> ups.v1.Link
+	6,   // 64: ups.v1.NodeMaster.ups:type_name -> ups.v1.UpsState
+	86,  // 65: ups.v1.HoldRequest.for:type_name -> google.protobuf.Duration
+	1,   // 66: ups.v1.SimulateRequest.status:type_name -> ups.v1.Status
+	0,   // 67: ups.v1.CreateTokenRequest.role:type_name -> ups.v1.Role
+	86,  // 68: ups.v1.CreateTokenRequest.ttl:type_name -> google.protobuf.Duration
+	86,  // 69: ups.v1.CreateTokenResponse.ttl:type_name -> google.protobuf.Duration
+	45,  // 70: ups.v1.ListTokensResponse.tokens:type_name -> ups.v1.TokenInfo
+	0,   // 71: ups.v1.TokenInfo.role:type_name -> ups.v1.Role
+	86,  // 72: ups.v1.TokenInfo.left:type_name -> google.protobuf.Duration
+	86,  // 73: ups.v1.StreamEventsResponse.age:type_name -> google.protobuf.Duration
+	66,  // 74: ups.v1.ExamineNodeResponse.ran:type_name -> ups.v1.HookResult
+	27,  // 75: ups.v1.ExamineNodeResponse.node:type_name -> ups.v1.NodeStatus
+	86,  // 76: ups.v1.HookResult.took:type_name -> google.protobuf.Duration
+	25,  // 77: ups.v1.ExamineResponse.status:type_name -> ups.v1.MasterStatus
+	69,  // 78: ups.v1.ExamineResponse.nodes:type_name -> ups.v1.NodeExam
+	86,  // 79: ups.v1.NodeExam.took:type_name -> google.protobuf.Duration
+	65,  // 80: ups.v1.NodeExam.answer:type_name -> ups.v1.ExamineNodeResponse
+	86,  // 81: ups.v1.DrillRequest.for:type_name -> google.protobuf.Duration
+	86,  // 82: ups.v1.DrillResponse.low:type_name -> google.protobuf.Duration
+	72,  // 83: ups.v1.DrillResponse.nodes:type_name -> ups.v1.DrillNode
+	86,  // 84: ups.v1.DrillNode.answered:type_name -> google.protobuf.Duration
+	15,  // 85: ups.v1.DrillNode.report:type_name -> ups.v1.DrillReport
+	86,  // 86: ups.v1.DrillNode.planned:type_name -> google.protobuf.Duration
+	77,  // 87: ups.v1.TestNodeAlarmsResponse.results:type_name -> ups.v1.AlarmResult
+	77,  // 88: ups.v1.TestAlarmsResponse.results:type_name -> ups.v1.AlarmResult
+	80,  // 89: ups.v1.PlanResponse.events:type_name -> ups.v1.PlanEvent
+	81,  // 90: ups.v1.PlanResponse.ups:type_name -> ups.v1.UpsPlan
+	86,  // 91: ups.v1.PlanEvent.at:type_name -> google.protobuf.Duration
+	86,  // 92: ups.v1.UpsPlan.margin:type_name -> google.protobuf.Duration
+	86,  // 93: ups.v1.UpsPlan.end:type_name -> google.protobuf.Duration
+	86,  // 94: ups.v1.UpsPlan.last_off:type_name -> google.protobuf.Duration
+	86,  // 95: ups.v1.UpsPlan.cut:type_name -> google.protobuf.Duration
+	86,  // 96: ups.v1.UpsPlan.low_margin:type_name -> google.protobuf.Duration
+	84,  // 97: ups.v1.GetHistoryResponse.outages:type_name -> ups.v1.OutageReport
+	86,  // 98: ups.v1.OutageReport.lasted:type_name -> google.protobuf.Duration
+	86,  // 99: ups.v1.OutageReport.low_after:type_name -> google.protobuf.Duration
+	85,  // 100: ups.v1.OutageReport.nodes:type_name -> ups.v1.NodeStory
+	86,  // 101: ups.v1.OutageReport.master_off:type_name -> google.protobuf.Duration
+	86,  // 102: ups.v1.NodeStory.committed:type_name -> google.protobuf.Duration
+	86,  // 103: ups.v1.NodeStory.accepted:type_name -> google.protobuf.Duration
+	86,  // 104: ups.v1.NodeStory.down:type_name -> google.protobuf.Duration
+	86,  // 105: ups.v1.NodeStory.back:type_name -> google.protobuf.Duration
+	86,  // 106: ups.v1.NodeStory.lost:type_name -> google.protobuf.Duration
+	87,  // 107: ups.v1.allow:extendee -> google.protobuf.MethodOptions
+	0,   // 108: ups.v1.allow:type_name -> ups.v1.Role
+	12,  // 109: ups.v1.PowerService.Attach:input_type -> ups.v1.AttachRequest
+	19,  // 110: ups.v1.PowerService.Watch:input_type -> ups.v1.WatchRequest
+	54,  // 111: ups.v1.PowerService.Leave:input_type -> ups.v1.LeaveRequest
+	21,  // 112: ups.v1.PowerService.GetStatus:input_type -> ups.v1.GetStatusRequest
+	30,  // 113: ups.v1.NodeService.GetNodeStatus:input_type -> ups.v1.GetNodeStatusRequest
+	64,  // 114: ups.v1.NodeService.ExamineNode:input_type -> ups.v1.ExamineNodeRequest
+	73,  // 115: ups.v1.NodeService.TestNodeAlarms:input_type -> ups.v1.TestNodeAlarmsRequest
+	60,  // 116: ups.v1.NodeService.JoinRack:input_type -> ups.v1.JoinRackRequest
+	56,  // 117: ups.v1.NodeService.LeaveRack:input_type -> ups.v1.LeaveRackRequest
+	33,  // 118: ups.v1.ControlService.Hold:input_type -> ups.v1.HoldRequest
+	35,  // 119: ups.v1.ControlService.Release:input_type -> ups.v1.ReleaseRequest
+	37,  // 120: ups.v1.ControlService.Shutdown:input_type -> ups.v1.ShutdownRequest
+	39,  // 121: ups.v1.ControlService.Simulate:input_type -> ups.v1.SimulateRequest
+	41,  // 122: ups.v1.ControlService.CreateToken:input_type -> ups.v1.CreateTokenRequest
+	43,  // 123: ups.v1.ControlService.ListTokens:input_type -> ups.v1.ListTokensRequest
+	46,  // 124: ups.v1.ControlService.RevokeToken:input_type -> ups.v1.RevokeTokenRequest
+	48,  // 125: ups.v1.ControlService.RemoveMember:input_type -> ups.v1.RemoveMemberRequest
+	50,  // 126: ups.v1.ControlService.ExportTrust:input_type -> ups.v1.ExportTrustRequest
+	52,  // 127: ups.v1.ControlService.ImportTrust:input_type -> ups.v1.ImportTrustRequest
+	67,  // 128: ups.v1.ControlService.Examine:input_type -> ups.v1.ExamineRequest
+	70,  // 129: ups.v1.ControlService.Drill:input_type -> ups.v1.DrillRequest
+	75,  // 130: ups.v1.ControlService.TestAlarms:input_type -> ups.v1.TestAlarmsRequest
+	78,  // 131: ups.v1.ControlService.Plan:input_type -> ups.v1.PlanRequest
+	82,  // 132: ups.v1.ControlService.GetHistory:input_type -> ups.v1.GetHistoryRequest
+	58,  // 133: ups.v1.ControlService.StreamEvents:input_type -> ups.v1.StreamEventsRequest
+	62,  // 134: ups.v1.TrustService.Join:input_type -> ups.v1.JoinRequest
+	13,  // 135: ups.v1.PowerService.Attach:output_type -> ups.v1.AttachResponse
+	20,  // 136: ups.v1.PowerService.Watch:output_type -> ups.v1.WatchResponse
+	55,  // 137: ups.v1.PowerService.Leave:output_type -> ups.v1.LeaveResponse
+	22,  // 138: ups.v1.PowerService.GetStatus:output_type -> ups.v1.GetStatusResponse
+	31,  // 139: ups.v1.NodeService.GetNodeStatus:output_type -> ups.v1.GetNodeStatusResponse
+	65,  // 140: ups.v1.NodeService.ExamineNode:output_type -> ups.v1.ExamineNodeResponse
+	74,  // 141: ups.v1.NodeService.TestNodeAlarms:output_type -> ups.v1.TestNodeAlarmsResponse
+	61,  // 142: ups.v1.NodeService.JoinRack:output_type -> ups.v1.JoinRackResponse
+	57,  // 143: ups.v1.NodeService.LeaveRack:output_type -> ups.v1.LeaveRackResponse
+	34,  // 144: ups.v1.ControlService.Hold:output_type -> ups.v1.HoldResponse
+	36,  // 145: ups.v1.ControlService.Release:output_type -> ups.v1.ReleaseResponse
+	38,  // 146: ups.v1.ControlService.Shutdown:output_type -> ups.v1.ShutdownResponse
+	40,  // 147: ups.v1.ControlService.Simulate:output_type -> ups.v1.SimulateResponse
+	42,  // 148: ups.v1.ControlService.CreateToken:output_type -> ups.v1.CreateTokenResponse
+	44,  // 149: ups.v1.ControlService.ListTokens:output_type -> ups.v1.ListTokensResponse
+	47,  // 150: ups.v1.ControlService.RevokeToken:output_type -> ups.v1.RevokeTokenResponse
+	49,  // 151: ups.v1.ControlService.RemoveMember:output_type -> ups.v1.RemoveMemberResponse
+	51,  // 152: ups.v1.ControlService.ExportTrust:output_type -> ups.v1.ExportTrustResponse
+	53,  // 153: ups.v1.ControlService.ImportTrust:output_type -> ups.v1.ImportTrustResponse
+	68,  // 154: ups.v1.ControlService.Examine:output_type -> ups.v1.ExamineResponse
+	71,  // 155: ups.v1.ControlService.Drill:output_type -> ups.v1.DrillResponse
+	76,  // 156: ups.v1.ControlService.TestAlarms:output_type -> ups.v1.TestAlarmsResponse
+	79,  // 157: ups.v1.ControlService.Plan:output_type -> ups.v1.PlanResponse
+	83,  // 158: ups.v1.ControlService.GetHistory:output_type -> ups.v1.GetHistoryResponse
+	59,  // 159: ups.v1.ControlService.StreamEvents:output_type -> ups.v1.StreamEventsResponse
+	63,  // 160: ups.v1.TrustService.Join:output_type -> ups.v1.JoinResponse
+	135, // [135:161] is the sub-list for method output_type
+	109, // [109:135] is the sub-list for method input_type
+	108, // [108:109] is the sub-list for extension type_name
+	107, // [107:108] is the sub-list for extension extendee
+	0,   // [0:107] is the sub-list for field type_name
 }
 
 func init() { file_ups_v1_ups_proto_init() }
@@ -6452,7 +6550,7 @@ func file_ups_v1_ups_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_ups_v1_ups_proto_rawDesc), len(file_ups_v1_ups_proto_rawDesc)),
-			NumEnums:      5,
+			NumEnums:      6,
 			NumMessages:   80,
 			NumExtensions: 1,
 			NumServices:   4,

@@ -1,0 +1,129 @@
+package policy
+
+import (
+	"time"
+
+	"github.com/lastwatt/lastwatt/pkg/power"
+)
+
+// Standing is how a node that others wait for stands, as its master knows it.
+type Standing struct {
+	Name string
+	// Attached: it is heard now. Present: it is, or it was when the outage began or
+	// since; outside an outage the same as Attached.
+	Attached, Present bool
+	// Phase is its last, Committed when it asked for its power-off, where it has.
+	Phase     Phase
+	Committed power.Uptime
+	// Seen: its master saw its link end after the commit, and not its own end. Until
+	// nodes are probed that is taken for off.
+	Seen bool
+	// Heard is its last word.
+	Heard power.Uptime
+	// Goes is when it goes by its last word; meaningful if Timed.
+	Goes  power.Uptime
+	Timed bool
+	// StopTime is how long it takes to be off once asked.
+	StopTime time.Duration
+
+	// Answered is when it last answered a probe; 0: it never did since it attached, and
+	// its silence says nothing.
+	Answered power.Uptime
+	// Silent is since when it was probed in vain; 0: its last probe was answered, or
+	// there was none, or nobody could ask.
+	Silent power.Uptime
+	// Alive is since when it answers although it had counted as off: it boots; 0: it
+	// doesn't.
+	Alive power.Uptime
+	// Cut is when the load that it lives on was last cut; 0: not on this boot.
+	Cut power.Uptime
+}
+
+// OffMargin is for how long a node that was seen to answer must be silent to count as
+// off: its network stops before its guests and disks do. It is kept as well between the
+// moment at which a node that nobody can probe should be off and the moment at which it
+// counts as off.
+const OffMargin = 30 * time.Second
+
+// OffState is how a node is known to be off. The numbers cross the wire.
+type OffState uint8
+
+// The ways to be off.
+const (
+	OffNot     OffState = 0 // it is up, or nobody can say that it isn't
+	OffProbed  OffState = 1 // it has gone silent to probes that it answered before
+	OffAssumed OffState = 2 // nobody can probe it, and it has had all the time it takes
+	OffCut     OffState = 3 // its power was cut, and it has not been heard or seen since
+	OffAbsent  OffState = 4 // it was not there in this outage
+)
+
+// String returns the state as people know it.
+func (o OffState) String() string {
+	switch o {
+	case OffProbed:
+		return "off (probed)"
+	case OffAssumed:
+		return "off (assumed)"
+	case OffCut:
+		return "off (cut)"
+	case OffAbsent:
+		return "not there"
+	default:
+		return ""
+	}
+}
+
+// Off reports whether a node counts as off.
+func (s Standing) Off(now power.Uptime) bool { return s.OffAs(now) != OffNot }
+
+// OffAs returns how a node is known to be off. Its link's end proves nothing: that comes
+// early in a shutdown.
+func (s Standing) OffAs(now power.Uptime) OffState {
+	by, timed := s.OffBy()
+	switch {
+	case s.Attached || s.Alive != 0 && now.Before(s.aliveUntil()):
+		return OffNot
+	case s.Cut != 0 && max(s.Heard, s.Answered, s.Committed).Before(s.Cut):
+		return OffCut
+	case !s.Present:
+		return OffAbsent
+	case s.answers():
+		return OffNot
+	case s.committed() && s.Answered != 0 && s.Silent != 0 && !now.Before(s.silentBy()):
+		return OffProbed
+	case s.committed() && s.Seen:
+		return OffAssumed
+	case timed && now.After(by):
+		return OffAssumed
+	default:
+		return OffNot
+	}
+}
+
+// OffBy returns when a node that nobody can probe counts as off: when it has been
+// committed, or should have gone by its last word, for its stop time and [OffMargin].
+// Of one that is heard and has not committed, or has no deadline, nobody can say: not ok.
+func (s Standing) OffBy() (by power.Uptime, ok bool) {
+	takes := s.StopTime + OffMargin
+	switch {
+	case s.committed():
+		return s.Committed.Add(takes), true
+	case s.Timed && !s.Attached:
+		return s.Goes.Add(takes), true
+	default:
+		return 0, false
+	}
+}
+
+// silentBy returns when its silence will have lasted. One that went silent before it
+// committed was out of reach, not off.
+func (s Standing) silentBy() power.Uptime { return max(s.Silent, s.Committed).Add(OffMargin) }
+
+// aliveUntil returns until when one that boots counts as up: in that time it attaches,
+// or could be down again.
+func (s Standing) aliveUntil() power.Uptime { return s.Alive.Add(s.StopTime) }
+
+// answers reports whether it has answered the last probe.
+func (s Standing) answers() bool { return s.Answered != 0 && s.Silent == 0 }
+
+func (s Standing) committed() bool { return s.Phase == Committed || s.Phase == Done }
