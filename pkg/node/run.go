@@ -203,8 +203,7 @@ func (d *Driver) forget(master string) error {
 }
 
 func (d *Driver) feed(name string, s power.State, l power.Link) {
-	d.feeds.Update(name, s, l)
-	d.states[name] = s
+	d.states[name] = d.feeds.Update(name, s, l)
 }
 
 // strongest returns the order that outranks the other masters'; of two holds, the

@@ -40,6 +40,9 @@ func (m *Machine) endAttempts() {
 func (m *Machine) noteHooksDone() {
 	if m.phase == Committed && m.hooks {
 		m.hooks, m.askBy = false, at(m.now)
+		if !m.shutdownStands() {
+			m.askBy = m.notBeforeHeard(m.askBy)
+		}
 	}
 }
 

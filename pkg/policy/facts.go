@@ -25,6 +25,7 @@ type facts struct {
 	low       bool  // BATLOW was seen in it
 
 	away   clock // since when there is no contact that may be excused
+	anew   clock // until then a restart may still learn that the power is back
 	silent clock // since when nothing is heard or seen
 	blind  clock // blind_limit is over: when to go
 
@@ -56,6 +57,9 @@ func (m *Machine) notePower(in Power) {
 		}
 	}
 	m.shown, m.power.Link = in, in.Link
+	if in.Link == power.LinkUp && in.State.Status != power.Unknown {
+		m.anew = clock{}
+	}
 	m.ignored = m.pretended(in.State)
 	if m.ignored {
 		return // no news: what was real before still holds
@@ -205,6 +209,15 @@ func (m *Machine) goes() clock {
 	if m.endStands() {
 		c = c.earlier(at(m.orderAt))
 	}
+	return m.notBeforeHeard(c)
+}
+
+// notBeforeHeard returns c, or the moment by which a process that has just taken over
+// will have heard the power, if that is later. The battery's end waits for nobody.
+func (m *Machine) notBeforeHeard(c clock) clock {
+	if c.Set && m.anew.Set && m.known != power.BatLow {
+		c.At = max(c.At, m.anew.At)
+	}
 	return c
 }
 
@@ -280,7 +293,7 @@ func (m *Machine) waitUntil() clock {
 	case m.awaited.Limit != 0:
 		end = at(m.awaited.Limit)
 	}
-	return end.earlier(m.waitLow)
+	return m.notBeforeHeard(end.earlier(m.waitLow))
 }
 
 // openEnd returns until when somebody is waited for whose time is not up: until

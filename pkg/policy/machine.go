@@ -14,6 +14,9 @@ const (
 	// counts as a lost link (law 2). The same is given to a link that never was,
 	// because a process that has just started has not had time for one.
 	goodbye = 2 * time.Minute
+	// firstWord is how long a restarted process may take to hear from its master: a
+	// session gives a first state as long, and needs milliseconds where all is well.
+	firstWord = 5 * time.Second
 	// firstBackOff and lastBackOff bound the pause after each full round of
 	// refused methods; it doubles in between and never ends.
 	firstBackOff = time.Second

@@ -22,6 +22,7 @@ type Snapshot struct {
 	Deadline  clock         `json:"deadline"`
 	Low       bool          `json:"low"`
 	Away      clock         `json:"away"`
+	Anew      clock         `json:"anew"`
 	Silent    clock         `json:"silent"`
 	Blind     clock         `json:"blind"`
 	Order     Order         `json:"order"`
@@ -37,7 +38,7 @@ func (m *Machine) Snapshot() Snapshot {
 	return Snapshot{
 		Phase: m.phase, Since: m.since, Reason: m.reason, Known: m.known, State: m.power.State, Link: m.power.Link,
 		Outage: m.outage, OutageAt: m.outageAt, FirstFail: m.firstFail, Allowance: m.allowance,
-		Deadline: m.deadline, Low: m.low, Away: m.away, Silent: m.silent, Blind: m.blind,
+		Deadline: m.deadline, Low: m.low, Away: m.away, Anew: m.anew, Silent: m.silent, Blind: m.blind,
 		Order: m.order, OrderAt: m.orderAt,
 		Awaited: m.awaited, WaitEnd: m.waitEnd, WaitLow: m.waitLow,
 		ByOrder: m.byOrder,
@@ -52,6 +53,8 @@ func (m *Machine) Snapshot() Snapshot {
 // contact for 2 minutes, counted from the first of several restarts. A node that
 // had committed commits again, hooks included, if what made it go still stands:
 // whether the system had been asked is not known, and asking twice does no harm.
+// The power may have come back while nobody listened, so a countdown that ended in
+// between waits for the master's word, for 5 s at most; not after BATLOW.
 // One that was DONE stays so: the system accepted, and this is still its boot.
 func (m *Machine) Restore(now power.Uptime, s Snapshot) []Action {
 	m.begin(now)
@@ -62,7 +65,10 @@ func (m *Machine) Restore(now power.Uptime, s Snapshot) []Action {
 	m.silent, m.blind, m.order, m.orderAt = s.Silent, s.Blind, s.Order, s.OrderAt
 	m.noteAwaited(s.Awaited)
 	m.waitEnd, m.waitLow, m.byOrder = s.WaitEnd, s.WaitLow, s.ByOrder
-	m.away = at(m.now)
+	m.away, m.anew = at(m.now), s.Anew // of several restarts the first counts
+	if !m.anew.Set {
+		m.anew = at(m.now.Add(firstWord))
+	}
 	if s.Link != power.LinkUp {
 		m.away = s.Away
 	}

@@ -13,17 +13,18 @@ import (
 // story is a machine that a property moves at random, and what the property must
 // remember of it.
 type story struct {
-	t     *rapid.T
-	cfg   policy.Config
-	m     *policy.Machine
-	now   power.Uptime
-	state power.State
-	link  power.Link
-	asked []int // attempts that are or were out
-	acts  []policy.Action
-	late  bool // the machine was told of an acceptance
-	tap   func(policy.Input, []policy.Action)
-	count int
+	t       *rapid.T
+	cfg     policy.Config
+	m       *policy.Machine
+	now     power.Uptime
+	state   power.State
+	link    power.Link
+	asked   []int // attempts that are or were out
+	acts    []policy.Action
+	late    bool         // the machine was told of an acceptance
+	heardBy power.Uptime // by when the last restart has heard the master
+	tap     func(policy.Input, []policy.Action)
+	count   int
 }
 
 func newStory(t *rapid.T, c policy.Config) *story {
@@ -138,6 +139,7 @@ func (s *story) crash() {
 	}
 	s.asked = nil
 	s.m = policy.NewMachine(s.cfg)
+	s.heardBy = s.now.Add(5 * time.Second)
 	s.note(s.m.Restore(s.now, snap))
 }
 

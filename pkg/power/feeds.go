@@ -32,12 +32,19 @@ func NewFeeds(need int, names []string, obeySim bool) *Feeds {
 	return f
 }
 
-// Update replaces the present picture of one feed. Feeds that were not named,
-// when any were, are ignored.
-func (f *Feeds) Update(name string, s State, l Link) {
+// Update replaces the present picture of one feed, and returns it. Feeds that were not
+// named, when any were, are ignored. A master that has begun anew and has not seen its
+// UPS yet knows less than this machine, which then goes by what it was told before.
+func (f *Feeds) Update(name string, s State, l Link) State {
+	if old := f.feeds[name].state; s.Known() == Unknown && old.Known() != Unknown && s.Sim == old.Sim && s.Drill == old.Drill {
+		reason := s.Reason
+		s = old
+		s.Status, s.Last, s.Reason = Unknown, old.Known(), reason
+	}
 	if len(f.named) == 0 || f.named[name] {
 		f.feeds[name] = feed{name: name, state: s, link: l}
 	}
+	return s
 }
 
 // Ambiguous reports whether there are several feeds and the owner named none:

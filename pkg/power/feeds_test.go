@@ -56,6 +56,10 @@ func TestFeeds(t *testing.T) {
 		{"real before pretended, that is back", 2, []string{"a", "b"}, []in{{"a", simOK, up}, {"b", fail("f", 1), up}, {"b", ok, up}}, "ok", up, false},
 		{"real before pretended, that is bad", 2, []string{"a", "b"}, []in{{"a", simFail, up}, {"b", ok, up}}, "ok", up, false},
 		{"pretended and obeyed", 2, []string{"a", "b"}, []in{{"a", simFail, up}, {"b", ok, up}}, "sim fail", up, true},
+		{"a master that has begun anew knows less", 1, []string{"a", "b"}, []in{{"a", low, lost}, {"b", ok, up}, {"b", never, up}}, "never", up, false},
+		{"and says so twice", 1, []string{"a", "b"}, []in{{"a", low, lost}, {"b", ok, up}, {"b", never, up}, {"b", never, up}}, "never", up, false},
+		{"in an outage likewise", 2, []string{"a", "b"}, []in{{"a", ok, up}, {"b", fail("f", 1), up}, {"b", never, up}}, "never", up, false},
+		{"but not of another port", 1, []string{"a", "b"}, []in{{"a", low, lost}, {"b", simOK, up}, {"b", never, up}}, "low", lost, true},
 		{"pretended alone", 1, nil, []in{{"a", simFail, up}}, "sim fail", up, false},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -86,6 +86,25 @@ func TestFound(t *testing.T) {
 				{at: 15 * time.Minute, what: "mains on"},
 			}, end: 16 * time.Minute,
 		},
+		// Seed 2579. A master's machine booted and had not read its UPS yet, so nodes forgot
+		// that it was good, and went down because of the other one, whose battery was low.
+		"a master's machine boots while the other UPS's battery is low": {
+			masters: 2, ups: []simUPS{ups("ups0", ""), {name: "ups1", master: 1, runtime: 7 * time.Minute, reserve: time.Minute, recharge: 15 * time.Minute}},
+			nodes: append([]simPolicy{node("rack1", 0), node("rack2", 1)}, either...),
+			steps: []simStep{
+				{at: time.Minute, what: "mains off"}, {at: 7*time.Minute + 10*time.Second, what: "shutdown", on: 1},
+				{at: 10 * time.Minute, what: "mains on"},
+			}, end: 11 * time.Minute,
+		},
+		// Seed 1806. What a killed agent had written last was an outage long over, because
+		// its disk took no more; started again, it asked before it heard that.
+		"an agent is killed and comes back after the outage and its deadline": {
+			ups: []simUPS{ups("ups0", "")}, nodes: []simPolicy{node("rack1", 0), eager},
+			steps: []simStep{
+				{at: time.Minute, what: "mains off"}, {at: 65 * time.Second, what: "disk read-only", on: 1, then: 90 * time.Second},
+				{at: 70 * time.Second, what: "mains on"}, {at: 140 * time.Second, what: "kill agent", on: 1, then: 90 * time.Second},
+			}, end: 5 * time.Minute,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p.masters = max(1, p.masters)

@@ -235,8 +235,16 @@ var policyFaults = []Fault{
 		Old: "m.blind, m.ended = clock{}, true", New: "m.ended = true", Laws: []int{3},
 	},
 	{
+		Name: "a restart goes by what it knew before it has heard anything", File: "pkg/policy/machine.go",
+		Old: "firstWord = 5 * time.Second", New: "firstWord = 0 * time.Second", Laws: []int{2},
+	},
+	{
+		Name: "each restart gives more time", File: "pkg/policy/snapshot.go",
+		Old: "if !m.anew.Set {", New: "if true {", Laws: []int{2},
+	},
+	{
 		Name: "a crash is a lost link", File: "pkg/policy/snapshot.go",
-		Old: "m.away = at(m.now)\n", New: "m.away = clock{}\n", Laws: []int{2},
+		Old: "m.away, m.anew = at(m.now), s.Anew", New: "m.away, m.anew = clock{}, s.Anew", Laws: []int{2},
 		Lives: "the same step finds that nothing was heard yet, which is excused for the same two minutes; a UPS that was blind before stays so either way",
 	},
 	{

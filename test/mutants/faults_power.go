@@ -19,6 +19,10 @@ var powerFaults = []Fault{
 		Old: "t.set && !now.Before(t.at)", New: "t.set && now.After(t.at)",
 	},
 	{
+		Name: "a master that has begun anew makes a node forget its feed", File: "pkg/power/feeds.go",
+		Old: "s.Known() == Unknown && old.Known() != Unknown", New: "false && old.Known() != Unknown", Laws: []int{2},
+	},
+	{
 		Name: "the jump rule is forgotten", File: "pkg/power/qualifier.go",
 		Old: "return q.cfg.PulledReadsLow && q.edgeDebt < restedDebt && !q.state.WeakBattery", New: "return false",
 		Laws: []int{2},
