@@ -186,6 +186,7 @@ const (
 	EventProblem Event = "problem"
 	EventClear   Event = "clear"
 	EventReport  Event = "report"
+	EventWake    Event = "wake" // on a master: a node is to be switched on
 )
 
 // Phase is where a node stands. The numbers cross the wire and lie on disk: they

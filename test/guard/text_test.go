@@ -19,7 +19,6 @@ import (
 
 // later are the laws whose proof comes with a later part of the work, and why.
 var later = map[string]string{
-	"07": "nobody stays down: comes with the end game (wake, recovery)",
 }
 
 var lawTest = regexp.MustCompile(`^TestLaw(\d\d)[A-Z]`)

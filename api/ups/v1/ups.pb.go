@@ -2277,6 +2277,9 @@ type NodeStatus struct {
 	Proof *NodeProof `protobuf:"bytes,7,opt,name=proof,proto3" json:"proof,omitempty"`
 	// How it is known to be off.
 	Off Off `protobuf:"varint,8,opt,name=off,proto3,enum=ups.v1.Off" json:"off,omitempty"`
+	// How it stands with bringing it back; absent: an outage did not put it down, or it is
+	// back.
+	Comeback *Comeback `protobuf:"bytes,9,opt,name=comeback,proto3" json:"comeback,omitempty"`
 	// What it runs in, as its Hello said.
 	Virtualization string `protobuf:"bytes,10,opt,name=virtualization,proto3" json:"virtualization,omitempty"`
 	unknownFields  protoimpl.UnknownFields
@@ -2369,9 +2372,116 @@ func (x *NodeStatus) GetOff() Off {
 	return Off_OFF_UNSPECIFIED
 }
 
+func (x *NodeStatus) GetComeback() *Comeback {
+	if x != nil {
+		return x.Comeback
+	}
+	return nil
+}
+
 func (x *NodeStatus) GetVirtualization() string {
 	if x != nil {
 		return x.Virtualization
+	}
+	return ""
+}
+
+// Comeback is how it stands with a machine that was put down and is not back.
+type Comeback struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The outage that put it down; empty: somebody shut it down to see it come back.
+	Outage string `protobuf:"bytes,1,opt,name=outage,proto3" json:"outage,omitempty"`
+	// For how long it is gone.
+	Away *durationpb.Duration `protobuf:"bytes,2,opt,name=away,proto3" json:"away,omitempty"`
+	// How often it was woken since its power is back.
+	Tries uint32 `protobuf:"varint,3,opt,name=tries,proto3" json:"tries,omitempty"`
+	// Time until it is woken again; absent: it waits, or nothing can wake it.
+	Next *durationpb.Duration `protobuf:"bytes,4,opt,name=next,proto3" json:"next,omitempty"`
+	// What it waits for, for people; empty: nothing.
+	Waits string `protobuf:"bytes,5,opt,name=waits,proto3" json:"waits,omitempty"`
+	// How it comes back: cycle, wol, rtc, hook.
+	Ways []string `protobuf:"bytes,6,rep,name=ways,proto3" json:"ways,omitempty"`
+	// It all in words, for people.
+	Text          string `protobuf:"bytes,7,opt,name=text,proto3" json:"text,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Comeback) Reset() {
+	*x = Comeback{}
+	mi := &file_ups_v1_ups_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Comeback) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Comeback) ProtoMessage() {}
+
+func (x *Comeback) ProtoReflect() protoreflect.Message {
+	mi := &file_ups_v1_ups_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Comeback.ProtoReflect.Descriptor instead.
+func (*Comeback) Descriptor() ([]byte, []int) {
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *Comeback) GetOutage() string {
+	if x != nil {
+		return x.Outage
+	}
+	return ""
+}
+
+func (x *Comeback) GetAway() *durationpb.Duration {
+	if x != nil {
+		return x.Away
+	}
+	return nil
+}
+
+func (x *Comeback) GetTries() uint32 {
+	if x != nil {
+		return x.Tries
+	}
+	return 0
+}
+
+func (x *Comeback) GetNext() *durationpb.Duration {
+	if x != nil {
+		return x.Next
+	}
+	return nil
+}
+
+func (x *Comeback) GetWaits() string {
+	if x != nil {
+		return x.Waits
+	}
+	return ""
+}
+
+func (x *Comeback) GetWays() []string {
+	if x != nil {
+		return x.Ways
+	}
+	return nil
+}
+
+func (x *Comeback) GetText() string {
+	if x != nil {
+		return x.Text
 	}
 	return ""
 }
@@ -2398,7 +2508,7 @@ type NodeProof struct {
 
 func (x *NodeProof) Reset() {
 	*x = NodeProof{}
-	mi := &file_ups_v1_ups_proto_msgTypes[22]
+	mi := &file_ups_v1_ups_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2410,7 +2520,7 @@ func (x *NodeProof) String() string {
 func (*NodeProof) ProtoMessage() {}
 
 func (x *NodeProof) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[22]
+	mi := &file_ups_v1_ups_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2423,7 +2533,7 @@ func (x *NodeProof) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NodeProof.ProtoReflect.Descriptor instead.
 func (*NodeProof) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{22}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *NodeProof) GetOutages() uint32 {
@@ -2480,7 +2590,7 @@ type UpsProof struct {
 
 func (x *UpsProof) Reset() {
 	*x = UpsProof{}
-	mi := &file_ups_v1_ups_proto_msgTypes[23]
+	mi := &file_ups_v1_ups_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2492,7 +2602,7 @@ func (x *UpsProof) String() string {
 func (*UpsProof) ProtoMessage() {}
 
 func (x *UpsProof) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[23]
+	mi := &file_ups_v1_ups_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2505,7 +2615,7 @@ func (x *UpsProof) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpsProof.ProtoReflect.Descriptor instead.
 func (*UpsProof) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{23}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *UpsProof) GetUps() string {
@@ -2552,7 +2662,7 @@ type GetNodeStatusRequest struct {
 
 func (x *GetNodeStatusRequest) Reset() {
 	*x = GetNodeStatusRequest{}
-	mi := &file_ups_v1_ups_proto_msgTypes[24]
+	mi := &file_ups_v1_ups_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2564,7 +2674,7 @@ func (x *GetNodeStatusRequest) String() string {
 func (*GetNodeStatusRequest) ProtoMessage() {}
 
 func (x *GetNodeStatusRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[24]
+	mi := &file_ups_v1_ups_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2577,7 +2687,7 @@ func (x *GetNodeStatusRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetNodeStatusRequest.ProtoReflect.Descriptor instead.
 func (*GetNodeStatusRequest) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{24}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{25}
 }
 
 // GetNodeStatusResponse answers with the node's own view.
@@ -2593,7 +2703,7 @@ type GetNodeStatusResponse struct {
 
 func (x *GetNodeStatusResponse) Reset() {
 	*x = GetNodeStatusResponse{}
-	mi := &file_ups_v1_ups_proto_msgTypes[25]
+	mi := &file_ups_v1_ups_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2605,7 +2715,7 @@ func (x *GetNodeStatusResponse) String() string {
 func (*GetNodeStatusResponse) ProtoMessage() {}
 
 func (x *GetNodeStatusResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[25]
+	mi := &file_ups_v1_ups_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2618,7 +2728,7 @@ func (x *GetNodeStatusResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetNodeStatusResponse.ProtoReflect.Descriptor instead.
 func (*GetNodeStatusResponse) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{25}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *GetNodeStatusResponse) GetNode() *NodeStatus {
@@ -2654,7 +2764,7 @@ type NodeMaster struct {
 
 func (x *NodeMaster) Reset() {
 	*x = NodeMaster{}
-	mi := &file_ups_v1_ups_proto_msgTypes[26]
+	mi := &file_ups_v1_ups_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2666,7 +2776,7 @@ func (x *NodeMaster) String() string {
 func (*NodeMaster) ProtoMessage() {}
 
 func (x *NodeMaster) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[26]
+	mi := &file_ups_v1_ups_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2679,7 +2789,7 @@ func (x *NodeMaster) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NodeMaster.ProtoReflect.Descriptor instead.
 func (*NodeMaster) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{26}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *NodeMaster) GetName() string {
@@ -2730,7 +2840,7 @@ type HoldRequest struct {
 
 func (x *HoldRequest) Reset() {
 	*x = HoldRequest{}
-	mi := &file_ups_v1_ups_proto_msgTypes[27]
+	mi := &file_ups_v1_ups_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2742,7 +2852,7 @@ func (x *HoldRequest) String() string {
 func (*HoldRequest) ProtoMessage() {}
 
 func (x *HoldRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[27]
+	mi := &file_ups_v1_ups_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2755,7 +2865,7 @@ func (x *HoldRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HoldRequest.ProtoReflect.Descriptor instead.
 func (*HoldRequest) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{27}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *HoldRequest) GetNodes() []string {
@@ -2781,7 +2891,7 @@ type HoldResponse struct {
 
 func (x *HoldResponse) Reset() {
 	*x = HoldResponse{}
-	mi := &file_ups_v1_ups_proto_msgTypes[28]
+	mi := &file_ups_v1_ups_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2793,7 +2903,7 @@ func (x *HoldResponse) String() string {
 func (*HoldResponse) ProtoMessage() {}
 
 func (x *HoldResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[28]
+	mi := &file_ups_v1_ups_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2806,7 +2916,7 @@ func (x *HoldResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HoldResponse.ProtoReflect.Descriptor instead.
 func (*HoldResponse) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{28}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{29}
 }
 
 // ReleaseRequest names nodes.
@@ -2820,7 +2930,7 @@ type ReleaseRequest struct {
 
 func (x *ReleaseRequest) Reset() {
 	*x = ReleaseRequest{}
-	mi := &file_ups_v1_ups_proto_msgTypes[29]
+	mi := &file_ups_v1_ups_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2832,7 +2942,7 @@ func (x *ReleaseRequest) String() string {
 func (*ReleaseRequest) ProtoMessage() {}
 
 func (x *ReleaseRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[29]
+	mi := &file_ups_v1_ups_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2845,7 +2955,7 @@ func (x *ReleaseRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReleaseRequest.ProtoReflect.Descriptor instead.
 func (*ReleaseRequest) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{29}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *ReleaseRequest) GetNodes() []string {
@@ -2864,7 +2974,7 @@ type ReleaseResponse struct {
 
 func (x *ReleaseResponse) Reset() {
 	*x = ReleaseResponse{}
-	mi := &file_ups_v1_ups_proto_msgTypes[30]
+	mi := &file_ups_v1_ups_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2876,7 +2986,7 @@ func (x *ReleaseResponse) String() string {
 func (*ReleaseResponse) ProtoMessage() {}
 
 func (x *ReleaseResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[30]
+	mi := &file_ups_v1_ups_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2889,21 +2999,23 @@ func (x *ReleaseResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReleaseResponse.ProtoReflect.Descriptor instead.
 func (*ReleaseResponse) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{30}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{31}
 }
 
 // ShutdownRequest names nodes.
 type ShutdownRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The nodes, by name.
-	Nodes         []string `protobuf:"bytes,1,rep,name=nodes,proto3" json:"nodes,omitempty"`
+	Nodes []string `protobuf:"bytes,1,rep,name=nodes,proto3" json:"nodes,omitempty"`
+	// Wake them as soon as they are off, which proves that they come back.
+	Wake          bool `protobuf:"varint,2,opt,name=wake,proto3" json:"wake,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ShutdownRequest) Reset() {
 	*x = ShutdownRequest{}
-	mi := &file_ups_v1_ups_proto_msgTypes[31]
+	mi := &file_ups_v1_ups_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2915,7 +3027,7 @@ func (x *ShutdownRequest) String() string {
 func (*ShutdownRequest) ProtoMessage() {}
 
 func (x *ShutdownRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[31]
+	mi := &file_ups_v1_ups_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2928,7 +3040,7 @@ func (x *ShutdownRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ShutdownRequest.ProtoReflect.Descriptor instead.
 func (*ShutdownRequest) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{31}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *ShutdownRequest) GetNodes() []string {
@@ -2936,6 +3048,13 @@ func (x *ShutdownRequest) GetNodes() []string {
 		return x.Nodes
 	}
 	return nil
+}
+
+func (x *ShutdownRequest) GetWake() bool {
+	if x != nil {
+		return x.Wake
+	}
+	return false
 }
 
 // ShutdownResponse says that the order is on its way.
@@ -2947,7 +3066,7 @@ type ShutdownResponse struct {
 
 func (x *ShutdownResponse) Reset() {
 	*x = ShutdownResponse{}
-	mi := &file_ups_v1_ups_proto_msgTypes[32]
+	mi := &file_ups_v1_ups_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2959,7 +3078,7 @@ func (x *ShutdownResponse) String() string {
 func (*ShutdownResponse) ProtoMessage() {}
 
 func (x *ShutdownResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[32]
+	mi := &file_ups_v1_ups_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2972,7 +3091,7 @@ func (x *ShutdownResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ShutdownResponse.ProtoReflect.Descriptor instead.
 func (*ShutdownResponse) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{32}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{33}
 }
 
 // SimulateRequest sets a sim port's state.
@@ -2988,7 +3107,7 @@ type SimulateRequest struct {
 
 func (x *SimulateRequest) Reset() {
 	*x = SimulateRequest{}
-	mi := &file_ups_v1_ups_proto_msgTypes[33]
+	mi := &file_ups_v1_ups_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3000,7 +3119,7 @@ func (x *SimulateRequest) String() string {
 func (*SimulateRequest) ProtoMessage() {}
 
 func (x *SimulateRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[33]
+	mi := &file_ups_v1_ups_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3013,7 +3132,7 @@ func (x *SimulateRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SimulateRequest.ProtoReflect.Descriptor instead.
 func (*SimulateRequest) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{33}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *SimulateRequest) GetUps() string {
@@ -3041,7 +3160,7 @@ type SimulateResponse struct {
 
 func (x *SimulateResponse) Reset() {
 	*x = SimulateResponse{}
-	mi := &file_ups_v1_ups_proto_msgTypes[34]
+	mi := &file_ups_v1_ups_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3053,7 +3172,7 @@ func (x *SimulateResponse) String() string {
 func (*SimulateResponse) ProtoMessage() {}
 
 func (x *SimulateResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[34]
+	mi := &file_ups_v1_ups_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3066,7 +3185,7 @@ func (x *SimulateResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SimulateResponse.ProtoReflect.Descriptor instead.
 func (*SimulateResponse) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{34}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *SimulateResponse) GetUps() string {
@@ -3092,7 +3211,7 @@ type CreateTokenRequest struct {
 
 func (x *CreateTokenRequest) Reset() {
 	*x = CreateTokenRequest{}
-	mi := &file_ups_v1_ups_proto_msgTypes[35]
+	mi := &file_ups_v1_ups_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3104,7 +3223,7 @@ func (x *CreateTokenRequest) String() string {
 func (*CreateTokenRequest) ProtoMessage() {}
 
 func (x *CreateTokenRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[35]
+	mi := &file_ups_v1_ups_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3117,7 +3236,7 @@ func (x *CreateTokenRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateTokenRequest.ProtoReflect.Descriptor instead.
 func (*CreateTokenRequest) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{35}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *CreateTokenRequest) GetRole() Role {
@@ -3154,7 +3273,7 @@ type CreateTokenResponse struct {
 
 func (x *CreateTokenResponse) Reset() {
 	*x = CreateTokenResponse{}
-	mi := &file_ups_v1_ups_proto_msgTypes[36]
+	mi := &file_ups_v1_ups_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3166,7 +3285,7 @@ func (x *CreateTokenResponse) String() string {
 func (*CreateTokenResponse) ProtoMessage() {}
 
 func (x *CreateTokenResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[36]
+	mi := &file_ups_v1_ups_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3179,7 +3298,7 @@ func (x *CreateTokenResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateTokenResponse.ProtoReflect.Descriptor instead.
 func (*CreateTokenResponse) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{36}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *CreateTokenResponse) GetToken() string {
@@ -3205,7 +3324,7 @@ type ListTokensRequest struct {
 
 func (x *ListTokensRequest) Reset() {
 	*x = ListTokensRequest{}
-	mi := &file_ups_v1_ups_proto_msgTypes[37]
+	mi := &file_ups_v1_ups_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3217,7 +3336,7 @@ func (x *ListTokensRequest) String() string {
 func (*ListTokensRequest) ProtoMessage() {}
 
 func (x *ListTokensRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[37]
+	mi := &file_ups_v1_ups_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3230,7 +3349,7 @@ func (x *ListTokensRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTokensRequest.ProtoReflect.Descriptor instead.
 func (*ListTokensRequest) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{37}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{38}
 }
 
 // ListTokensResponse tells them.
@@ -3244,7 +3363,7 @@ type ListTokensResponse struct {
 
 func (x *ListTokensResponse) Reset() {
 	*x = ListTokensResponse{}
-	mi := &file_ups_v1_ups_proto_msgTypes[38]
+	mi := &file_ups_v1_ups_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3256,7 +3375,7 @@ func (x *ListTokensResponse) String() string {
 func (*ListTokensResponse) ProtoMessage() {}
 
 func (x *ListTokensResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[38]
+	mi := &file_ups_v1_ups_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3269,7 +3388,7 @@ func (x *ListTokensResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTokensResponse.ProtoReflect.Descriptor instead.
 func (*ListTokensResponse) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{38}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *ListTokensResponse) GetTokens() []*TokenInfo {
@@ -3298,7 +3417,7 @@ type TokenInfo struct {
 
 func (x *TokenInfo) Reset() {
 	*x = TokenInfo{}
-	mi := &file_ups_v1_ups_proto_msgTypes[39]
+	mi := &file_ups_v1_ups_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3310,7 +3429,7 @@ func (x *TokenInfo) String() string {
 func (*TokenInfo) ProtoMessage() {}
 
 func (x *TokenInfo) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[39]
+	mi := &file_ups_v1_ups_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3323,7 +3442,7 @@ func (x *TokenInfo) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TokenInfo.ProtoReflect.Descriptor instead.
 func (*TokenInfo) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{39}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *TokenInfo) GetId() string {
@@ -3372,7 +3491,7 @@ type RevokeTokenRequest struct {
 
 func (x *RevokeTokenRequest) Reset() {
 	*x = RevokeTokenRequest{}
-	mi := &file_ups_v1_ups_proto_msgTypes[40]
+	mi := &file_ups_v1_ups_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3384,7 +3503,7 @@ func (x *RevokeTokenRequest) String() string {
 func (*RevokeTokenRequest) ProtoMessage() {}
 
 func (x *RevokeTokenRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[40]
+	mi := &file_ups_v1_ups_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3397,7 +3516,7 @@ func (x *RevokeTokenRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RevokeTokenRequest.ProtoReflect.Descriptor instead.
 func (*RevokeTokenRequest) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{40}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *RevokeTokenRequest) GetId() string {
@@ -3416,7 +3535,7 @@ type RevokeTokenResponse struct {
 
 func (x *RevokeTokenResponse) Reset() {
 	*x = RevokeTokenResponse{}
-	mi := &file_ups_v1_ups_proto_msgTypes[41]
+	mi := &file_ups_v1_ups_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3428,7 +3547,7 @@ func (x *RevokeTokenResponse) String() string {
 func (*RevokeTokenResponse) ProtoMessage() {}
 
 func (x *RevokeTokenResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[41]
+	mi := &file_ups_v1_ups_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3441,7 +3560,7 @@ func (x *RevokeTokenResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RevokeTokenResponse.ProtoReflect.Descriptor instead.
 func (*RevokeTokenResponse) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{41}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{42}
 }
 
 // RemoveMemberRequest names a member.
@@ -3455,7 +3574,7 @@ type RemoveMemberRequest struct {
 
 func (x *RemoveMemberRequest) Reset() {
 	*x = RemoveMemberRequest{}
-	mi := &file_ups_v1_ups_proto_msgTypes[42]
+	mi := &file_ups_v1_ups_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3467,7 +3586,7 @@ func (x *RemoveMemberRequest) String() string {
 func (*RemoveMemberRequest) ProtoMessage() {}
 
 func (x *RemoveMemberRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[42]
+	mi := &file_ups_v1_ups_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3480,7 +3599,7 @@ func (x *RemoveMemberRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RemoveMemberRequest.ProtoReflect.Descriptor instead.
 func (*RemoveMemberRequest) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{42}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *RemoveMemberRequest) GetName() string {
@@ -3499,7 +3618,7 @@ type RemoveMemberResponse struct {
 
 func (x *RemoveMemberResponse) Reset() {
 	*x = RemoveMemberResponse{}
-	mi := &file_ups_v1_ups_proto_msgTypes[43]
+	mi := &file_ups_v1_ups_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3511,7 +3630,7 @@ func (x *RemoveMemberResponse) String() string {
 func (*RemoveMemberResponse) ProtoMessage() {}
 
 func (x *RemoveMemberResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[43]
+	mi := &file_ups_v1_ups_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3524,7 +3643,7 @@ func (x *RemoveMemberResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RemoveMemberResponse.ProtoReflect.Descriptor instead.
 func (*RemoveMemberResponse) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{43}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{44}
 }
 
 // ExportTrustRequest asks for the CA.
@@ -3538,7 +3657,7 @@ type ExportTrustRequest struct {
 
 func (x *ExportTrustRequest) Reset() {
 	*x = ExportTrustRequest{}
-	mi := &file_ups_v1_ups_proto_msgTypes[44]
+	mi := &file_ups_v1_ups_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3550,7 +3669,7 @@ func (x *ExportTrustRequest) String() string {
 func (*ExportTrustRequest) ProtoMessage() {}
 
 func (x *ExportTrustRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[44]
+	mi := &file_ups_v1_ups_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3563,7 +3682,7 @@ func (x *ExportTrustRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExportTrustRequest.ProtoReflect.Descriptor instead.
 func (*ExportTrustRequest) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{44}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *ExportTrustRequest) GetPassphrase() string {
@@ -3584,7 +3703,7 @@ type ExportTrustResponse struct {
 
 func (x *ExportTrustResponse) Reset() {
 	*x = ExportTrustResponse{}
-	mi := &file_ups_v1_ups_proto_msgTypes[45]
+	mi := &file_ups_v1_ups_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3596,7 +3715,7 @@ func (x *ExportTrustResponse) String() string {
 func (*ExportTrustResponse) ProtoMessage() {}
 
 func (x *ExportTrustResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[45]
+	mi := &file_ups_v1_ups_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3609,7 +3728,7 @@ func (x *ExportTrustResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExportTrustResponse.ProtoReflect.Descriptor instead.
 func (*ExportTrustResponse) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{45}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *ExportTrustResponse) GetExport() []byte {
@@ -3632,7 +3751,7 @@ type ImportTrustRequest struct {
 
 func (x *ImportTrustRequest) Reset() {
 	*x = ImportTrustRequest{}
-	mi := &file_ups_v1_ups_proto_msgTypes[46]
+	mi := &file_ups_v1_ups_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3644,7 +3763,7 @@ func (x *ImportTrustRequest) String() string {
 func (*ImportTrustRequest) ProtoMessage() {}
 
 func (x *ImportTrustRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[46]
+	mi := &file_ups_v1_ups_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3657,7 +3776,7 @@ func (x *ImportTrustRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ImportTrustRequest.ProtoReflect.Descriptor instead.
 func (*ImportTrustRequest) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{46}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *ImportTrustRequest) GetExport() []byte {
@@ -3685,7 +3804,7 @@ type ImportTrustResponse struct {
 
 func (x *ImportTrustResponse) Reset() {
 	*x = ImportTrustResponse{}
-	mi := &file_ups_v1_ups_proto_msgTypes[47]
+	mi := &file_ups_v1_ups_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3697,7 +3816,7 @@ func (x *ImportTrustResponse) String() string {
 func (*ImportTrustResponse) ProtoMessage() {}
 
 func (x *ImportTrustResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[47]
+	mi := &file_ups_v1_ups_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3710,7 +3829,7 @@ func (x *ImportTrustResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ImportTrustResponse.ProtoReflect.Descriptor instead.
 func (*ImportTrustResponse) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{47}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *ImportTrustResponse) GetMembers() uint32 {
@@ -3729,7 +3848,7 @@ type LeaveRequest struct {
 
 func (x *LeaveRequest) Reset() {
 	*x = LeaveRequest{}
-	mi := &file_ups_v1_ups_proto_msgTypes[48]
+	mi := &file_ups_v1_ups_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3741,7 +3860,7 @@ func (x *LeaveRequest) String() string {
 func (*LeaveRequest) ProtoMessage() {}
 
 func (x *LeaveRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[48]
+	mi := &file_ups_v1_ups_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3754,7 +3873,7 @@ func (x *LeaveRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeaveRequest.ProtoReflect.Descriptor instead.
 func (*LeaveRequest) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{48}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{49}
 }
 
 // LeaveResponse says that it is off.
@@ -3766,7 +3885,7 @@ type LeaveResponse struct {
 
 func (x *LeaveResponse) Reset() {
 	*x = LeaveResponse{}
-	mi := &file_ups_v1_ups_proto_msgTypes[49]
+	mi := &file_ups_v1_ups_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3778,7 +3897,7 @@ func (x *LeaveResponse) String() string {
 func (*LeaveResponse) ProtoMessage() {}
 
 func (x *LeaveResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[49]
+	mi := &file_ups_v1_ups_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3791,7 +3910,7 @@ func (x *LeaveResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeaveResponse.ProtoReflect.Descriptor instead.
 func (*LeaveResponse) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{49}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{50}
 }
 
 // LeaveRackRequest names the rack.
@@ -3805,7 +3924,7 @@ type LeaveRackRequest struct {
 
 func (x *LeaveRackRequest) Reset() {
 	*x = LeaveRackRequest{}
-	mi := &file_ups_v1_ups_proto_msgTypes[50]
+	mi := &file_ups_v1_ups_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3817,7 +3936,7 @@ func (x *LeaveRackRequest) String() string {
 func (*LeaveRackRequest) ProtoMessage() {}
 
 func (x *LeaveRackRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[50]
+	mi := &file_ups_v1_ups_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3830,7 +3949,7 @@ func (x *LeaveRackRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeaveRackRequest.ProtoReflect.Descriptor instead.
 func (*LeaveRackRequest) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{50}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *LeaveRackRequest) GetMaster() string {
@@ -3854,7 +3973,7 @@ type LeaveRackResponse struct {
 
 func (x *LeaveRackResponse) Reset() {
 	*x = LeaveRackResponse{}
-	mi := &file_ups_v1_ups_proto_msgTypes[51]
+	mi := &file_ups_v1_ups_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3866,7 +3985,7 @@ func (x *LeaveRackResponse) String() string {
 func (*LeaveRackResponse) ProtoMessage() {}
 
 func (x *LeaveRackResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[51]
+	mi := &file_ups_v1_ups_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3879,7 +3998,7 @@ func (x *LeaveRackResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeaveRackResponse.ProtoReflect.Descriptor instead.
 func (*LeaveRackResponse) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{51}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *LeaveRackResponse) GetMaster() string {
@@ -3909,7 +4028,7 @@ type StreamEventsRequest struct {
 
 func (x *StreamEventsRequest) Reset() {
 	*x = StreamEventsRequest{}
-	mi := &file_ups_v1_ups_proto_msgTypes[52]
+	mi := &file_ups_v1_ups_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3921,7 +4040,7 @@ func (x *StreamEventsRequest) String() string {
 func (*StreamEventsRequest) ProtoMessage() {}
 
 func (x *StreamEventsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[52]
+	mi := &file_ups_v1_ups_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3934,7 +4053,7 @@ func (x *StreamEventsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamEventsRequest.ProtoReflect.Descriptor instead.
 func (*StreamEventsRequest) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{52}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *StreamEventsRequest) GetFollow() bool {
@@ -3972,7 +4091,7 @@ type StreamEventsResponse struct {
 
 func (x *StreamEventsResponse) Reset() {
 	*x = StreamEventsResponse{}
-	mi := &file_ups_v1_ups_proto_msgTypes[53]
+	mi := &file_ups_v1_ups_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3984,7 +4103,7 @@ func (x *StreamEventsResponse) String() string {
 func (*StreamEventsResponse) ProtoMessage() {}
 
 func (x *StreamEventsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[53]
+	mi := &file_ups_v1_ups_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3997,7 +4116,7 @@ func (x *StreamEventsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamEventsResponse.ProtoReflect.Descriptor instead.
 func (*StreamEventsResponse) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{53}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *StreamEventsResponse) GetSeq() uint64 {
@@ -4055,7 +4174,7 @@ type JoinRackRequest struct {
 
 func (x *JoinRackRequest) Reset() {
 	*x = JoinRackRequest{}
-	mi := &file_ups_v1_ups_proto_msgTypes[54]
+	mi := &file_ups_v1_ups_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4067,7 +4186,7 @@ func (x *JoinRackRequest) String() string {
 func (*JoinRackRequest) ProtoMessage() {}
 
 func (x *JoinRackRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[54]
+	mi := &file_ups_v1_ups_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4080,7 +4199,7 @@ func (x *JoinRackRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JoinRackRequest.ProtoReflect.Descriptor instead.
 func (*JoinRackRequest) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{54}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *JoinRackRequest) GetToken() string {
@@ -4114,7 +4233,7 @@ type JoinRackResponse struct {
 
 func (x *JoinRackResponse) Reset() {
 	*x = JoinRackResponse{}
-	mi := &file_ups_v1_ups_proto_msgTypes[55]
+	mi := &file_ups_v1_ups_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4126,7 +4245,7 @@ func (x *JoinRackResponse) String() string {
 func (*JoinRackResponse) ProtoMessage() {}
 
 func (x *JoinRackResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[55]
+	mi := &file_ups_v1_ups_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4139,7 +4258,7 @@ func (x *JoinRackResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JoinRackResponse.ProtoReflect.Descriptor instead.
 func (*JoinRackResponse) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{55}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{56}
 }
 
 func (x *JoinRackResponse) GetNode() string {
@@ -4186,7 +4305,7 @@ type JoinRequest struct {
 
 func (x *JoinRequest) Reset() {
 	*x = JoinRequest{}
-	mi := &file_ups_v1_ups_proto_msgTypes[56]
+	mi := &file_ups_v1_ups_proto_msgTypes[57]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4198,7 +4317,7 @@ func (x *JoinRequest) String() string {
 func (*JoinRequest) ProtoMessage() {}
 
 func (x *JoinRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[56]
+	mi := &file_ups_v1_ups_proto_msgTypes[57]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4211,7 +4330,7 @@ func (x *JoinRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JoinRequest.ProtoReflect.Descriptor instead.
 func (*JoinRequest) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{56}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{57}
 }
 
 func (x *JoinRequest) GetSecret() []byte {
@@ -4250,7 +4369,7 @@ type JoinResponse struct {
 
 func (x *JoinResponse) Reset() {
 	*x = JoinResponse{}
-	mi := &file_ups_v1_ups_proto_msgTypes[57]
+	mi := &file_ups_v1_ups_proto_msgTypes[58]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4262,7 +4381,7 @@ func (x *JoinResponse) String() string {
 func (*JoinResponse) ProtoMessage() {}
 
 func (x *JoinResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[57]
+	mi := &file_ups_v1_ups_proto_msgTypes[58]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4275,7 +4394,7 @@ func (x *JoinResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JoinResponse.ProtoReflect.Descriptor instead.
 func (*JoinResponse) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{57}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{58}
 }
 
 func (x *JoinResponse) GetCertificate() []byte {
@@ -4310,7 +4429,7 @@ type ExamineNodeRequest struct {
 
 func (x *ExamineNodeRequest) Reset() {
 	*x = ExamineNodeRequest{}
-	mi := &file_ups_v1_ups_proto_msgTypes[58]
+	mi := &file_ups_v1_ups_proto_msgTypes[59]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4322,7 +4441,7 @@ func (x *ExamineNodeRequest) String() string {
 func (*ExamineNodeRequest) ProtoMessage() {}
 
 func (x *ExamineNodeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[58]
+	mi := &file_ups_v1_ups_proto_msgTypes[59]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4335,7 +4454,7 @@ func (x *ExamineNodeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExamineNodeRequest.ProtoReflect.Descriptor instead.
 func (*ExamineNodeRequest) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{58}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{59}
 }
 
 func (x *ExamineNodeRequest) GetDrill() bool {
@@ -4363,7 +4482,7 @@ type ExamineNodeResponse struct {
 
 func (x *ExamineNodeResponse) Reset() {
 	*x = ExamineNodeResponse{}
-	mi := &file_ups_v1_ups_proto_msgTypes[59]
+	mi := &file_ups_v1_ups_proto_msgTypes[60]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4375,7 +4494,7 @@ func (x *ExamineNodeResponse) String() string {
 func (*ExamineNodeResponse) ProtoMessage() {}
 
 func (x *ExamineNodeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[59]
+	mi := &file_ups_v1_ups_proto_msgTypes[60]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4388,7 +4507,7 @@ func (x *ExamineNodeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExamineNodeResponse.ProtoReflect.Descriptor instead.
 func (*ExamineNodeResponse) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{59}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{60}
 }
 
 func (x *ExamineNodeResponse) GetCannotPowerOff() string {
@@ -4434,7 +4553,7 @@ type HookResult struct {
 
 func (x *HookResult) Reset() {
 	*x = HookResult{}
-	mi := &file_ups_v1_ups_proto_msgTypes[60]
+	mi := &file_ups_v1_ups_proto_msgTypes[61]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4446,7 +4565,7 @@ func (x *HookResult) String() string {
 func (*HookResult) ProtoMessage() {}
 
 func (x *HookResult) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[60]
+	mi := &file_ups_v1_ups_proto_msgTypes[61]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4459,7 +4578,7 @@ func (x *HookResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HookResult.ProtoReflect.Descriptor instead.
 func (*HookResult) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{60}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{61}
 }
 
 func (x *HookResult) GetName() string {
@@ -4494,7 +4613,7 @@ type ExamineRequest struct {
 
 func (x *ExamineRequest) Reset() {
 	*x = ExamineRequest{}
-	mi := &file_ups_v1_ups_proto_msgTypes[61]
+	mi := &file_ups_v1_ups_proto_msgTypes[62]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4506,7 +4625,7 @@ func (x *ExamineRequest) String() string {
 func (*ExamineRequest) ProtoMessage() {}
 
 func (x *ExamineRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[61]
+	mi := &file_ups_v1_ups_proto_msgTypes[62]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4519,7 +4638,7 @@ func (x *ExamineRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExamineRequest.ProtoReflect.Descriptor instead.
 func (*ExamineRequest) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{61}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{62}
 }
 
 func (x *ExamineRequest) GetDrill() bool {
@@ -4542,7 +4661,7 @@ type ExamineResponse struct {
 
 func (x *ExamineResponse) Reset() {
 	*x = ExamineResponse{}
-	mi := &file_ups_v1_ups_proto_msgTypes[62]
+	mi := &file_ups_v1_ups_proto_msgTypes[63]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4554,7 +4673,7 @@ func (x *ExamineResponse) String() string {
 func (*ExamineResponse) ProtoMessage() {}
 
 func (x *ExamineResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[62]
+	mi := &file_ups_v1_ups_proto_msgTypes[63]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4567,7 +4686,7 @@ func (x *ExamineResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExamineResponse.ProtoReflect.Descriptor instead.
 func (*ExamineResponse) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{62}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{63}
 }
 
 func (x *ExamineResponse) GetStatus() *MasterStatus {
@@ -4601,7 +4720,7 @@ type NodeExam struct {
 
 func (x *NodeExam) Reset() {
 	*x = NodeExam{}
-	mi := &file_ups_v1_ups_proto_msgTypes[63]
+	mi := &file_ups_v1_ups_proto_msgTypes[64]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4613,7 +4732,7 @@ func (x *NodeExam) String() string {
 func (*NodeExam) ProtoMessage() {}
 
 func (x *NodeExam) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[63]
+	mi := &file_ups_v1_ups_proto_msgTypes[64]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4626,7 +4745,7 @@ func (x *NodeExam) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NodeExam.ProtoReflect.Descriptor instead.
 func (*NodeExam) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{63}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{64}
 }
 
 func (x *NodeExam) GetName() string {
@@ -4672,7 +4791,7 @@ type DrillRequest struct {
 
 func (x *DrillRequest) Reset() {
 	*x = DrillRequest{}
-	mi := &file_ups_v1_ups_proto_msgTypes[64]
+	mi := &file_ups_v1_ups_proto_msgTypes[65]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4684,7 +4803,7 @@ func (x *DrillRequest) String() string {
 func (*DrillRequest) ProtoMessage() {}
 
 func (x *DrillRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[64]
+	mi := &file_ups_v1_ups_proto_msgTypes[65]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4697,7 +4816,7 @@ func (x *DrillRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DrillRequest.ProtoReflect.Descriptor instead.
 func (*DrillRequest) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{64}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{65}
 }
 
 func (x *DrillRequest) GetNodes() []string {
@@ -4741,7 +4860,7 @@ type DrillResponse struct {
 
 func (x *DrillResponse) Reset() {
 	*x = DrillResponse{}
-	mi := &file_ups_v1_ups_proto_msgTypes[65]
+	mi := &file_ups_v1_ups_proto_msgTypes[66]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4753,7 +4872,7 @@ func (x *DrillResponse) String() string {
 func (*DrillResponse) ProtoMessage() {}
 
 func (x *DrillResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[65]
+	mi := &file_ups_v1_ups_proto_msgTypes[66]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4766,7 +4885,7 @@ func (x *DrillResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DrillResponse.ProtoReflect.Descriptor instead.
 func (*DrillResponse) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{65}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{66}
 }
 
 func (x *DrillResponse) GetId() string {
@@ -4828,7 +4947,7 @@ type DrillNode struct {
 
 func (x *DrillNode) Reset() {
 	*x = DrillNode{}
-	mi := &file_ups_v1_ups_proto_msgTypes[66]
+	mi := &file_ups_v1_ups_proto_msgTypes[67]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4840,7 +4959,7 @@ func (x *DrillNode) String() string {
 func (*DrillNode) ProtoMessage() {}
 
 func (x *DrillNode) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[66]
+	mi := &file_ups_v1_ups_proto_msgTypes[67]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4853,7 +4972,7 @@ func (x *DrillNode) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DrillNode.ProtoReflect.Descriptor instead.
 func (*DrillNode) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{66}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{67}
 }
 
 func (x *DrillNode) GetName() string {
@@ -4914,7 +5033,7 @@ type TestNodeAlarmsRequest struct {
 
 func (x *TestNodeAlarmsRequest) Reset() {
 	*x = TestNodeAlarmsRequest{}
-	mi := &file_ups_v1_ups_proto_msgTypes[67]
+	mi := &file_ups_v1_ups_proto_msgTypes[68]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4926,7 +5045,7 @@ func (x *TestNodeAlarmsRequest) String() string {
 func (*TestNodeAlarmsRequest) ProtoMessage() {}
 
 func (x *TestNodeAlarmsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[67]
+	mi := &file_ups_v1_ups_proto_msgTypes[68]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4939,7 +5058,7 @@ func (x *TestNodeAlarmsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TestNodeAlarmsRequest.ProtoReflect.Descriptor instead.
 func (*TestNodeAlarmsRequest) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{67}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{68}
 }
 
 // TestNodeAlarmsResponse tells how each went.
@@ -4953,7 +5072,7 @@ type TestNodeAlarmsResponse struct {
 
 func (x *TestNodeAlarmsResponse) Reset() {
 	*x = TestNodeAlarmsResponse{}
-	mi := &file_ups_v1_ups_proto_msgTypes[68]
+	mi := &file_ups_v1_ups_proto_msgTypes[69]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4965,7 +5084,7 @@ func (x *TestNodeAlarmsResponse) String() string {
 func (*TestNodeAlarmsResponse) ProtoMessage() {}
 
 func (x *TestNodeAlarmsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[68]
+	mi := &file_ups_v1_ups_proto_msgTypes[69]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4978,7 +5097,7 @@ func (x *TestNodeAlarmsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TestNodeAlarmsResponse.ProtoReflect.Descriptor instead.
 func (*TestNodeAlarmsResponse) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{68}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{69}
 }
 
 func (x *TestNodeAlarmsResponse) GetResults() []*AlarmResult {
@@ -4997,7 +5116,7 @@ type TestAlarmsRequest struct {
 
 func (x *TestAlarmsRequest) Reset() {
 	*x = TestAlarmsRequest{}
-	mi := &file_ups_v1_ups_proto_msgTypes[69]
+	mi := &file_ups_v1_ups_proto_msgTypes[70]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5009,7 +5128,7 @@ func (x *TestAlarmsRequest) String() string {
 func (*TestAlarmsRequest) ProtoMessage() {}
 
 func (x *TestAlarmsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[69]
+	mi := &file_ups_v1_ups_proto_msgTypes[70]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5022,7 +5141,7 @@ func (x *TestAlarmsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TestAlarmsRequest.ProtoReflect.Descriptor instead.
 func (*TestAlarmsRequest) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{69}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{70}
 }
 
 // TestAlarmsResponse tells how each went.
@@ -5036,7 +5155,7 @@ type TestAlarmsResponse struct {
 
 func (x *TestAlarmsResponse) Reset() {
 	*x = TestAlarmsResponse{}
-	mi := &file_ups_v1_ups_proto_msgTypes[70]
+	mi := &file_ups_v1_ups_proto_msgTypes[71]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5048,7 +5167,7 @@ func (x *TestAlarmsResponse) String() string {
 func (*TestAlarmsResponse) ProtoMessage() {}
 
 func (x *TestAlarmsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[70]
+	mi := &file_ups_v1_ups_proto_msgTypes[71]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5061,7 +5180,7 @@ func (x *TestAlarmsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TestAlarmsResponse.ProtoReflect.Descriptor instead.
 func (*TestAlarmsResponse) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{70}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{71}
 }
 
 func (x *TestAlarmsResponse) GetResults() []*AlarmResult {
@@ -5084,7 +5203,7 @@ type AlarmResult struct {
 
 func (x *AlarmResult) Reset() {
 	*x = AlarmResult{}
-	mi := &file_ups_v1_ups_proto_msgTypes[71]
+	mi := &file_ups_v1_ups_proto_msgTypes[72]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5096,7 +5215,7 @@ func (x *AlarmResult) String() string {
 func (*AlarmResult) ProtoMessage() {}
 
 func (x *AlarmResult) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[71]
+	mi := &file_ups_v1_ups_proto_msgTypes[72]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5109,7 +5228,7 @@ func (x *AlarmResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AlarmResult.ProtoReflect.Descriptor instead.
 func (*AlarmResult) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{71}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{72}
 }
 
 func (x *AlarmResult) GetTo() string {
@@ -5137,7 +5256,7 @@ type PlanRequest struct {
 
 func (x *PlanRequest) Reset() {
 	*x = PlanRequest{}
-	mi := &file_ups_v1_ups_proto_msgTypes[72]
+	mi := &file_ups_v1_ups_proto_msgTypes[73]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5149,7 +5268,7 @@ func (x *PlanRequest) String() string {
 func (*PlanRequest) ProtoMessage() {}
 
 func (x *PlanRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[72]
+	mi := &file_ups_v1_ups_proto_msgTypes[73]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5162,7 +5281,7 @@ func (x *PlanRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PlanRequest.ProtoReflect.Descriptor instead.
 func (*PlanRequest) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{72}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{73}
 }
 
 func (x *PlanRequest) GetUps() []string {
@@ -5189,7 +5308,7 @@ type PlanResponse struct {
 
 func (x *PlanResponse) Reset() {
 	*x = PlanResponse{}
-	mi := &file_ups_v1_ups_proto_msgTypes[73]
+	mi := &file_ups_v1_ups_proto_msgTypes[74]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5201,7 +5320,7 @@ func (x *PlanResponse) String() string {
 func (*PlanResponse) ProtoMessage() {}
 
 func (x *PlanResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[73]
+	mi := &file_ups_v1_ups_proto_msgTypes[74]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5214,7 +5333,7 @@ func (x *PlanResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PlanResponse.ProtoReflect.Descriptor instead.
 func (*PlanResponse) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{73}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{74}
 }
 
 func (x *PlanResponse) GetEvents() []*PlanEvent {
@@ -5264,7 +5383,7 @@ type PlanEvent struct {
 
 func (x *PlanEvent) Reset() {
 	*x = PlanEvent{}
-	mi := &file_ups_v1_ups_proto_msgTypes[74]
+	mi := &file_ups_v1_ups_proto_msgTypes[75]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5276,7 +5395,7 @@ func (x *PlanEvent) String() string {
 func (*PlanEvent) ProtoMessage() {}
 
 func (x *PlanEvent) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[74]
+	mi := &file_ups_v1_ups_proto_msgTypes[75]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5289,7 +5408,7 @@ func (x *PlanEvent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PlanEvent.ProtoReflect.Descriptor instead.
 func (*PlanEvent) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{74}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{75}
 }
 
 func (x *PlanEvent) GetAt() *durationpb.Duration {
@@ -5355,7 +5474,7 @@ type UpsPlan struct {
 
 func (x *UpsPlan) Reset() {
 	*x = UpsPlan{}
-	mi := &file_ups_v1_ups_proto_msgTypes[75]
+	mi := &file_ups_v1_ups_proto_msgTypes[76]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5367,7 +5486,7 @@ func (x *UpsPlan) String() string {
 func (*UpsPlan) ProtoMessage() {}
 
 func (x *UpsPlan) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[75]
+	mi := &file_ups_v1_ups_proto_msgTypes[76]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5380,7 +5499,7 @@ func (x *UpsPlan) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpsPlan.ProtoReflect.Descriptor instead.
 func (*UpsPlan) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{75}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{76}
 }
 
 func (x *UpsPlan) GetUps() string {
@@ -5452,7 +5571,7 @@ type GetHistoryRequest struct {
 
 func (x *GetHistoryRequest) Reset() {
 	*x = GetHistoryRequest{}
-	mi := &file_ups_v1_ups_proto_msgTypes[76]
+	mi := &file_ups_v1_ups_proto_msgTypes[77]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5464,7 +5583,7 @@ func (x *GetHistoryRequest) String() string {
 func (*GetHistoryRequest) ProtoMessage() {}
 
 func (x *GetHistoryRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[76]
+	mi := &file_ups_v1_ups_proto_msgTypes[77]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5477,7 +5596,7 @@ func (x *GetHistoryRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetHistoryRequest.ProtoReflect.Descriptor instead.
 func (*GetHistoryRequest) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{76}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{77}
 }
 
 func (x *GetHistoryRequest) GetOutage() string {
@@ -5507,7 +5626,7 @@ type GetHistoryResponse struct {
 
 func (x *GetHistoryResponse) Reset() {
 	*x = GetHistoryResponse{}
-	mi := &file_ups_v1_ups_proto_msgTypes[77]
+	mi := &file_ups_v1_ups_proto_msgTypes[78]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5519,7 +5638,7 @@ func (x *GetHistoryResponse) String() string {
 func (*GetHistoryResponse) ProtoMessage() {}
 
 func (x *GetHistoryResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[77]
+	mi := &file_ups_v1_ups_proto_msgTypes[78]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5532,7 +5651,7 @@ func (x *GetHistoryResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetHistoryResponse.ProtoReflect.Descriptor instead.
 func (*GetHistoryResponse) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{77}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{78}
 }
 
 func (x *GetHistoryResponse) GetOutages() []*OutageReport {
@@ -5580,7 +5699,7 @@ type OutageReport struct {
 
 func (x *OutageReport) Reset() {
 	*x = OutageReport{}
-	mi := &file_ups_v1_ups_proto_msgTypes[78]
+	mi := &file_ups_v1_ups_proto_msgTypes[79]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5592,7 +5711,7 @@ func (x *OutageReport) String() string {
 func (*OutageReport) ProtoMessage() {}
 
 func (x *OutageReport) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[78]
+	mi := &file_ups_v1_ups_proto_msgTypes[79]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5605,7 +5724,7 @@ func (x *OutageReport) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OutageReport.ProtoReflect.Descriptor instead.
 func (*OutageReport) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{78}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{79}
 }
 
 func (x *OutageReport) GetOutage() string {
@@ -5706,7 +5825,7 @@ type NodeStory struct {
 
 func (x *NodeStory) Reset() {
 	*x = NodeStory{}
-	mi := &file_ups_v1_ups_proto_msgTypes[79]
+	mi := &file_ups_v1_ups_proto_msgTypes[80]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5718,7 +5837,7 @@ func (x *NodeStory) String() string {
 func (*NodeStory) ProtoMessage() {}
 
 func (x *NodeStory) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[79]
+	mi := &file_ups_v1_ups_proto_msgTypes[80]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5731,7 +5850,7 @@ func (x *NodeStory) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NodeStory.ProtoReflect.Descriptor instead.
 func (*NodeStory) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{79}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{80}
 }
 
 func (x *NodeStory) GetName() string {
@@ -5968,7 +6087,7 @@ const file_ups_v1_ups_proto_rawDesc = "" +
 	"\x02by\x18\x02 \x01(\tR\x02by\x12-\n" +
 	"\x04left\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\x04left\x12\x14\n" +
 	"\x05nodes\x18\x04 \x03(\tR\x05nodes\x12\x14\n" +
-	"\x05count\x18\x05 \x01(\rR\x05count\"\xd2\x02\n" +
+	"\x05count\x18\x05 \x01(\rR\x05count\"\x80\x03\n" +
 	"\n" +
 	"NodeStatus\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
@@ -5979,9 +6098,18 @@ const file_ups_v1_ups_proto_rawDesc = "" +
 	"last_heard\x18\x05 \x01(\v2\x19.google.protobuf.DurationR\tlastHeard\x12$\n" +
 	"\x0eis_master_host\x18\x06 \x01(\bR\fisMasterHost\x12'\n" +
 	"\x05proof\x18\a \x01(\v2\x11.ups.v1.NodeProofR\x05proof\x12\x1d\n" +
-	"\x03off\x18\b \x01(\x0e2\v.ups.v1.OffR\x03off\x12&\n" +
+	"\x03off\x18\b \x01(\x0e2\v.ups.v1.OffR\x03off\x12,\n" +
+	"\bcomeback\x18\t \x01(\v2\x10.ups.v1.ComebackR\bcomeback\x12&\n" +
 	"\x0evirtualization\x18\n" +
-	" \x01(\tR\x0evirtualization\"\xb8\x01\n" +
+	" \x01(\tR\x0evirtualization\"\xd4\x01\n" +
+	"\bComeback\x12\x16\n" +
+	"\x06outage\x18\x01 \x01(\tR\x06outage\x12-\n" +
+	"\x04away\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\x04away\x12\x14\n" +
+	"\x05tries\x18\x03 \x01(\rR\x05tries\x12-\n" +
+	"\x04next\x18\x04 \x01(\v2\x19.google.protobuf.DurationR\x04next\x12\x14\n" +
+	"\x05waits\x18\x05 \x01(\tR\x05waits\x12\x12\n" +
+	"\x04ways\x18\x06 \x03(\tR\x04ways\x12\x12\n" +
+	"\x04text\x18\a \x01(\tR\x04text\"\xb8\x01\n" +
 	"\tNodeProof\x12\x18\n" +
 	"\aoutages\x18\x01 \x01(\rR\aoutages\x12\x1f\n" +
 	"\vlast_outage\x18\x02 \x01(\tR\n" +
@@ -6012,9 +6140,10 @@ const file_ups_v1_ups_proto_rawDesc = "" +
 	"\fHoldResponse\"&\n" +
 	"\x0eReleaseRequest\x12\x14\n" +
 	"\x05nodes\x18\x01 \x03(\tR\x05nodes\"\x11\n" +
-	"\x0fReleaseResponse\"'\n" +
+	"\x0fReleaseResponse\";\n" +
 	"\x0fShutdownRequest\x12\x14\n" +
-	"\x05nodes\x18\x01 \x03(\tR\x05nodes\"\x12\n" +
+	"\x05nodes\x18\x01 \x03(\tR\x05nodes\x12\x12\n" +
+	"\x04wake\x18\x02 \x01(\bR\x04wake\"\x12\n" +
 	"\x10ShutdownResponse\"K\n" +
 	"\x0fSimulateRequest\x12\x10\n" +
 	"\x03ups\x18\x01 \x01(\tR\x03ups\x12&\n" +
@@ -6280,7 +6409,7 @@ func file_ups_v1_ups_proto_rawDescGZIP() []byte {
 }
 
 var file_ups_v1_ups_proto_enumTypes = make([]protoimpl.EnumInfo, 6)
-var file_ups_v1_ups_proto_msgTypes = make([]protoimpl.MessageInfo, 80)
+var file_ups_v1_ups_proto_msgTypes = make([]protoimpl.MessageInfo, 81)
 var file_ups_v1_ups_proto_goTypes = []any{
 	(Role)(0),                          // 0: ups.v1.Role
 	(Status)(0),                        // 1: ups.v1.Status
@@ -6310,111 +6439,112 @@ var file_ups_v1_ups_proto_goTypes = []any{
 	(*MasterStatus)(nil),               // 25: ups.v1.MasterStatus
 	(*DrillStatus)(nil),                // 26: ups.v1.DrillStatus
 	(*NodeStatus)(nil),                 // 27: ups.v1.NodeStatus
-	(*NodeProof)(nil),                  // 28: ups.v1.NodeProof
-	(*UpsProof)(nil),                   // 29: ups.v1.UpsProof
-	(*GetNodeStatusRequest)(nil),       // 30: ups.v1.GetNodeStatusRequest
-	(*GetNodeStatusResponse)(nil),      // 31: ups.v1.GetNodeStatusResponse
-	(*NodeMaster)(nil),                 // 32: ups.v1.NodeMaster
-	(*HoldRequest)(nil),                // 33: ups.v1.HoldRequest
-	(*HoldResponse)(nil),               // 34: ups.v1.HoldResponse
-	(*ReleaseRequest)(nil),             // 35: ups.v1.ReleaseRequest
-	(*ReleaseResponse)(nil),            // 36: ups.v1.ReleaseResponse
-	(*ShutdownRequest)(nil),            // 37: ups.v1.ShutdownRequest
-	(*ShutdownResponse)(nil),           // 38: ups.v1.ShutdownResponse
-	(*SimulateRequest)(nil),            // 39: ups.v1.SimulateRequest
-	(*SimulateResponse)(nil),           // 40: ups.v1.SimulateResponse
-	(*CreateTokenRequest)(nil),         // 41: ups.v1.CreateTokenRequest
-	(*CreateTokenResponse)(nil),        // 42: ups.v1.CreateTokenResponse
-	(*ListTokensRequest)(nil),          // 43: ups.v1.ListTokensRequest
-	(*ListTokensResponse)(nil),         // 44: ups.v1.ListTokensResponse
-	(*TokenInfo)(nil),                  // 45: ups.v1.TokenInfo
-	(*RevokeTokenRequest)(nil),         // 46: ups.v1.RevokeTokenRequest
-	(*RevokeTokenResponse)(nil),        // 47: ups.v1.RevokeTokenResponse
-	(*RemoveMemberRequest)(nil),        // 48: ups.v1.RemoveMemberRequest
-	(*RemoveMemberResponse)(nil),       // 49: ups.v1.RemoveMemberResponse
-	(*ExportTrustRequest)(nil),         // 50: ups.v1.ExportTrustRequest
-	(*ExportTrustResponse)(nil),        // 51: ups.v1.ExportTrustResponse
-	(*ImportTrustRequest)(nil),         // 52: ups.v1.ImportTrustRequest
-	(*ImportTrustResponse)(nil),        // 53: ups.v1.ImportTrustResponse
-	(*LeaveRequest)(nil),               // 54: ups.v1.LeaveRequest
-	(*LeaveResponse)(nil),              // 55: ups.v1.LeaveResponse
-	(*LeaveRackRequest)(nil),           // 56: ups.v1.LeaveRackRequest
-	(*LeaveRackResponse)(nil),          // 57: ups.v1.LeaveRackResponse
-	(*StreamEventsRequest)(nil),        // 58: ups.v1.StreamEventsRequest
-	(*StreamEventsResponse)(nil),       // 59: ups.v1.StreamEventsResponse
-	(*JoinRackRequest)(nil),            // 60: ups.v1.JoinRackRequest
-	(*JoinRackResponse)(nil),           // 61: ups.v1.JoinRackResponse
-	(*JoinRequest)(nil),                // 62: ups.v1.JoinRequest
-	(*JoinResponse)(nil),               // 63: ups.v1.JoinResponse
-	(*ExamineNodeRequest)(nil),         // 64: ups.v1.ExamineNodeRequest
-	(*ExamineNodeResponse)(nil),        // 65: ups.v1.ExamineNodeResponse
-	(*HookResult)(nil),                 // 66: ups.v1.HookResult
-	(*ExamineRequest)(nil),             // 67: ups.v1.ExamineRequest
-	(*ExamineResponse)(nil),            // 68: ups.v1.ExamineResponse
-	(*NodeExam)(nil),                   // 69: ups.v1.NodeExam
-	(*DrillRequest)(nil),               // 70: ups.v1.DrillRequest
-	(*DrillResponse)(nil),              // 71: ups.v1.DrillResponse
-	(*DrillNode)(nil),                  // 72: ups.v1.DrillNode
-	(*TestNodeAlarmsRequest)(nil),      // 73: ups.v1.TestNodeAlarmsRequest
-	(*TestNodeAlarmsResponse)(nil),     // 74: ups.v1.TestNodeAlarmsResponse
-	(*TestAlarmsRequest)(nil),          // 75: ups.v1.TestAlarmsRequest
-	(*TestAlarmsResponse)(nil),         // 76: ups.v1.TestAlarmsResponse
-	(*AlarmResult)(nil),                // 77: ups.v1.AlarmResult
-	(*PlanRequest)(nil),                // 78: ups.v1.PlanRequest
-	(*PlanResponse)(nil),               // 79: ups.v1.PlanResponse
-	(*PlanEvent)(nil),                  // 80: ups.v1.PlanEvent
-	(*UpsPlan)(nil),                    // 81: ups.v1.UpsPlan
-	(*GetHistoryRequest)(nil),          // 82: ups.v1.GetHistoryRequest
-	(*GetHistoryResponse)(nil),         // 83: ups.v1.GetHistoryResponse
-	(*OutageReport)(nil),               // 84: ups.v1.OutageReport
-	(*NodeStory)(nil),                  // 85: ups.v1.NodeStory
-	(*durationpb.Duration)(nil),        // 86: google.protobuf.Duration
-	(*descriptorpb.MethodOptions)(nil), // 87: google.protobuf.MethodOptions
+	(*Comeback)(nil),                   // 28: ups.v1.Comeback
+	(*NodeProof)(nil),                  // 29: ups.v1.NodeProof
+	(*UpsProof)(nil),                   // 30: ups.v1.UpsProof
+	(*GetNodeStatusRequest)(nil),       // 31: ups.v1.GetNodeStatusRequest
+	(*GetNodeStatusResponse)(nil),      // 32: ups.v1.GetNodeStatusResponse
+	(*NodeMaster)(nil),                 // 33: ups.v1.NodeMaster
+	(*HoldRequest)(nil),                // 34: ups.v1.HoldRequest
+	(*HoldResponse)(nil),               // 35: ups.v1.HoldResponse
+	(*ReleaseRequest)(nil),             // 36: ups.v1.ReleaseRequest
+	(*ReleaseResponse)(nil),            // 37: ups.v1.ReleaseResponse
+	(*ShutdownRequest)(nil),            // 38: ups.v1.ShutdownRequest
+	(*ShutdownResponse)(nil),           // 39: ups.v1.ShutdownResponse
+	(*SimulateRequest)(nil),            // 40: ups.v1.SimulateRequest
+	(*SimulateResponse)(nil),           // 41: ups.v1.SimulateResponse
+	(*CreateTokenRequest)(nil),         // 42: ups.v1.CreateTokenRequest
+	(*CreateTokenResponse)(nil),        // 43: ups.v1.CreateTokenResponse
+	(*ListTokensRequest)(nil),          // 44: ups.v1.ListTokensRequest
+	(*ListTokensResponse)(nil),         // 45: ups.v1.ListTokensResponse
+	(*TokenInfo)(nil),                  // 46: ups.v1.TokenInfo
+	(*RevokeTokenRequest)(nil),         // 47: ups.v1.RevokeTokenRequest
+	(*RevokeTokenResponse)(nil),        // 48: ups.v1.RevokeTokenResponse
+	(*RemoveMemberRequest)(nil),        // 49: ups.v1.RemoveMemberRequest
+	(*RemoveMemberResponse)(nil),       // 50: ups.v1.RemoveMemberResponse
+	(*ExportTrustRequest)(nil),         // 51: ups.v1.ExportTrustRequest
+	(*ExportTrustResponse)(nil),        // 52: ups.v1.ExportTrustResponse
+	(*ImportTrustRequest)(nil),         // 53: ups.v1.ImportTrustRequest
+	(*ImportTrustResponse)(nil),        // 54: ups.v1.ImportTrustResponse
+	(*LeaveRequest)(nil),               // 55: ups.v1.LeaveRequest
+	(*LeaveResponse)(nil),              // 56: ups.v1.LeaveResponse
+	(*LeaveRackRequest)(nil),           // 57: ups.v1.LeaveRackRequest
+	(*LeaveRackResponse)(nil),          // 58: ups.v1.LeaveRackResponse
+	(*StreamEventsRequest)(nil),        // 59: ups.v1.StreamEventsRequest
+	(*StreamEventsResponse)(nil),       // 60: ups.v1.StreamEventsResponse
+	(*JoinRackRequest)(nil),            // 61: ups.v1.JoinRackRequest
+	(*JoinRackResponse)(nil),           // 62: ups.v1.JoinRackResponse
+	(*JoinRequest)(nil),                // 63: ups.v1.JoinRequest
+	(*JoinResponse)(nil),               // 64: ups.v1.JoinResponse
+	(*ExamineNodeRequest)(nil),         // 65: ups.v1.ExamineNodeRequest
+	(*ExamineNodeResponse)(nil),        // 66: ups.v1.ExamineNodeResponse
+	(*HookResult)(nil),                 // 67: ups.v1.HookResult
+	(*ExamineRequest)(nil),             // 68: ups.v1.ExamineRequest
+	(*ExamineResponse)(nil),            // 69: ups.v1.ExamineResponse
+	(*NodeExam)(nil),                   // 70: ups.v1.NodeExam
+	(*DrillRequest)(nil),               // 71: ups.v1.DrillRequest
+	(*DrillResponse)(nil),              // 72: ups.v1.DrillResponse
+	(*DrillNode)(nil),                  // 73: ups.v1.DrillNode
+	(*TestNodeAlarmsRequest)(nil),      // 74: ups.v1.TestNodeAlarmsRequest
+	(*TestNodeAlarmsResponse)(nil),     // 75: ups.v1.TestNodeAlarmsResponse
+	(*TestAlarmsRequest)(nil),          // 76: ups.v1.TestAlarmsRequest
+	(*TestAlarmsResponse)(nil),         // 77: ups.v1.TestAlarmsResponse
+	(*AlarmResult)(nil),                // 78: ups.v1.AlarmResult
+	(*PlanRequest)(nil),                // 79: ups.v1.PlanRequest
+	(*PlanResponse)(nil),               // 80: ups.v1.PlanResponse
+	(*PlanEvent)(nil),                  // 81: ups.v1.PlanEvent
+	(*UpsPlan)(nil),                    // 82: ups.v1.UpsPlan
+	(*GetHistoryRequest)(nil),          // 83: ups.v1.GetHistoryRequest
+	(*GetHistoryResponse)(nil),         // 84: ups.v1.GetHistoryResponse
+	(*OutageReport)(nil),               // 85: ups.v1.OutageReport
+	(*NodeStory)(nil),                  // 86: ups.v1.NodeStory
+	(*durationpb.Duration)(nil),        // 87: google.protobuf.Duration
+	(*descriptorpb.MethodOptions)(nil), // 88: google.protobuf.MethodOptions
 }
 var file_ups_v1_ups_proto_depIdxs = []int32{
 	1,   // 0: ups.v1.UpsState.status:type_name -> ups.v1.Status
-	86,  // 1: ups.v1.UpsState.age:type_name -> google.protobuf.Duration
+	87,  // 1: ups.v1.UpsState.age:type_name -> google.protobuf.Duration
 	1,   // 2: ups.v1.UpsState.last:type_name -> ups.v1.Status
-	86,  // 3: ups.v1.UpsState.outage_age:type_name -> google.protobuf.Duration
-	86,  // 4: ups.v1.UpsState.debt:type_name -> google.protobuf.Duration
-	86,  // 5: ups.v1.UpsState.runtime:type_name -> google.protobuf.Duration
-	86,  // 6: ups.v1.Problem.age:type_name -> google.protobuf.Duration
+	87,  // 3: ups.v1.UpsState.outage_age:type_name -> google.protobuf.Duration
+	87,  // 4: ups.v1.UpsState.debt:type_name -> google.protobuf.Duration
+	87,  // 5: ups.v1.UpsState.runtime:type_name -> google.protobuf.Duration
+	87,  // 6: ups.v1.Problem.age:type_name -> google.protobuf.Duration
 	5,   // 7: ups.v1.Order.kind:type_name -> ups.v1.OrderKind
-	86,  // 8: ups.v1.Order.remaining:type_name -> google.protobuf.Duration
-	86,  // 9: ups.v1.Hello.wait_limit:type_name -> google.protobuf.Duration
+	87,  // 8: ups.v1.Order.remaining:type_name -> google.protobuf.Duration
+	87,  // 9: ups.v1.Hello.wait_limit:type_name -> google.protobuf.Duration
 	10,  // 10: ups.v1.Hello.policy:type_name -> ups.v1.Policy
-	86,  // 11: ups.v1.Policy.grace:type_name -> google.protobuf.Duration
-	86,  // 12: ups.v1.Policy.grace_min:type_name -> google.protobuf.Duration
-	86,  // 13: ups.v1.Policy.batlow_grace:type_name -> google.protobuf.Duration
-	86,  // 14: ups.v1.Policy.wait_limit_batlow:type_name -> google.protobuf.Duration
-	86,  // 15: ups.v1.Policy.lost_limit:type_name -> google.protobuf.Duration
-	86,  // 16: ups.v1.Policy.stop_time:type_name -> google.protobuf.Duration
+	87,  // 11: ups.v1.Policy.grace:type_name -> google.protobuf.Duration
+	87,  // 12: ups.v1.Policy.grace_min:type_name -> google.protobuf.Duration
+	87,  // 13: ups.v1.Policy.batlow_grace:type_name -> google.protobuf.Duration
+	87,  // 14: ups.v1.Policy.wait_limit_batlow:type_name -> google.protobuf.Duration
+	87,  // 15: ups.v1.Policy.lost_limit:type_name -> google.protobuf.Duration
+	87,  // 16: ups.v1.Policy.stop_time:type_name -> google.protobuf.Duration
 	2,   // 17: ups.v1.NodeReport.phase:type_name -> ups.v1.Phase
 	1,   // 18: ups.v1.NodeReport.status:type_name -> ups.v1.Status
-	86,  // 19: ups.v1.NodeReport.deadline:type_name -> google.protobuf.Duration
-	86,  // 20: ups.v1.NodeReport.grace:type_name -> google.protobuf.Duration
+	87,  // 19: ups.v1.NodeReport.deadline:type_name -> google.protobuf.Duration
+	87,  // 20: ups.v1.NodeReport.grace:type_name -> google.protobuf.Duration
 	7,   // 21: ups.v1.NodeReport.problems:type_name -> ups.v1.Problem
-	86,  // 22: ups.v1.NodeReport.stop_time:type_name -> google.protobuf.Duration
-	86,  // 23: ups.v1.NodeReport.phase_age:type_name -> google.protobuf.Duration
+	87,  // 22: ups.v1.NodeReport.stop_time:type_name -> google.protobuf.Duration
+	87,  // 23: ups.v1.NodeReport.phase_age:type_name -> google.protobuf.Duration
 	9,   // 24: ups.v1.AttachRequest.hello:type_name -> ups.v1.Hello
 	11,  // 25: ups.v1.AttachRequest.report:type_name -> ups.v1.NodeReport
 	15,  // 26: ups.v1.AttachRequest.drill:type_name -> ups.v1.DrillReport
 	6,   // 27: ups.v1.AttachResponse.ups:type_name -> ups.v1.UpsState
 	8,   // 28: ups.v1.AttachResponse.order:type_name -> ups.v1.Order
-	86,  // 29: ups.v1.AttachResponse.heartbeat:type_name -> google.protobuf.Duration
+	87,  // 29: ups.v1.AttachResponse.heartbeat:type_name -> google.protobuf.Duration
 	18,  // 30: ups.v1.AttachResponse.awaited:type_name -> ups.v1.Awaited
-	86,  // 31: ups.v1.AttachResponse.stop_time:type_name -> google.protobuf.Duration
+	87,  // 31: ups.v1.AttachResponse.stop_time:type_name -> google.protobuf.Duration
 	14,  // 32: ups.v1.AttachResponse.drill:type_name -> ups.v1.Drill
 	6,   // 33: ups.v1.Drill.ups:type_name -> ups.v1.UpsState
 	18,  // 34: ups.v1.Drill.awaited:type_name -> ups.v1.Awaited
-	86,  // 35: ups.v1.Drill.left:type_name -> google.protobuf.Duration
+	87,  // 35: ups.v1.Drill.left:type_name -> google.protobuf.Duration
 	16,  // 36: ups.v1.DrillReport.steps:type_name -> ups.v1.DrillStep
-	86,  // 37: ups.v1.DrillReport.goes:type_name -> google.protobuf.Duration
+	87,  // 37: ups.v1.DrillReport.goes:type_name -> google.protobuf.Duration
 	17,  // 38: ups.v1.DrillReport.ran:type_name -> ups.v1.DrillHook
 	2,   // 39: ups.v1.DrillStep.phase:type_name -> ups.v1.Phase
-	86,  // 40: ups.v1.DrillStep.after:type_name -> google.protobuf.Duration
-	66,  // 41: ups.v1.DrillHook.result:type_name -> ups.v1.HookResult
-	86,  // 42: ups.v1.Awaited.limit:type_name -> google.protobuf.Duration
+	87,  // 40: ups.v1.DrillStep.after:type_name -> google.protobuf.Duration
+	67,  // 41: ups.v1.DrillHook.result:type_name -> ups.v1.HookResult
+	87,  // 42: ups.v1.Awaited.limit:type_name -> google.protobuf.Duration
 	25,  // 43: ups.v1.WatchResponse.status:type_name -> ups.v1.MasterStatus
 	25,  // 44: ups.v1.GetStatusResponse.masters:type_name -> ups.v1.MasterStatus
 	24,  // 45: ups.v1.GetStatusResponse.unreachable:type_name -> ups.v1.UnreachableMaster
@@ -6423,121 +6553,124 @@ var file_ups_v1_ups_proto_depIdxs = []int32{
 	6,   // 48: ups.v1.MasterStatus.ups:type_name -> ups.v1.UpsState
 	27,  // 49: ups.v1.MasterStatus.nodes:type_name -> ups.v1.NodeStatus
 	7,   // 50: ups.v1.MasterStatus.problems:type_name -> ups.v1.Problem
-	29,  // 51: ups.v1.MasterStatus.proofs:type_name -> ups.v1.UpsProof
-	81,  // 52: ups.v1.MasterStatus.plans:type_name -> ups.v1.UpsPlan
+	30,  // 51: ups.v1.MasterStatus.proofs:type_name -> ups.v1.UpsProof
+	82,  // 52: ups.v1.MasterStatus.plans:type_name -> ups.v1.UpsPlan
 	26,  // 53: ups.v1.MasterStatus.drill:type_name -> ups.v1.DrillStatus
-	86,  // 54: ups.v1.DrillStatus.left:type_name -> google.protobuf.Duration
+	87,  // 54: ups.v1.DrillStatus.left:type_name -> google.protobuf.Duration
 	11,  // 55: ups.v1.NodeStatus.report:type_name -> ups.v1.NodeReport
 	3,   // 56: ups.v1.NodeStatus.link:type_name -> ups.v1.Link
-	86,  // 57: ups.v1.NodeStatus.last_heard:type_name -> google.protobuf.Duration
-	28,  // 58: ups.v1.NodeStatus.proof:type_name -> ups.v1.NodeProof
+	87,  // 57: ups.v1.NodeStatus.last_heard:type_name -> google.protobuf.Duration
+	29,  // 58: ups.v1.NodeStatus.proof:type_name -> ups.v1.NodeProof
 	4,   // 59: ups.v1.NodeStatus.off:type_name -> ups.v1.Off
-	86,  // 60: ups.v1.NodeProof.stop_time:type_name -> google.protobuf.Duration
-	27,  // 61: ups.v1.GetNodeStatusResponse.node:type_name -> ups.v1.NodeStatus
-	32,  // 62: ups.v1.GetNodeStatusResponse.masters:type_name -> ups.v1.NodeMaster
-	3,   // 63: ups.v1.NodeMaster.link:type_name -> ups.v1.Link
-	6,   // 64: ups.v1.NodeMaster.ups:type_name -> ups.v1.UpsState
-	86,  // 65: ups.v1.HoldRequest.for:type_name -> google.protobuf.Duration
-	1,   // 66: ups.v1.SimulateRequest.status:type_name -> ups.v1.Status
-	0,   // 67: ups.v1.CreateTokenRequest.role:type_name -> ups.v1.Role
-	86,  // 68: ups.v1.CreateTokenRequest.ttl:type_name -> google.protobuf.Duration
-	86,  // 69: ups.v1.CreateTokenResponse.ttl:type_name -> google.protobuf.Duration
-	45,  // 70: ups.v1.ListTokensResponse.tokens:type_name -> ups.v1.TokenInfo
-	0,   // 71: ups.v1.TokenInfo.role:type_name -> ups.v1.Role
-	86,  // 72: ups.v1.TokenInfo.left:type_name -> google.protobuf.Duration
-	86,  // 73: ups.v1.StreamEventsResponse.age:type_name -> google.protobuf.Duration
-	66,  // 74: ups.v1.ExamineNodeResponse.ran:type_name -> ups.v1.HookResult
-	27,  // 75: ups.v1.ExamineNodeResponse.node:type_name -> ups.v1.NodeStatus
-	86,  // 76: ups.v1.HookResult.took:type_name -> google.protobuf.Duration
-	25,  // 77: ups.v1.ExamineResponse.status:type_name -> ups.v1.MasterStatus
-	69,  // 78: ups.v1.ExamineResponse.nodes:type_name -> ups.v1.NodeExam
-	86,  // 79: ups.v1.NodeExam.took:type_name -> google.protobuf.Duration
-	65,  // 80: ups.v1.NodeExam.answer:type_name -> ups.v1.ExamineNodeResponse
-	86,  // 81: ups.v1.DrillRequest.for:type_name -> google.protobuf.Duration
-	86,  // 82: ups.v1.DrillResponse.low:type_name -> google.protobuf.Duration
-	72,  // 83: ups.v1.DrillResponse.nodes:type_name -> ups.v1.DrillNode
-	86,  // 84: ups.v1.DrillNode.answered:type_name -> google.protobuf.Duration
-	15,  // 85: ups.v1.DrillNode.report:type_name -> ups.v1.DrillReport
-	86,  // 86: ups.v1.DrillNode.planned:type_name -> google.protobuf.Duration
-	77,  // 87: ups.v1.TestNodeAlarmsResponse.results:type_name -> ups.v1.AlarmResult
-	77,  // 88: ups.v1.TestAlarmsResponse.results:type_name -> ups.v1.AlarmResult
-	80,  // 89: ups.v1.PlanResponse.events:type_name -> ups.v1.PlanEvent
-	81,  // 90: ups.v1.PlanResponse.ups:type_name -> ups.v1.UpsPlan
-	86,  // 91: ups.v1.PlanEvent.at:type_name -> google.protobuf.Duration
-	86,  // 92: ups.v1.UpsPlan.margin:type_name -> google.protobuf.Duration
-	86,  // 93: ups.v1.UpsPlan.end:type_name -> google.protobuf.Duration
-	86,  // 94: ups.v1.UpsPlan.last_off:type_name -> google.protobuf.Duration
-	86,  // 95: ups.v1.UpsPlan.cut:type_name -> google.protobuf.Duration
-	86,  // 96: ups.v1.UpsPlan.low_margin:type_name -> google.protobuf.Duration
-	84,  // 97: ups.v1.GetHistoryResponse.outages:type_name -> ups.v1.OutageReport
-	86,  // 98: ups.v1.OutageReport.lasted:type_name -> google.protobuf.Duration
-	86,  // 99: ups.v1.OutageReport.low_after:type_name -> google.protobuf.Duration
-	85,  // 100: ups.v1.OutageReport.nodes:type_name -> ups.v1.NodeStory
-	86,  // 101: ups.v1.OutageReport.master_off:type_name -> google.protobuf.Duration
-	86,  // 102: ups.v1.NodeStory.committed:type_name -> google.protobuf.Duration
-	86,  // 103: ups.v1.NodeStory.accepted:type_name -> google.protobuf.Duration
-	86,  // 104: ups.v1.NodeStory.down:type_name -> google.protobuf.Duration
-	86,  // 105: ups.v1.NodeStory.back:type_name -> google.protobuf.Duration
-	86,  // 106: ups.v1.NodeStory.lost:type_name -> google.protobuf.Duration
-	87,  // 107: ups.v1.allow:extendee -> google.protobuf.MethodOptions
-	0,   // 108: ups.v1.allow:type_name -> ups.v1.Role
-	12,  // 109: ups.v1.PowerService.Attach:input_type -> ups.v1.AttachRequest
-	19,  // 110: ups.v1.PowerService.Watch:input_type -> ups.v1.WatchRequest
-	54,  // 111: ups.v1.PowerService.Leave:input_type -> ups.v1.LeaveRequest
-	21,  // 112: ups.v1.PowerService.GetStatus:input_type -> ups.v1.GetStatusRequest
-	30,  // 113: ups.v1.NodeService.GetNodeStatus:input_type -> ups.v1.GetNodeStatusRequest
-	64,  // 114: ups.v1.NodeService.ExamineNode:input_type -> ups.v1.ExamineNodeRequest
-	73,  // 115: ups.v1.NodeService.TestNodeAlarms:input_type -> ups.v1.TestNodeAlarmsRequest
-	60,  // 116: ups.v1.NodeService.JoinRack:input_type -> ups.v1.JoinRackRequest
-	56,  // 117: ups.v1.NodeService.LeaveRack:input_type -> ups.v1.LeaveRackRequest
-	33,  // 118: ups.v1.ControlService.Hold:input_type -> ups.v1.HoldRequest
-	35,  // 119: ups.v1.ControlService.Release:input_type -> ups.v1.ReleaseRequest
-	37,  // 120: ups.v1.ControlService.Shutdown:input_type -> ups.v1.ShutdownRequest
-	39,  // 121: ups.v1.ControlService.Simulate:input_type -> ups.v1.SimulateRequest
-	41,  // 122: ups.v1.ControlService.CreateToken:input_type -> ups.v1.CreateTokenRequest
-	43,  // 123: ups.v1.ControlService.ListTokens:input_type -> ups.v1.ListTokensRequest
-	46,  // 124: ups.v1.ControlService.RevokeToken:input_type -> ups.v1.RevokeTokenRequest
-	48,  // 125: ups.v1.ControlService.RemoveMember:input_type -> ups.v1.RemoveMemberRequest
-	50,  // 126: ups.v1.ControlService.ExportTrust:input_type -> ups.v1.ExportTrustRequest
-	52,  // 127: ups.v1.ControlService.ImportTrust:input_type -> ups.v1.ImportTrustRequest
-	67,  // 128: ups.v1.ControlService.Examine:input_type -> ups.v1.ExamineRequest
-	70,  // 129: ups.v1.ControlService.Drill:input_type -> ups.v1.DrillRequest
-	75,  // 130: ups.v1.ControlService.TestAlarms:input_type -> ups.v1.TestAlarmsRequest
-	78,  // 131: ups.v1.ControlService.Plan:input_type -> ups.v1.PlanRequest
-	82,  // 132: ups.v1.ControlService.GetHistory:input_type -> ups.v1.GetHistoryRequest
-	58,  // 133: ups.v1.ControlService.StreamEvents:input_type -> ups.v1.StreamEventsRequest
-	62,  // 134: ups.v1.TrustService.Join:input_type -> ups.v1.JoinRequest
-	13,  // 135: ups.v1.PowerService.Attach:output_type -> ups.v1.AttachResponse
-	20,  // 136: ups.v1.PowerService.Watch:output_type -> ups.v1.WatchResponse
-	55,  // 137: ups.v1.PowerService.Leave:output_type -> ups.v1.LeaveResponse
-	22,  // 138: ups.v1.PowerService.GetStatus:output_type -> ups.v1.GetStatusResponse
-	31,  // 139: ups.v1.NodeService.GetNodeStatus:output_type -> ups.v1.GetNodeStatusResponse
-	65,  // 140: ups.v1.NodeService.ExamineNode:output_type -> ups.v1.ExamineNodeResponse
-	74,  // 141: ups.v1.NodeService.TestNodeAlarms:output_type -> ups.v1.TestNodeAlarmsResponse
-	61,  // 142: ups.v1.NodeService.JoinRack:output_type -> ups.v1.JoinRackResponse
-	57,  // 143: ups.v1.NodeService.LeaveRack:output_type -> ups.v1.LeaveRackResponse
-	34,  // 144: ups.v1.ControlService.Hold:output_type -> ups.v1.HoldResponse
-	36,  // 145: ups.v1.ControlService.Release:output_type -> ups.v1.ReleaseResponse
-	38,  // 146: ups.v1.ControlService.Shutdown:output_type -> ups.v1.ShutdownResponse
-	40,  // 147: ups.v1.ControlService.Simulate:output_type -> ups.v1.SimulateResponse
-	42,  // 148: ups.v1.ControlService.CreateToken:output_type -> ups.v1.CreateTokenResponse
-	44,  // 149: ups.v1.ControlService.ListTokens:output_type -> ups.v1.ListTokensResponse
-	47,  // 150: ups.v1.ControlService.RevokeToken:output_type -> ups.v1.RevokeTokenResponse
-	49,  // 151: ups.v1.ControlService.RemoveMember:output_type -> ups.v1.RemoveMemberResponse
-	51,  // 152: ups.v1.ControlService.ExportTrust:output_type -> ups.v1.ExportTrustResponse
-	53,  // 153: ups.v1.ControlService.ImportTrust:output_type -> ups.v1.ImportTrustResponse
-	68,  // 154: ups.v1.ControlService.Examine:output_type -> ups.v1.ExamineResponse
-	71,  // 155: ups.v1.ControlService.Drill:output_type -> ups.v1.DrillResponse
-	76,  // 156: ups.v1.ControlService.TestAlarms:output_type -> ups.v1.TestAlarmsResponse
-	79,  // 157: ups.v1.ControlService.Plan:output_type -> ups.v1.PlanResponse
-	83,  // 158: ups.v1.ControlService.GetHistory:output_type -> ups.v1.GetHistoryResponse
-	59,  // 159: ups.v1.ControlService.StreamEvents:output_type -> ups.v1.StreamEventsResponse
-	63,  // 160: ups.v1.TrustService.Join:output_type -> ups.v1.JoinResponse
-	135, // [135:161] is the sub-list for method output_type
-	109, // [109:135] is the sub-list for method input_type
-	108, // [108:109] is the sub-list for extension type_name
-	107, // [107:108] is the sub-list for extension extendee
-	0,   // [0:107] is the sub-list for field type_name
+	28,  // 60: ups.v1.NodeStatus.comeback:type_name -> ups.v1.Comeback
+	87,  // 61: ups.v1.Comeback.away:type_name -> google.protobuf.Duration
+	87,  // 62: ups.v1.Comeback.next:type_name -> google.protobuf.Duration
+	87,  // 63: ups.v1.NodeProof.stop_time:type_name -> google.protobuf.Duration
+	27,  // 64: ups.v1.GetNodeStatusResponse.node:type_name -> ups.v1.NodeStatus
+	33,  // 65: ups.v1.GetNodeStatusResponse.masters:type_name -> ups.v1.NodeMaster
+	3,   // 66: ups.v1.NodeMaster.link:type_name -> ups.v1.Link
+	6,   // 67: ups.v1.NodeMaster.ups:type_name -> ups.v1.UpsState
+	87,  // 68: ups.v1.HoldRequest.for:type_name -> google.protobuf.Duration
+	1,   // 69: ups.v1.SimulateRequest.status:type_name -> ups.v1.Status
+	0,   // 70: ups.v1.CreateTokenRequest.role:type_name -> ups.v1.Role
+	87,  // 71: ups.v1.CreateTokenRequest.ttl:type_name -> google.protobuf.Duration
+	87,  // 72: ups.v1.CreateTokenResponse.ttl:type_name -> google.protobuf.Duration
+	46,  // 73: ups.v1.ListTokensResponse.tokens:type_name -> ups.v1.TokenInfo
+	0,   // 74: ups.v1.TokenInfo.role:type_name -> ups.v1.Role
+	87,  // 75: ups.v1.TokenInfo.left:type_name -> google.protobuf.Duration
+	87,  // 76: ups.v1.StreamEventsResponse.age:type_name -> google.protobuf.Duration
+	67,  // 77: ups.v1.ExamineNodeResponse.ran:type_name -> ups.v1.HookResult
+	27,  // 78: ups.v1.ExamineNodeResponse.node:type_name -> ups.v1.NodeStatus
+	87,  // 79: ups.v1.HookResult.took:type_name -> google.protobuf.Duration
+	25,  // 80: ups.v1.ExamineResponse.status:type_name -> ups.v1.MasterStatus
+	70,  // 81: ups.v1.ExamineResponse.nodes:type_name -> ups.v1.NodeExam
+	87,  // 82: ups.v1.NodeExam.took:type_name -> google.protobuf.Duration
+	66,  // 83: ups.v1.NodeExam.answer:type_name -> ups.v1.ExamineNodeResponse
+	87,  // 84: ups.v1.DrillRequest.for:type_name -> google.protobuf.Duration
+	87,  // 85: ups.v1.DrillResponse.low:type_name -> google.protobuf.Duration
+	73,  // 86: ups.v1.DrillResponse.nodes:type_name -> ups.v1.DrillNode
+	87,  // 87: ups.v1.DrillNode.answered:type_name -> google.protobuf.Duration
+	15,  // 88: ups.v1.DrillNode.report:type_name -> ups.v1.DrillReport
+	87,  // 89: ups.v1.DrillNode.planned:type_name -> google.protobuf.Duration
+	78,  // 90: ups.v1.TestNodeAlarmsResponse.results:type_name -> ups.v1.AlarmResult
+	78,  // 91: ups.v1.TestAlarmsResponse.results:type_name -> ups.v1.AlarmResult
+	81,  // 92: ups.v1.PlanResponse.events:type_name -> ups.v1.PlanEvent
+	82,  // 93: ups.v1.PlanResponse.ups:type_name -> ups.v1.UpsPlan
+	87,  // 94: ups.v1.PlanEvent.at:type_name -> google.protobuf.Duration
+	87,  // 95: ups.v1.UpsPlan.margin:type_name -> google.protobuf.Duration
+	87,  // 96: ups.v1.UpsPlan.end:type_name -> google.protobuf.Duration
+	87,  // 97: ups.v1.UpsPlan.last_off:type_name -> google.protobuf.Duration
+	87,  // 98: ups.v1.UpsPlan.cut:type_name -> google.protobuf.Duration
+	87,  // 99: ups.v1.UpsPlan.low_margin:type_name -> google.protobuf.Duration
+	85,  // 100: ups.v1.GetHistoryResponse.outages:type_name -> ups.v1.OutageReport
+	87,  // 101: ups.v1.OutageReport.lasted:type_name -> google.protobuf.Duration
+	87,  // 102: ups.v1.OutageReport.low_after:type_name -> google.protobuf.Duration
+	86,  // 103: ups.v1.OutageReport.nodes:type_name -> ups.v1.NodeStory
+	87,  // 104: ups.v1.OutageReport.master_off:type_name -> google.protobuf.Duration
+	87,  // 105: ups.v1.NodeStory.committed:type_name -> google.protobuf.Duration
+	87,  // 106: ups.v1.NodeStory.accepted:type_name -> google.protobuf.Duration
+	87,  // 107: ups.v1.NodeStory.down:type_name -> google.protobuf.Duration
+	87,  // 108: ups.v1.NodeStory.back:type_name -> google.protobuf.Duration
+	87,  // 109: ups.v1.NodeStory.lost:type_name -> google.protobuf.Duration
+	88,  // 110: ups.v1.allow:extendee -> google.protobuf.MethodOptions
+	0,   // 111: ups.v1.allow:type_name -> ups.v1.Role
+	12,  // 112: ups.v1.PowerService.Attach:input_type -> ups.v1.AttachRequest
+	19,  // 113: ups.v1.PowerService.Watch:input_type -> ups.v1.WatchRequest
+	55,  // 114: ups.v1.PowerService.Leave:input_type -> ups.v1.LeaveRequest
+	21,  // 115: ups.v1.PowerService.GetStatus:input_type -> ups.v1.GetStatusRequest
+	31,  // 116: ups.v1.NodeService.GetNodeStatus:input_type -> ups.v1.GetNodeStatusRequest
+	65,  // 117: ups.v1.NodeService.ExamineNode:input_type -> ups.v1.ExamineNodeRequest
+	74,  // 118: ups.v1.NodeService.TestNodeAlarms:input_type -> ups.v1.TestNodeAlarmsRequest
+	61,  // 119: ups.v1.NodeService.JoinRack:input_type -> ups.v1.JoinRackRequest
+	57,  // 120: ups.v1.NodeService.LeaveRack:input_type -> ups.v1.LeaveRackRequest
+	34,  // 121: ups.v1.ControlService.Hold:input_type -> ups.v1.HoldRequest
+	36,  // 122: ups.v1.ControlService.Release:input_type -> ups.v1.ReleaseRequest
+	38,  // 123: ups.v1.ControlService.Shutdown:input_type -> ups.v1.ShutdownRequest
+	40,  // 124: ups.v1.ControlService.Simulate:input_type -> ups.v1.SimulateRequest
+	42,  // 125: ups.v1.ControlService.CreateToken:input_type -> ups.v1.CreateTokenRequest
+	44,  // 126: ups.v1.ControlService.ListTokens:input_type -> ups.v1.ListTokensRequest
+	47,  // 127: ups.v1.ControlService.RevokeToken:input_type -> ups.v1.RevokeTokenRequest
+	49,  // 128: ups.v1.ControlService.RemoveMember:input_type -> ups.v1.RemoveMemberRequest
+	51,  // 129: ups.v1.ControlService.ExportTrust:input_type -> ups.v1.ExportTrustRequest
+	53,  // 130: ups.v1.ControlService.ImportTrust:input_type -> ups.v1.ImportTrustRequest
+	68,  // 131: ups.v1.ControlService.Examine:input_type -> ups.v1.ExamineRequest
+	71,  // 132: ups.v1.ControlService.Drill:input_type -> ups.v1.DrillRequest
+	76,  // 133: ups.v1.ControlService.TestAlarms:input_type -> ups.v1.TestAlarmsRequest
+	79,  // 134: ups.v1.ControlService.Plan:input_type -> ups.v1.PlanRequest
+	83,  // 135: ups.v1.ControlService.GetHistory:input_type -> ups.v1.GetHistoryRequest
+	59,  // 136: ups.v1.ControlService.StreamEvents:input_type -> ups.v1.StreamEventsRequest
+	63,  // 137: ups.v1.TrustService.Join:input_type -> ups.v1.JoinRequest
+	13,  // 138: ups.v1.PowerService.Attach:output_type -> ups.v1.AttachResponse
+	20,  // 139: ups.v1.PowerService.Watch:output_type -> ups.v1.WatchResponse
+	56,  // 140: ups.v1.PowerService.Leave:output_type -> ups.v1.LeaveResponse
+	22,  // 141: ups.v1.PowerService.GetStatus:output_type -> ups.v1.GetStatusResponse
+	32,  // 142: ups.v1.NodeService.GetNodeStatus:output_type -> ups.v1.GetNodeStatusResponse
+	66,  // 143: ups.v1.NodeService.ExamineNode:output_type -> ups.v1.ExamineNodeResponse
+	75,  // 144: ups.v1.NodeService.TestNodeAlarms:output_type -> ups.v1.TestNodeAlarmsResponse
+	62,  // 145: ups.v1.NodeService.JoinRack:output_type -> ups.v1.JoinRackResponse
+	58,  // 146: ups.v1.NodeService.LeaveRack:output_type -> ups.v1.LeaveRackResponse
+	35,  // 147: ups.v1.ControlService.Hold:output_type -> ups.v1.HoldResponse
+	37,  // 148: ups.v1.ControlService.Release:output_type -> ups.v1.ReleaseResponse
+	39,  // 149: ups.v1.ControlService.Shutdown:output_type -> ups.v1.ShutdownResponse
+	41,  // 150: ups.v1.ControlService.Simulate:output_type -> ups.v1.SimulateResponse
+	43,  // 151: ups.v1.ControlService.CreateToken:output_type -> ups.v1.CreateTokenResponse
+	45,  // 152: ups.v1.ControlService.ListTokens:output_type -> ups.v1.ListTokensResponse
+	48,  // 153: ups.v1.ControlService.RevokeToken:output_type -> ups.v1.RevokeTokenResponse
+	50,  // 154: ups.v1.ControlService.RemoveMember:output_type -> ups.v1.RemoveMemberResponse
+	52,  // 155: ups.v1.ControlService.ExportTrust:output_type -> ups.v1.ExportTrustResponse
+	54,  // 156: ups.v1.ControlService.ImportTrust:output_type -> ups.v1.ImportTrustResponse
+	69,  // 157: ups.v1.ControlService.Examine:output_type -> ups.v1.ExamineResponse
+	72,  // 158: ups.v1.ControlService.Drill:output_type -> ups.v1.DrillResponse
+	77,  // 159: ups.v1.ControlService.TestAlarms:output_type -> ups.v1.TestAlarmsResponse
+	80,  // 160: ups.v1.ControlService.Plan:output_type -> ups.v1.PlanResponse
+	84,  // 161: ups.v1.ControlService.GetHistory:output_type -> ups.v1.GetHistoryResponse
+	60,  // 162: ups.v1.ControlService.StreamEvents:output_type -> ups.v1.StreamEventsResponse
+	64,  // 163: ups.v1.TrustService.Join:output_type -> ups.v1.JoinResponse
+	138, // [138:164] is the sub-list for method output_type
+	112, // [112:138] is the sub-list for method input_type
+	111, // [111:112] is the sub-list for extension type_name
+	110, // [110:111] is the sub-list for extension extendee
+	0,   // [0:110] is the sub-list for field type_name
 }
 
 func init() { file_ups_v1_ups_proto_init() }
@@ -6551,7 +6684,7 @@ func file_ups_v1_ups_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_ups_v1_ups_proto_rawDesc), len(file_ups_v1_ups_proto_rawDesc)),
 			NumEnums:      6,
-			NumMessages:   80,
+			NumMessages:   81,
 			NumExtensions: 1,
 			NumServices:   4,
 		},
