@@ -18,8 +18,7 @@ import (
 )
 
 // later are the laws whose proof comes with a later part of the work, and why.
-var later = map[string]string{
-}
+var later = map[string]string{}
 
 var lawTest = regexp.MustCompile(`^TestLaw(\d\d)[A-Z]`)
 
