@@ -1,9 +1,9 @@
 package probe
 
 import (
+	"bufio"
 	"encoding/binary"
 	"fmt"
-	"io"
 	"net/netip"
 	"os"
 	"os/exec"
@@ -49,8 +49,12 @@ type peer struct {
 
 func newPeer(t *testing.T) *peer {
 	t.Helper()
-	cmd := exec.Command("unshare", "-n", "cat") // as long as its input lasts
+	cmd := exec.Command("unshare", "-n", "sh", "-c", "echo there; exec cat") // as long as its input lasts
 	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,13 +63,13 @@ func newPeer(t *testing.T) *peer {
 	}
 	p := &peer{t, cmd.Process.Pid}
 	t.Cleanup(func() {
-		_ = in.(io.Closer).Close()
+		_ = in.Close()
 		_ = cmd.Wait()
 		run(t, "ip link del probe0")
 		run(t, "ip link del bridge0")
 	})
-	for home := namespace(t, os.Getpid()); namespace(t, p.pid) == home; {
-		time.Sleep(time.Millisecond) // until it has one of its own: the real clock, for a real process
+	if line, err := bufio.NewReader(out).ReadString('\n'); err != nil { // it has a network of its own
+		t.Fatal(line, err)
 	}
 	for _, c := range []string{
 		"ip link set lo up", "ip link add bridge0 type bridge", "ip link set bridge0 up",
@@ -80,15 +84,6 @@ func newPeer(t *testing.T) *peer {
 	p.run("ip addr add " + peer6 + "/64 dev eth0 nodad")
 	p.run("ip link set eth0 up")
 	return p
-}
-
-func namespace(t *testing.T, pid int) string {
-	t.Helper()
-	name, err := os.Readlink(fmt.Sprintf("/proc/%d/ns/net", pid))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return name
 }
 
 // run runs a command here.
