@@ -89,7 +89,8 @@ func (u UPS) Qualifier(boot string) power.QualifierConfig {
 		PulledReadsLow: u.Port != SimPort && u.Cable.PulledReadsLow(),
 		Name:           u.Name,
 		Boot:           boot,
-		Ledger:         power.LedgerConfig{Runtime: u.Battery.Runtime, Recharge: u.Battery.Recharge},
+		Ledger:         power.LedgerConfig{Runtime: u.Battery.Runtime, LowReserve: u.Battery.LowReserve, Recharge: u.Battery.Recharge},
+		Pretended:      u.Port == SimPort,
 	}
 	c.Settle.Fail, c.Settle.BatLow, c.Settle.OK = u.Settle.Fail, u.Settle.BatLow, u.Settle.OK
 	return c

@@ -161,7 +161,7 @@ func TestQualifierConfig(t *testing.T) {
 	q := c.UPS[0].Qualifier("boot1")
 	want := power.QualifierConfig{
 		BatLowJump: 10 * time.Second, HasLow: true, PulledReadsLow: true, Name: "a", Boot: "boot1",
-		Ledger: power.LedgerConfig{Runtime: 10 * time.Minute, Recharge: 4 * time.Hour},
+		Ledger: power.LedgerConfig{Runtime: 10 * time.Minute, LowReserve: 2 * time.Minute, Recharge: 4 * time.Hour},
 	}
 	want.Settle.Fail, want.Settle.BatLow, want.Settle.OK = 100*time.Millisecond, 500*time.Millisecond, 2*time.Second
 	if diff := cmp.Diff(want, q); diff != "" {

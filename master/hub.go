@@ -33,6 +33,8 @@ type upsRecord struct {
 	name     string
 	state    power.State
 	snapshot power.QualifierSnapshot
+	battery  power.Battery // as of the last look
+	record   power.BatteryRecord
 	cable    string
 	lines    []string
 	problems []health.Problem

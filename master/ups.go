@@ -68,7 +68,7 @@ func (u *upsRunner) Run(ctx context.Context) error {
 		}
 		st.Sim = u.sim
 		u.flap.note(u.now(), st)
-		u.tell(upsRecord{name: u.name, state: st, snapshot: u.q.Snapshot(), lines: u.last.lines, problems: u.problems(st)})
+		u.tell(upsRecord{name: u.name, state: st, snapshot: u.q.Snapshot(), battery: u.q.Battery(), record: u.q.Record(), lines: u.last.lines, problems: u.problems(st)})
 		timer.Stop()
 		at, timed := u.q.Deadline()
 		if over, flaps := u.flap.until(); flaps && (!timed || over.Before(at)) {

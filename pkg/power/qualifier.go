@@ -37,6 +37,8 @@ type QualifierConfig struct {
 	Name, Boot string
 	// Ledger is what is known of the battery.
 	Ledger LedgerConfig
+	// Pretended: there is no battery, so nothing is learned of it.
+	Pretended bool
 }
 
 // CableHealth is what the wires' behaviour says about the cable itself.
@@ -88,6 +90,9 @@ type Qualifier struct {
 	lowGone    Uptime        // when that low went, if raw says it did
 
 	outageDebt time.Duration // debt when the outage began
+	outageFull time.Duration // the runtime expected then
+	watched    watched       // what the outage may show of the battery
+	old        *oldOutage    // one of an earlier boot, which may go on
 	weakFrom   Uptime        // since when low or worn on mains, or, once weak, not
 	pulses     uint32        // the newest Signals.Pulses
 	suspect    Uptime        // until when, while after now
@@ -162,6 +167,7 @@ func (q *Qualifier) pass(now Uptime) {
 	}
 	q.now = now
 	q.believe()
+	q.learn()
 }
 
 // lookAnew begins all settle times anew at now; the wires were watched until then.
@@ -170,6 +176,7 @@ func (q *Qualifier) lookAnew(now, until Uptime) {
 		q.seenBefore += max(0, until.Sub(q.sideFrom))
 	}
 	q.sideFrom, q.levelFrom, q.weakFrom = now, now, now
+	q.watched = watched{}
 }
 
 func (q *Qualifier) goBlind(reason string) {
@@ -183,6 +190,7 @@ func (q *Qualifier) goBlind(reason string) {
 		q.state.Status, q.state.Since = Unknown, q.now
 	}
 	q.seeing, q.state.Reason = false, reason
+	q.watched = watched{}
 }
 
 // read takes a reading and keeps the moments at which what it says began.
@@ -194,6 +202,7 @@ func (q *Qualifier) read(r reading) {
 	switch {
 	case r.battery && !old.battery:
 		q.seenBefore, q.edgeDebt, q.doubted = 0, q.ledger.Debt(), false
+		q.watch(saw)
 	case !r.battery && old.battery:
 		q.offBattery(old)
 	}
@@ -209,6 +218,9 @@ func (q *Qualifier) read(r reading) {
 		q.weakFrom = q.now
 	}
 	q.seeing, q.raw = true, r
+	if !r.battery {
+		q.old = nil // the power was back: whatever comes is another outage
+	}
 	if q.state.Status == Unknown {
 		q.state.Reason = reasonSettling
 		if !saw && q.state.Last == Unknown {
@@ -259,15 +271,16 @@ func (q *Qualifier) become(status Status) {
 	}
 	switch {
 	case status == OK:
+		q.outlasted()
 		q.state.Outage, q.state.OutageSince = "", 0
 	case q.state.Outage == "":
-		q.state.OutageSince, q.outageDebt = q.sideFrom, q.edgeDebt
-		q.state.Outage = outageID(q.cfg, q.sideFrom)
+		q.begin()
 	case status == q.state.Last:
 		since = q.lastSince
 	}
 	q.state.Status, q.state.Last, q.state.Reason = status, status, ""
 	q.state.Since, q.lastSince = since, since
+	q.noteLow(status)
 	if status == BatLow {
 		q.doubted = false
 	}
@@ -324,7 +337,7 @@ func (q *Qualifier) lowDue() Uptime {
 
 // jumpRule reports whether low must wait for on battery to be old enough.
 func (q *Qualifier) jumpRule() bool {
-	return q.cfg.PulledReadsLow && q.edgeDebt < restedDebt && !q.state.WeakBattery
+	return q.cfg.PulledReadsLow && q.edgeDebt-q.ledger.assumed < restedDebt && !q.state.WeakBattery
 }
 
 // onBattery returns how long the wires were seen to say on battery.
@@ -350,10 +363,10 @@ func (q *Qualifier) healing() timer {
 // present returns the state with what belongs to the moment filled in.
 func (q *Qualifier) present() State {
 	s := q.state
-	s.Runtime, s.HasLow = q.cfg.Ledger.Runtime, q.cfg.HasLow
+	s.Runtime, s.HasLow = q.ledger.Runtime(), q.cfg.HasLow
 	s.Debt = q.ledger.Debt()
 	if s.Outage != "" {
-		s.Debt = q.outageDebt
+		s.Debt, s.Runtime = q.outageDebt, q.outageFull
 	}
 	return s
 }

@@ -239,8 +239,8 @@ func TestQualifierOutage(t *testing.T) {
 	if s.Outage == id || s.Outage == "" {
 		t.Errorf("outage %q again", s.Outage)
 	}
-	// 500 seconds on battery, blind or not, less ten on mains at 10 minutes in 4 hours.
-	if want := 500*time.Second - 10*time.Second/24; (s.Debt - want).Abs() > time.Millisecond {
+	// 500 seconds on battery, blind or not, less ten on mains by what it lasted until low.
+	if want := 500*time.Second - 10*time.Second*90/(4*3600); (s.Debt - want).Abs() > time.Millisecond {
 		t.Errorf("debt %s, want %s", s.Debt, want)
 	}
 	other := power.NewQualifier(power.QualifierConfig{Boot: "another"})

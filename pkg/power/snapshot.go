@@ -11,7 +11,11 @@ type QualifierSnapshot struct {
 	Outage      string        `json:"outage"`
 	OutageSince Uptime        `json:"outage_since"`
 	OutageDebt  time.Duration `json:"outage_debt"`
-	Debt        time.Duration `json:"debt"`
+	// OutageRuntime is the runtime that was expected when the outage began.
+	OutageRuntime time.Duration `json:"outage_runtime,omitempty"`
+	Debt          time.Duration `json:"debt"`
+	// Assumed is the part of Debt that nobody saw being spent.
+	Assumed     time.Duration `json:"assumed,omitempty"`
 	WeakBattery bool          `json:"weak_battery"`
 	// OnBattery is what the wires said last; OnBatterySeen for how long they had
 	// been seen to; EdgeDebt the debt when that began.
@@ -28,7 +32,7 @@ func (q *Qualifier) Snapshot() QualifierSnapshot {
 	s := QualifierSnapshot{
 		At: q.now, Last: q.state.Last, LastSince: q.lastSince,
 		Outage: q.state.Outage, OutageSince: q.state.OutageSince, OutageDebt: q.outageDebt,
-		Debt: q.ledger.Debt(), WeakBattery: q.state.WeakBattery,
+		OutageRuntime: q.outageFull, Debt: q.ledger.Debt(), Assumed: q.ledger.assumed, WeakBattery: q.state.WeakBattery,
 		OnBattery: q.raw.battery, OnBatterySeen: q.seenBefore, EdgeDebt: q.edgeDebt,
 		Pulls: q.cable.Pulls, Flaps: q.cable.Flaps, Pulses: q.cable.Pulses,
 	}
@@ -49,7 +53,9 @@ func (q *Qualifier) Restore(now Uptime, s QualifierSnapshot) {
 		Since: now, Last: s.Last, Outage: s.Outage, OutageSince: s.OutageSince,
 		WeakBattery: s.WeakBattery, Reason: reasonNoSample,
 	}
-	q.lastSince, q.outageDebt = s.LastSince, s.OutageDebt
+	q.lastSince, q.outageDebt, q.outageFull = s.LastSince, s.OutageDebt, s.OutageRuntime
+	q.old, q.watched = nil, watched{}
+	q.ledger.assumed = s.Assumed
 	q.ledger.Set(s.Debt)
 	if s.Outage != "" {
 		q.ledger.Spend(gap)

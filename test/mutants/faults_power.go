@@ -24,16 +24,16 @@ var powerFaults = []Fault{
 	},
 	{
 		Name: "the jump rule is forgotten", File: "pkg/power/qualifier.go",
-		Old: "return q.cfg.PulledReadsLow && q.edgeDebt < restedDebt && !q.state.WeakBattery", New: "return false",
+		Old: "return q.cfg.PulledReadsLow && q.edgeDebt-q.ledger.assumed < restedDebt && !q.state.WeakBattery", New: "return false",
 		Laws: []int{2},
 	},
 	{
 		Name: "the jump rule holds for a battery that was not rested", File: "pkg/power/qualifier.go",
-		Old: "q.edgeDebt < restedDebt && ", New: "", Laws: []int{6},
+		Old: "q.edgeDebt-q.ledger.assumed < restedDebt && ", New: "", Laws: []int{6},
 	},
 	{
 		Name: "the jump rule holds for a weak battery", File: "pkg/power/qualifier.go",
-		Old: "q.edgeDebt < restedDebt && !q.state.WeakBattery", New: "q.edgeDebt < restedDebt", Laws: []int{6},
+		Old: "q.edgeDebt-q.ledger.assumed < restedDebt && !q.state.WeakBattery", New: "q.edgeDebt-q.ledger.assumed < restedDebt", Laws: []int{6},
 	},
 	{
 		Name: "low on mains is an order", File: "pkg/power/qualifier.go",
@@ -41,7 +41,7 @@ var powerFaults = []Fault{
 	},
 	{
 		Name: "debt counted twice: an outage's own seconds are in it", File: "pkg/power/qualifier.go",
-		Old: "s.Debt = q.outageDebt", New: "s.Debt = q.ledger.Debt()",
+		Old: "s.Debt, s.Runtime = q.outageDebt, q.outageFull", New: "s.Runtime = q.outageFull",
 	},
 	{
 		Name: "debt counted twice: each second is two", File: "pkg/power/ledger.go",
@@ -72,7 +72,7 @@ var powerFaults = []Fault{
 		Old: "if now.Before(q.now) {", New: "if now.Before(0) {", Laws: []int{1},
 	},
 	{
-		Name: "every outage has the same id", File: "pkg/power/qualifier.go",
+		Name: "every outage has the same id", File: "pkg/power/learn.go",
 		Old: "outageID(q.cfg, q.sideFrom)", New: "outageID(q.cfg, 0)", Laws: []int{1, 12},
 	},
 	{
@@ -148,7 +148,7 @@ var powerFaults = []Fault{
 		Old: "q.seenBefore += q.now.Sub(q.sideFrom)", New: "q.seenBefore = 0", Laws: []int{6},
 	},
 	{
-		Name: "an outage begins when it is believed", File: "pkg/power/qualifier.go",
+		Name: "an outage begins when it is believed", File: "pkg/power/learn.go",
 		Old: "q.state.OutageSince, q.outageDebt = q.sideFrom, q.edgeDebt", New: "q.state.OutageSince, q.outageDebt = q.now, q.edgeDebt", Laws: []int{1},
 	},
 	{
