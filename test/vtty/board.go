@@ -75,7 +75,8 @@ type board struct {
 	ttys []*TTY
 	disk *Disk // nil: none
 	dir  string
-	door *net.UnixListener
+	door *net.UnixListener // nil: it came in by a [Door]
+	away bool              // its programs have a root directory of their own
 
 	mu       sync.Mutex
 	closed   bool
@@ -87,11 +88,20 @@ type board struct {
 // serve takes the listener from the child, then answers calls until nobody is
 // left who could make one.
 func (b *board) serve() {
-	fd, pidfd, err := b.accept()
+	conn, err := b.door.AcceptUnix()
 	b.door.Close()
 	os.RemoveAll(b.dir)
 	if err != nil {
-		return // never started, or it said on its stderr why it couldn't
+		return // never started
+	}
+	b.welcome(conn)
+}
+
+// welcome serves the child at the other end of conn.
+func (b *board) welcome(conn *net.UnixConn) {
+	fd, pidfd, err := receive(conn)
+	if err != nil {
+		return // it said on its stderr why it couldn't
 	}
 	b.mu.Lock()
 	b.listener, b.fd, b.pidfd = os.NewFile(uintptr(fd), "seccomp"), fd, pidfd
@@ -108,12 +118,8 @@ func (b *board) serve() {
 	b.end()
 }
 
-// accept waits for the child, and returns its listener and a handle on it.
-func (b *board) accept() (listener, pidfd int, err error) {
-	conn, err := b.door.AcceptUnix()
-	if err != nil {
-		return -1, -1, err
-	}
+// receive returns the child's listener and a handle on it.
+func receive(conn *net.UnixConn) (listener, pidfd int, err error) {
 	defer conn.Close()
 	raw, err := conn.SyscallConn()
 	if err != nil {
@@ -153,7 +159,9 @@ func (b *board) accept() (listener, pidfd int, err error) {
 // close kills the program and lets go of the listener; calls that still wait get
 // ENOSYS from the kernel then.
 func (b *board) close() {
-	b.door.Close()
+	if b.door != nil {
+		b.door.Close()
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.closed {

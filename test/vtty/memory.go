@@ -90,6 +90,8 @@ func (c *call) absolute(dirfd int32, path string) string {
 		}
 	}
 	switch {
+	case strings.HasPrefix(path, "/") && c.board.away: // links in it aside
+		return c.proc("root" + path)
 	case strings.HasPrefix(path, "/"):
 		return path
 	case dirfd == unix.AT_FDCWD:

@@ -1,0 +1,252 @@
+//go:build linux && (amd64 || arm64)
+
+package rack
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// What a machine does, as its power plug and its fans tell.
+const (
+	booted   = "booted"
+	off      = "powered itself off"
+	rebooted = "rebooted"
+	dark     = "lost its power"
+	crashed  = "ended in a way it may not"
+)
+
+// rebootStatus is how systemd-nspawn ends when the container asked for a reboot
+// (systemd-nspawn(1), --keep-unit).
+const rebootStatus = 133
+
+// machine is a computer of the rack. Its disk outlives a boot, its memory doesn't.
+type machine struct {
+	t       testing.TB
+	name    string
+	root    string // its disk
+	groups  string // its control group, with one for each boot in it
+	console string // a file with all that it said
+	args    []string
+	tell    func(what string) // of each change, in their order
+
+	mu     sync.Mutex
+	power  bool // its outlet has
+	boots  int
+	life   *life
+	closed bool
+}
+
+// life is one boot of a machine, until it is off.
+type life struct {
+	cmd   *exec.Cmd
+	group string
+	ended chan struct{}
+}
+
+// boot boots the machine if it is off and can. m.mu is held.
+func (m *machine) boot() {
+	if m.life != nil || !m.power || m.closed {
+		return
+	}
+	if err := m.spawn(); err != nil {
+		m.t.Errorf("%s cannot boot: %v", m.name, err)
+		return
+	}
+	m.tell(booted)
+}
+
+func (m *machine) spawn() error {
+	if err := m.still(); err != nil {
+		return err
+	}
+	// A new one each time: what is born into a control group that was killed before is
+	// killed too, by some kernels (cgroup_css_set_fork takes the parent's kill_seq).
+	m.boots++
+	path := filepath.Join(m.groups, strconv.Itoa(m.boots))
+	if err := os.MkdirAll(path, 0o755); err != nil {
+		return err
+	}
+	group, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer group.Close()
+	console, err := os.OpenFile(m.console, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	if err != nil {
+		return err
+	}
+	defer console.Close()
+	cmd := exec.Command("systemd-nspawn", append([]string{"--quiet", "--directory=" + m.root, "--machine=" + m.name, "--boot",
+		"--register=no", "--keep-unit", "--console=read-only", "--link-journal=no", "--resolv-conf=off", "--timezone=off"}, m.args...)...)
+	cmd.Stdout, cmd.Stderr = console, console
+	cmd.SysProcAttr = &syscall.SysProcAttr{UseCgroupFD: true, CgroupFD: int(group.Fd()), Setsid: true}
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	l := &life{cmd: cmd, group: path, ended: make(chan struct{})}
+	m.life = l
+	go m.watch(l)
+	return nil
+}
+
+// still waits until the last life has left nothing behind: the kernel takes a network
+// down some time after the last process in it.
+func (m *machine) still() error {
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	deadline := time.After(patience)
+	for {
+		events, err := os.ReadFile(filepath.Join(m.groups, "cgroup.events"))
+		if err != nil {
+			return err
+		}
+		if _, err := net.InterfaceByName("vb-" + m.name); err != nil && strings.Contains(string(events), "populated 0") {
+			return nil
+		}
+		select {
+		case <-deadline:
+			return errors.New("its last life doesn't end")
+		case <-tick.C:
+		}
+	}
+}
+
+// watch waits for the end of a life, and for what follows.
+func (m *machine) watch(l *life) {
+	err := l.cmd.Wait()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	defer close(l.ended)
+	m.life = nil
+	var exit *exec.ExitError
+	switch {
+	case m.closed:
+	case !m.power: // told when it was cut
+	case err == nil:
+		m.tell(off)
+	case errors.As(err, &exit) && exit.ExitCode() == rebootStatus:
+		m.tell(rebooted)
+		m.boot()
+	default:
+		m.tell(crashed)
+		m.t.Errorf("%s: systemd-nspawn: %v", m.name, err)
+	}
+}
+
+// outlet gives the machine power or takes it. Who has it back boots, as the firmware of
+// a server is told to do. It returns when that is so.
+func (m *machine) outlet(power bool) {
+	m.mu.Lock()
+	had := m.power
+	m.power = power
+	l := m.life
+	if power {
+		m.boot()
+	} else if had && l != nil {
+		m.tell(dark)
+		if err := os.WriteFile(filepath.Join(l.group, "cgroup.kill"), []byte("1"), 0o200); err != nil {
+			m.t.Error(err)
+		}
+	}
+	m.mu.Unlock()
+	if !power && l != nil {
+		<-l.ended
+	}
+}
+
+// scrap takes the machine away.
+func (m *machine) scrap() {
+	m.mu.Lock()
+	m.closed = true
+	m.mu.Unlock()
+	m.outlet(false)
+}
+
+// on reports whether the machine runs.
+func (m *machine) on() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.life != nil
+}
+
+// leader is the machine's first process, as the test sees it; 0 while there is none.
+func (m *machine) leader() int {
+	m.mu.Lock()
+	l := m.life
+	m.mu.Unlock()
+	if l == nil {
+		return 0
+	}
+	pid := l.cmd.Process.Pid
+	children, _ := os.ReadFile(fmt.Sprintf("/proc/%d/task/%[1]d/children", pid)) // none is none
+	first, _, _ := strings.Cut(strings.TrimSpace(string(children)), " ")
+	leader, _ := strconv.Atoi(first)
+	return leader
+}
+
+// file is the path by which the test finds a file that the running machine has in
+// memory, such as a socket.
+func (m *machine) file(path string) string { return fmt.Sprintf("/proc/%d/root%s", m.leader(), path) }
+
+// do runs a program on the machine.
+func (m *machine) do(argv ...string) (string, error) {
+	cmd := exec.Command("nsenter", append([]string{"--target", strconv.Itoa(m.leader()), "--all", "--"}, argv...)...)
+	cmd.Env = []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root"}
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		return "", fmt.Errorf("%s: %s: %w: %s", m.name, strings.Join(argv, " "), err, out)
+	}
+	return string(out), nil
+}
+
+// write writes a file of the machine's disk.
+func (m *machine) write(path, text string) {
+	m.t.Helper()
+	if err := writeFile(m.root+path, text, 0o644); err != nil {
+		m.t.Fatal(err)
+	}
+}
+
+// said is what the machine has said in all its boots.
+func (m *machine) said() string {
+	text, _ := os.ReadFile(m.console) // no console, nothing said
+	return string(text)
+}
+
+// tail is the end of what the machine said.
+func (m *machine) tail() string {
+	lines := slices.DeleteFunc(strings.Split(strings.TrimSpace(m.said()), "\n"), func(l string) bool {
+		return strings.Contains(l, "\x1b[") || strings.Contains(l, "was skipped because") // said twice, or for nobody
+	})
+	return strings.Join(lines[max(0, len(lines)-80):], "\n")
+}
+
+// patience is how long a test waits for what takes a moment: the machine may be busy.
+const patience = 90 * time.Second
+
+// until waits until done is true, and fails the test if that takes too long.
+func until(t testing.TB, what string, done func() bool) {
+	t.Helper()
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	deadline := time.After(patience)
+	for !done() {
+		select {
+		case <-deadline:
+			t.Fatalf("waited in vain for %s", what)
+		case <-tick.C:
+		}
+	}
+}
