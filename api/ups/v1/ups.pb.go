@@ -430,7 +430,14 @@ type UpsState struct {
 	// The cable's name, for people.
 	Cable string `protobuf:"bytes,14,opt,name=cable,proto3" json:"cable,omitempty"`
 	// The lines that are high now, for people.
-	Lines         []string `protobuf:"bytes,15,rep,name=lines,proto3" json:"lines,omitempty"`
+	Lines []string `protobuf:"bytes,15,rep,name=lines,proto3" json:"lines,omitempty"`
+	// How full the battery is, in percent; absent: nobody can say.
+	Charge *uint32 `protobuf:"varint,16,opt,name=charge,proto3,oneof" json:"charge,omitempty"`
+	// What is known of the battery; absent where there is none.
+	Battery *Battery `protobuf:"bytes,17,opt,name=battery,proto3" json:"battery,omitempty"`
+	// Somebody said not to look at this UPS for a while, which is why it is blind;
+	// absent: nobody did.
+	Disabled      *Disabled `protobuf:"bytes,18,opt,name=disabled,proto3" json:"disabled,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -570,6 +577,184 @@ func (x *UpsState) GetLines() []string {
 	return nil
 }
 
+func (x *UpsState) GetCharge() uint32 {
+	if x != nil && x.Charge != nil {
+		return *x.Charge
+	}
+	return 0
+}
+
+func (x *UpsState) GetBattery() *Battery {
+	if x != nil {
+		return x.Battery
+	}
+	return nil
+}
+
+func (x *UpsState) GetDisabled() *Disabled {
+	if x != nil {
+		return x.Disabled
+	}
+	return nil
+}
+
+// Battery is what is known of a UPS's battery, as of now.
+type Battery struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The runtime that its owner says; absent: nothing. What is expected is UpsState's.
+	Declared *durationpb.Duration `protobuf:"bytes,1,opt,name=declared,proto3" json:"declared,omitempty"`
+	// For how long a full one lasts until the UPS says low, as outages have shown;
+	// absent: none has.
+	ToLow *durationpb.Duration `protobuf:"bytes,2,opt,name=to_low,json=toLow,proto3" json:"to_low,omitempty"`
+	// How many outages have shown that.
+	Lows uint32 `protobuf:"varint,3,opt,name=lows,proto3" json:"lows,omitempty"`
+	// For how long it lasts once the UPS has said low.
+	Reserve *durationpb.Duration `protobuf:"bytes,4,opt,name=reserve,proto3" json:"reserve,omitempty"`
+	// An outage has shown that; else its owner says so.
+	ReserveLearned bool `protobuf:"varint,5,opt,name=reserve_learned,json=reserveLearned,proto3" json:"reserve_learned,omitempty"`
+	// Seconds spent and not yet recharged, as of now also in an outage.
+	Debt *durationpb.Duration `protobuf:"bytes,6,opt,name=debt,proto3" json:"debt,omitempty"`
+	// The part of them that nobody saw being spent: without a record of an earlier boot
+	// neither a full nor an empty battery is believed.
+	Assumed       *durationpb.Duration `protobuf:"bytes,7,opt,name=assumed,proto3" json:"assumed,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Battery) Reset() {
+	*x = Battery{}
+	mi := &file_ups_v1_ups_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Battery) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Battery) ProtoMessage() {}
+
+func (x *Battery) ProtoReflect() protoreflect.Message {
+	mi := &file_ups_v1_ups_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Battery.ProtoReflect.Descriptor instead.
+func (*Battery) Descriptor() ([]byte, []int) {
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *Battery) GetDeclared() *durationpb.Duration {
+	if x != nil {
+		return x.Declared
+	}
+	return nil
+}
+
+func (x *Battery) GetToLow() *durationpb.Duration {
+	if x != nil {
+		return x.ToLow
+	}
+	return nil
+}
+
+func (x *Battery) GetLows() uint32 {
+	if x != nil {
+		return x.Lows
+	}
+	return 0
+}
+
+func (x *Battery) GetReserve() *durationpb.Duration {
+	if x != nil {
+		return x.Reserve
+	}
+	return nil
+}
+
+func (x *Battery) GetReserveLearned() bool {
+	if x != nil {
+		return x.ReserveLearned
+	}
+	return false
+}
+
+func (x *Battery) GetDebt() *durationpb.Duration {
+	if x != nil {
+		return x.Debt
+	}
+	return nil
+}
+
+func (x *Battery) GetAssumed() *durationpb.Duration {
+	if x != nil {
+		return x.Assumed
+	}
+	return nil
+}
+
+// Disabled is that a UPS is not looked at, by order.
+type Disabled struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Who said so.
+	By string `protobuf:"bytes,1,opt,name=by,proto3" json:"by,omitempty"`
+	// For how long at most.
+	Remaining     *durationpb.Duration `protobuf:"bytes,2,opt,name=remaining,proto3" json:"remaining,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Disabled) Reset() {
+	*x = Disabled{}
+	mi := &file_ups_v1_ups_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Disabled) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Disabled) ProtoMessage() {}
+
+func (x *Disabled) ProtoReflect() protoreflect.Message {
+	mi := &file_ups_v1_ups_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Disabled.ProtoReflect.Descriptor instead.
+func (*Disabled) Descriptor() ([]byte, []int) {
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *Disabled) GetBy() string {
+	if x != nil {
+		return x.By
+	}
+	return ""
+}
+
+func (x *Disabled) GetRemaining() *durationpb.Duration {
+	if x != nil {
+		return x.Remaining
+	}
+	return nil
+}
+
 // Problem is something that weakens the protection.
 type Problem struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -590,7 +775,7 @@ type Problem struct {
 
 func (x *Problem) Reset() {
 	*x = Problem{}
-	mi := &file_ups_v1_ups_proto_msgTypes[1]
+	mi := &file_ups_v1_ups_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -602,7 +787,7 @@ func (x *Problem) String() string {
 func (*Problem) ProtoMessage() {}
 
 func (x *Problem) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[1]
+	mi := &file_ups_v1_ups_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -615,7 +800,7 @@ func (x *Problem) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Problem.ProtoReflect.Descriptor instead.
 func (*Problem) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{1}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *Problem) GetOn() string {
@@ -668,7 +853,7 @@ type Order struct {
 
 func (x *Order) Reset() {
 	*x = Order{}
-	mi := &file_ups_v1_ups_proto_msgTypes[2]
+	mi := &file_ups_v1_ups_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -680,7 +865,7 @@ func (x *Order) String() string {
 func (*Order) ProtoMessage() {}
 
 func (x *Order) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[2]
+	mi := &file_ups_v1_ups_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -693,7 +878,7 @@ func (x *Order) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Order.ProtoReflect.Descriptor instead.
 func (*Order) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{2}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Order) GetKind() OrderKind {
@@ -747,7 +932,7 @@ type Hello struct {
 
 func (x *Hello) Reset() {
 	*x = Hello{}
-	mi := &file_ups_v1_ups_proto_msgTypes[3]
+	mi := &file_ups_v1_ups_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -759,7 +944,7 @@ func (x *Hello) String() string {
 func (*Hello) ProtoMessage() {}
 
 func (x *Hello) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[3]
+	mi := &file_ups_v1_ups_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -772,7 +957,7 @@ func (x *Hello) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Hello.ProtoReflect.Descriptor instead.
 func (*Hello) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{3}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Hello) GetRole() string {
@@ -865,7 +1050,7 @@ type Policy struct {
 
 func (x *Policy) Reset() {
 	*x = Policy{}
-	mi := &file_ups_v1_ups_proto_msgTypes[4]
+	mi := &file_ups_v1_ups_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -877,7 +1062,7 @@ func (x *Policy) String() string {
 func (*Policy) ProtoMessage() {}
 
 func (x *Policy) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[4]
+	mi := &file_ups_v1_ups_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -890,7 +1075,7 @@ func (x *Policy) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Policy.ProtoReflect.Descriptor instead.
 func (*Policy) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{4}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Policy) GetGrace() *durationpb.Duration {
@@ -995,7 +1180,7 @@ type NodeReport struct {
 
 func (x *NodeReport) Reset() {
 	*x = NodeReport{}
-	mi := &file_ups_v1_ups_proto_msgTypes[5]
+	mi := &file_ups_v1_ups_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1007,7 +1192,7 @@ func (x *NodeReport) String() string {
 func (*NodeReport) ProtoMessage() {}
 
 func (x *NodeReport) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[5]
+	mi := &file_ups_v1_ups_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1020,7 +1205,7 @@ func (x *NodeReport) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NodeReport.ProtoReflect.Descriptor instead.
 func (*NodeReport) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{5}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *NodeReport) GetPhase() Phase {
@@ -1143,7 +1328,7 @@ type AttachRequest struct {
 
 func (x *AttachRequest) Reset() {
 	*x = AttachRequest{}
-	mi := &file_ups_v1_ups_proto_msgTypes[6]
+	mi := &file_ups_v1_ups_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1155,7 +1340,7 @@ func (x *AttachRequest) String() string {
 func (*AttachRequest) ProtoMessage() {}
 
 func (x *AttachRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[6]
+	mi := &file_ups_v1_ups_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1168,7 +1353,7 @@ func (x *AttachRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AttachRequest.ProtoReflect.Descriptor instead.
 func (*AttachRequest) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{6}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *AttachRequest) GetHello() *Hello {
@@ -1221,7 +1406,7 @@ type AttachResponse struct {
 
 func (x *AttachResponse) Reset() {
 	*x = AttachResponse{}
-	mi := &file_ups_v1_ups_proto_msgTypes[7]
+	mi := &file_ups_v1_ups_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1233,7 +1418,7 @@ func (x *AttachResponse) String() string {
 func (*AttachResponse) ProtoMessage() {}
 
 func (x *AttachResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[7]
+	mi := &file_ups_v1_ups_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1246,7 +1431,7 @@ func (x *AttachResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AttachResponse.ProtoReflect.Descriptor instead.
 func (*AttachResponse) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{7}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *AttachResponse) GetUps() []*UpsState {
@@ -1330,7 +1515,7 @@ type Drill struct {
 
 func (x *Drill) Reset() {
 	*x = Drill{}
-	mi := &file_ups_v1_ups_proto_msgTypes[8]
+	mi := &file_ups_v1_ups_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1342,7 +1527,7 @@ func (x *Drill) String() string {
 func (*Drill) ProtoMessage() {}
 
 func (x *Drill) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[8]
+	mi := &file_ups_v1_ups_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1355,7 +1540,7 @@ func (x *Drill) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Drill.ProtoReflect.Descriptor instead.
 func (*Drill) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{8}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Drill) GetId() string {
@@ -1415,7 +1600,7 @@ type DrillReport struct {
 
 func (x *DrillReport) Reset() {
 	*x = DrillReport{}
-	mi := &file_ups_v1_ups_proto_msgTypes[9]
+	mi := &file_ups_v1_ups_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1427,7 +1612,7 @@ func (x *DrillReport) String() string {
 func (*DrillReport) ProtoMessage() {}
 
 func (x *DrillReport) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[9]
+	mi := &file_ups_v1_ups_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1440,7 +1625,7 @@ func (x *DrillReport) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DrillReport.ProtoReflect.Descriptor instead.
 func (*DrillReport) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{9}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *DrillReport) GetId() string {
@@ -1521,7 +1706,7 @@ type DrillStep struct {
 
 func (x *DrillStep) Reset() {
 	*x = DrillStep{}
-	mi := &file_ups_v1_ups_proto_msgTypes[10]
+	mi := &file_ups_v1_ups_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1533,7 +1718,7 @@ func (x *DrillStep) String() string {
 func (*DrillStep) ProtoMessage() {}
 
 func (x *DrillStep) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[10]
+	mi := &file_ups_v1_ups_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1546,7 +1731,7 @@ func (x *DrillStep) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DrillStep.ProtoReflect.Descriptor instead.
 func (*DrillStep) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{10}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *DrillStep) GetPhase() Phase {
@@ -1583,7 +1768,7 @@ type DrillHook struct {
 
 func (x *DrillHook) Reset() {
 	*x = DrillHook{}
-	mi := &file_ups_v1_ups_proto_msgTypes[11]
+	mi := &file_ups_v1_ups_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1595,7 +1780,7 @@ func (x *DrillHook) String() string {
 func (*DrillHook) ProtoMessage() {}
 
 func (x *DrillHook) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[11]
+	mi := &file_ups_v1_ups_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1608,7 +1793,7 @@ func (x *DrillHook) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DrillHook.ProtoReflect.Descriptor instead.
 func (*DrillHook) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{11}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *DrillHook) GetEvent() string {
@@ -1646,7 +1831,7 @@ type Awaited struct {
 
 func (x *Awaited) Reset() {
 	*x = Awaited{}
-	mi := &file_ups_v1_ups_proto_msgTypes[12]
+	mi := &file_ups_v1_ups_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1658,7 +1843,7 @@ func (x *Awaited) String() string {
 func (*Awaited) ProtoMessage() {}
 
 func (x *Awaited) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[12]
+	mi := &file_ups_v1_ups_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1671,7 +1856,7 @@ func (x *Awaited) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Awaited.ProtoReflect.Descriptor instead.
 func (*Awaited) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{12}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Awaited) GetUp() []string {
@@ -1718,7 +1903,7 @@ type WatchRequest struct {
 
 func (x *WatchRequest) Reset() {
 	*x = WatchRequest{}
-	mi := &file_ups_v1_ups_proto_msgTypes[13]
+	mi := &file_ups_v1_ups_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1730,7 +1915,7 @@ func (x *WatchRequest) String() string {
 func (*WatchRequest) ProtoMessage() {}
 
 func (x *WatchRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[13]
+	mi := &file_ups_v1_ups_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1743,7 +1928,7 @@ func (x *WatchRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchRequest.ProtoReflect.Descriptor instead.
 func (*WatchRequest) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{13}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{15}
 }
 
 // WatchResponse is the full present status.
@@ -1757,7 +1942,7 @@ type WatchResponse struct {
 
 func (x *WatchResponse) Reset() {
 	*x = WatchResponse{}
-	mi := &file_ups_v1_ups_proto_msgTypes[14]
+	mi := &file_ups_v1_ups_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1769,7 +1954,7 @@ func (x *WatchResponse) String() string {
 func (*WatchResponse) ProtoMessage() {}
 
 func (x *WatchResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[14]
+	mi := &file_ups_v1_ups_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1782,7 +1967,7 @@ func (x *WatchResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchResponse.ProtoReflect.Descriptor instead.
 func (*WatchResponse) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{14}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *WatchResponse) GetStatus() *MasterStatus {
@@ -1803,7 +1988,7 @@ type GetStatusRequest struct {
 
 func (x *GetStatusRequest) Reset() {
 	*x = GetStatusRequest{}
-	mi := &file_ups_v1_ups_proto_msgTypes[15]
+	mi := &file_ups_v1_ups_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1815,7 +2000,7 @@ func (x *GetStatusRequest) String() string {
 func (*GetStatusRequest) ProtoMessage() {}
 
 func (x *GetStatusRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[15]
+	mi := &file_ups_v1_ups_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1828,7 +2013,7 @@ func (x *GetStatusRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetStatusRequest.ProtoReflect.Descriptor instead.
 func (*GetStatusRequest) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{15}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *GetStatusRequest) GetAll() bool {
@@ -1856,7 +2041,7 @@ type GetStatusResponse struct {
 
 func (x *GetStatusResponse) Reset() {
 	*x = GetStatusResponse{}
-	mi := &file_ups_v1_ups_proto_msgTypes[16]
+	mi := &file_ups_v1_ups_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1868,7 +2053,7 @@ func (x *GetStatusResponse) String() string {
 func (*GetStatusResponse) ProtoMessage() {}
 
 func (x *GetStatusResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[16]
+	mi := &file_ups_v1_ups_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1881,7 +2066,7 @@ func (x *GetStatusResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetStatusResponse.ProtoReflect.Descriptor instead.
 func (*GetStatusResponse) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{16}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *GetStatusResponse) GetMasters() []*MasterStatus {
@@ -1931,7 +2116,7 @@ type SeenNode struct {
 
 func (x *SeenNode) Reset() {
 	*x = SeenNode{}
-	mi := &file_ups_v1_ups_proto_msgTypes[17]
+	mi := &file_ups_v1_ups_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1943,7 +2128,7 @@ func (x *SeenNode) String() string {
 func (*SeenNode) ProtoMessage() {}
 
 func (x *SeenNode) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[17]
+	mi := &file_ups_v1_ups_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1956,7 +2141,7 @@ func (x *SeenNode) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SeenNode.ProtoReflect.Descriptor instead.
 func (*SeenNode) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{17}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *SeenNode) GetName() string {
@@ -2009,7 +2194,7 @@ type UnreachableMaster struct {
 
 func (x *UnreachableMaster) Reset() {
 	*x = UnreachableMaster{}
-	mi := &file_ups_v1_ups_proto_msgTypes[18]
+	mi := &file_ups_v1_ups_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2021,7 +2206,7 @@ func (x *UnreachableMaster) String() string {
 func (*UnreachableMaster) ProtoMessage() {}
 
 func (x *UnreachableMaster) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[18]
+	mi := &file_ups_v1_ups_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2034,7 +2219,7 @@ func (x *UnreachableMaster) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UnreachableMaster.ProtoReflect.Descriptor instead.
 func (*UnreachableMaster) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{18}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *UnreachableMaster) GetAddress() string {
@@ -2085,7 +2270,7 @@ type MasterStatus struct {
 
 func (x *MasterStatus) Reset() {
 	*x = MasterStatus{}
-	mi := &file_ups_v1_ups_proto_msgTypes[19]
+	mi := &file_ups_v1_ups_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2097,7 +2282,7 @@ func (x *MasterStatus) String() string {
 func (*MasterStatus) ProtoMessage() {}
 
 func (x *MasterStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[19]
+	mi := &file_ups_v1_ups_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2110,7 +2295,7 @@ func (x *MasterStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MasterStatus.ProtoReflect.Descriptor instead.
 func (*MasterStatus) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{19}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *MasterStatus) GetName() string {
@@ -2195,7 +2380,7 @@ type DrillStatus struct {
 
 func (x *DrillStatus) Reset() {
 	*x = DrillStatus{}
-	mi := &file_ups_v1_ups_proto_msgTypes[20]
+	mi := &file_ups_v1_ups_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2207,7 +2392,7 @@ func (x *DrillStatus) String() string {
 func (*DrillStatus) ProtoMessage() {}
 
 func (x *DrillStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[20]
+	mi := &file_ups_v1_ups_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2220,7 +2405,7 @@ func (x *DrillStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DrillStatus.ProtoReflect.Descriptor instead.
 func (*DrillStatus) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{20}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *DrillStatus) GetId() string {
@@ -2288,7 +2473,7 @@ type NodeStatus struct {
 
 func (x *NodeStatus) Reset() {
 	*x = NodeStatus{}
-	mi := &file_ups_v1_ups_proto_msgTypes[21]
+	mi := &file_ups_v1_ups_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2300,7 +2485,7 @@ func (x *NodeStatus) String() string {
 func (*NodeStatus) ProtoMessage() {}
 
 func (x *NodeStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[21]
+	mi := &file_ups_v1_ups_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2313,7 +2498,7 @@ func (x *NodeStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NodeStatus.ProtoReflect.Descriptor instead.
 func (*NodeStatus) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{21}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *NodeStatus) GetName() string {
@@ -2409,7 +2594,7 @@ type Comeback struct {
 
 func (x *Comeback) Reset() {
 	*x = Comeback{}
-	mi := &file_ups_v1_ups_proto_msgTypes[22]
+	mi := &file_ups_v1_ups_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2421,7 +2606,7 @@ func (x *Comeback) String() string {
 func (*Comeback) ProtoMessage() {}
 
 func (x *Comeback) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[22]
+	mi := &file_ups_v1_ups_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2434,7 +2619,7 @@ func (x *Comeback) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Comeback.ProtoReflect.Descriptor instead.
 func (*Comeback) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{22}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *Comeback) GetOutage() string {
@@ -2508,7 +2693,7 @@ type NodeProof struct {
 
 func (x *NodeProof) Reset() {
 	*x = NodeProof{}
-	mi := &file_ups_v1_ups_proto_msgTypes[23]
+	mi := &file_ups_v1_ups_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2520,7 +2705,7 @@ func (x *NodeProof) String() string {
 func (*NodeProof) ProtoMessage() {}
 
 func (x *NodeProof) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[23]
+	mi := &file_ups_v1_ups_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2533,7 +2718,7 @@ func (x *NodeProof) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NodeProof.ProtoReflect.Descriptor instead.
 func (*NodeProof) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{23}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *NodeProof) GetOutages() uint32 {
@@ -2590,7 +2775,7 @@ type UpsProof struct {
 
 func (x *UpsProof) Reset() {
 	*x = UpsProof{}
-	mi := &file_ups_v1_ups_proto_msgTypes[24]
+	mi := &file_ups_v1_ups_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2602,7 +2787,7 @@ func (x *UpsProof) String() string {
 func (*UpsProof) ProtoMessage() {}
 
 func (x *UpsProof) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[24]
+	mi := &file_ups_v1_ups_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2615,7 +2800,7 @@ func (x *UpsProof) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpsProof.ProtoReflect.Descriptor instead.
 func (*UpsProof) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{24}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *UpsProof) GetUps() string {
@@ -2662,7 +2847,7 @@ type GetNodeStatusRequest struct {
 
 func (x *GetNodeStatusRequest) Reset() {
 	*x = GetNodeStatusRequest{}
-	mi := &file_ups_v1_ups_proto_msgTypes[25]
+	mi := &file_ups_v1_ups_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2674,7 +2859,7 @@ func (x *GetNodeStatusRequest) String() string {
 func (*GetNodeStatusRequest) ProtoMessage() {}
 
 func (x *GetNodeStatusRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[25]
+	mi := &file_ups_v1_ups_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2687,7 +2872,7 @@ func (x *GetNodeStatusRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetNodeStatusRequest.ProtoReflect.Descriptor instead.
 func (*GetNodeStatusRequest) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{25}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{27}
 }
 
 // GetNodeStatusResponse answers with the node's own view.
@@ -2703,7 +2888,7 @@ type GetNodeStatusResponse struct {
 
 func (x *GetNodeStatusResponse) Reset() {
 	*x = GetNodeStatusResponse{}
-	mi := &file_ups_v1_ups_proto_msgTypes[26]
+	mi := &file_ups_v1_ups_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2715,7 +2900,7 @@ func (x *GetNodeStatusResponse) String() string {
 func (*GetNodeStatusResponse) ProtoMessage() {}
 
 func (x *GetNodeStatusResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[26]
+	mi := &file_ups_v1_ups_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2728,7 +2913,7 @@ func (x *GetNodeStatusResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetNodeStatusResponse.ProtoReflect.Descriptor instead.
 func (*GetNodeStatusResponse) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{26}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *GetNodeStatusResponse) GetNode() *NodeStatus {
@@ -2764,7 +2949,7 @@ type NodeMaster struct {
 
 func (x *NodeMaster) Reset() {
 	*x = NodeMaster{}
-	mi := &file_ups_v1_ups_proto_msgTypes[27]
+	mi := &file_ups_v1_ups_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2776,7 +2961,7 @@ func (x *NodeMaster) String() string {
 func (*NodeMaster) ProtoMessage() {}
 
 func (x *NodeMaster) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[27]
+	mi := &file_ups_v1_ups_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2789,7 +2974,7 @@ func (x *NodeMaster) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NodeMaster.ProtoReflect.Descriptor instead.
 func (*NodeMaster) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{27}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *NodeMaster) GetName() string {
@@ -2840,7 +3025,7 @@ type HoldRequest struct {
 
 func (x *HoldRequest) Reset() {
 	*x = HoldRequest{}
-	mi := &file_ups_v1_ups_proto_msgTypes[28]
+	mi := &file_ups_v1_ups_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2852,7 +3037,7 @@ func (x *HoldRequest) String() string {
 func (*HoldRequest) ProtoMessage() {}
 
 func (x *HoldRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[28]
+	mi := &file_ups_v1_ups_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2865,7 +3050,7 @@ func (x *HoldRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HoldRequest.ProtoReflect.Descriptor instead.
 func (*HoldRequest) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{28}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *HoldRequest) GetNodes() []string {
@@ -2891,7 +3076,7 @@ type HoldResponse struct {
 
 func (x *HoldResponse) Reset() {
 	*x = HoldResponse{}
-	mi := &file_ups_v1_ups_proto_msgTypes[29]
+	mi := &file_ups_v1_ups_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2903,7 +3088,7 @@ func (x *HoldResponse) String() string {
 func (*HoldResponse) ProtoMessage() {}
 
 func (x *HoldResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[29]
+	mi := &file_ups_v1_ups_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2916,7 +3101,7 @@ func (x *HoldResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HoldResponse.ProtoReflect.Descriptor instead.
 func (*HoldResponse) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{29}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{31}
 }
 
 // ReleaseRequest names nodes.
@@ -2930,7 +3115,7 @@ type ReleaseRequest struct {
 
 func (x *ReleaseRequest) Reset() {
 	*x = ReleaseRequest{}
-	mi := &file_ups_v1_ups_proto_msgTypes[30]
+	mi := &file_ups_v1_ups_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2942,7 +3127,7 @@ func (x *ReleaseRequest) String() string {
 func (*ReleaseRequest) ProtoMessage() {}
 
 func (x *ReleaseRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[30]
+	mi := &file_ups_v1_ups_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2955,7 +3140,7 @@ func (x *ReleaseRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReleaseRequest.ProtoReflect.Descriptor instead.
 func (*ReleaseRequest) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{30}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *ReleaseRequest) GetNodes() []string {
@@ -2974,7 +3159,7 @@ type ReleaseResponse struct {
 
 func (x *ReleaseResponse) Reset() {
 	*x = ReleaseResponse{}
-	mi := &file_ups_v1_ups_proto_msgTypes[31]
+	mi := &file_ups_v1_ups_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2986,7 +3171,7 @@ func (x *ReleaseResponse) String() string {
 func (*ReleaseResponse) ProtoMessage() {}
 
 func (x *ReleaseResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[31]
+	mi := &file_ups_v1_ups_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2999,7 +3184,7 @@ func (x *ReleaseResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReleaseResponse.ProtoReflect.Descriptor instead.
 func (*ReleaseResponse) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{31}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{33}
 }
 
 // ShutdownRequest names nodes.
@@ -3015,7 +3200,7 @@ type ShutdownRequest struct {
 
 func (x *ShutdownRequest) Reset() {
 	*x = ShutdownRequest{}
-	mi := &file_ups_v1_ups_proto_msgTypes[32]
+	mi := &file_ups_v1_ups_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3027,7 +3212,7 @@ func (x *ShutdownRequest) String() string {
 func (*ShutdownRequest) ProtoMessage() {}
 
 func (x *ShutdownRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[32]
+	mi := &file_ups_v1_ups_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3040,7 +3225,7 @@ func (x *ShutdownRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ShutdownRequest.ProtoReflect.Descriptor instead.
 func (*ShutdownRequest) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{32}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *ShutdownRequest) GetNodes() []string {
@@ -3066,7 +3251,7 @@ type ShutdownResponse struct {
 
 func (x *ShutdownResponse) Reset() {
 	*x = ShutdownResponse{}
-	mi := &file_ups_v1_ups_proto_msgTypes[33]
+	mi := &file_ups_v1_ups_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3078,7 +3263,7 @@ func (x *ShutdownResponse) String() string {
 func (*ShutdownResponse) ProtoMessage() {}
 
 func (x *ShutdownResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[33]
+	mi := &file_ups_v1_ups_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3091,7 +3276,7 @@ func (x *ShutdownResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ShutdownResponse.ProtoReflect.Descriptor instead.
 func (*ShutdownResponse) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{33}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{35}
 }
 
 // SimulateRequest sets a sim port's state.
@@ -3107,7 +3292,7 @@ type SimulateRequest struct {
 
 func (x *SimulateRequest) Reset() {
 	*x = SimulateRequest{}
-	mi := &file_ups_v1_ups_proto_msgTypes[34]
+	mi := &file_ups_v1_ups_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3119,7 +3304,7 @@ func (x *SimulateRequest) String() string {
 func (*SimulateRequest) ProtoMessage() {}
 
 func (x *SimulateRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[34]
+	mi := &file_ups_v1_ups_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3132,7 +3317,7 @@ func (x *SimulateRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SimulateRequest.ProtoReflect.Descriptor instead.
 func (*SimulateRequest) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{34}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *SimulateRequest) GetUps() string {
@@ -3160,7 +3345,7 @@ type SimulateResponse struct {
 
 func (x *SimulateResponse) Reset() {
 	*x = SimulateResponse{}
-	mi := &file_ups_v1_ups_proto_msgTypes[35]
+	mi := &file_ups_v1_ups_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3172,7 +3357,7 @@ func (x *SimulateResponse) String() string {
 func (*SimulateResponse) ProtoMessage() {}
 
 func (x *SimulateResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[35]
+	mi := &file_ups_v1_ups_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3185,7 +3370,7 @@ func (x *SimulateResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SimulateResponse.ProtoReflect.Descriptor instead.
 func (*SimulateResponse) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{35}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *SimulateResponse) GetUps() string {
@@ -3193,6 +3378,190 @@ func (x *SimulateResponse) GetUps() string {
 		return x.Ups
 	}
 	return ""
+}
+
+// DisableUpsRequest names a UPS and how long.
+type DisableUpsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The UPS.
+	Ups string `protobuf:"bytes,1,opt,name=ups,proto3" json:"ups,omitempty"`
+	// How long at most; must be more than zero.
+	For           *durationpb.Duration `protobuf:"bytes,2,opt,name=for,proto3" json:"for,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DisableUpsRequest) Reset() {
+	*x = DisableUpsRequest{}
+	mi := &file_ups_v1_ups_proto_msgTypes[38]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DisableUpsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DisableUpsRequest) ProtoMessage() {}
+
+func (x *DisableUpsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_ups_v1_ups_proto_msgTypes[38]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DisableUpsRequest.ProtoReflect.Descriptor instead.
+func (*DisableUpsRequest) Descriptor() ([]byte, []int) {
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{38}
+}
+
+func (x *DisableUpsRequest) GetUps() string {
+	if x != nil {
+		return x.Ups
+	}
+	return ""
+}
+
+func (x *DisableUpsRequest) GetFor() *durationpb.Duration {
+	if x != nil {
+		return x.For
+	}
+	return nil
+}
+
+// DisableUpsResponse says that it is not looked at any more.
+type DisableUpsResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DisableUpsResponse) Reset() {
+	*x = DisableUpsResponse{}
+	mi := &file_ups_v1_ups_proto_msgTypes[39]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DisableUpsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DisableUpsResponse) ProtoMessage() {}
+
+func (x *DisableUpsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_ups_v1_ups_proto_msgTypes[39]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DisableUpsResponse.ProtoReflect.Descriptor instead.
+func (*DisableUpsResponse) Descriptor() ([]byte, []int) {
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{39}
+}
+
+// EnableUpsRequest names a UPS.
+type EnableUpsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The UPS.
+	Ups string `protobuf:"bytes,1,opt,name=ups,proto3" json:"ups,omitempty"`
+	// It has another battery now: what was learned of the old one is forgotten.
+	NewBattery    bool `protobuf:"varint,2,opt,name=new_battery,json=newBattery,proto3" json:"new_battery,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EnableUpsRequest) Reset() {
+	*x = EnableUpsRequest{}
+	mi := &file_ups_v1_ups_proto_msgTypes[40]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EnableUpsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EnableUpsRequest) ProtoMessage() {}
+
+func (x *EnableUpsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_ups_v1_ups_proto_msgTypes[40]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EnableUpsRequest.ProtoReflect.Descriptor instead.
+func (*EnableUpsRequest) Descriptor() ([]byte, []int) {
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{40}
+}
+
+func (x *EnableUpsRequest) GetUps() string {
+	if x != nil {
+		return x.Ups
+	}
+	return ""
+}
+
+func (x *EnableUpsRequest) GetNewBattery() bool {
+	if x != nil {
+		return x.NewBattery
+	}
+	return false
+}
+
+// EnableUpsResponse says that it is looked at again.
+type EnableUpsResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EnableUpsResponse) Reset() {
+	*x = EnableUpsResponse{}
+	mi := &file_ups_v1_ups_proto_msgTypes[41]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EnableUpsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EnableUpsResponse) ProtoMessage() {}
+
+func (x *EnableUpsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_ups_v1_ups_proto_msgTypes[41]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EnableUpsResponse.ProtoReflect.Descriptor instead.
+func (*EnableUpsResponse) Descriptor() ([]byte, []int) {
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{41}
 }
 
 // CreateTokenRequest asks for a token.
@@ -3211,7 +3580,7 @@ type CreateTokenRequest struct {
 
 func (x *CreateTokenRequest) Reset() {
 	*x = CreateTokenRequest{}
-	mi := &file_ups_v1_ups_proto_msgTypes[36]
+	mi := &file_ups_v1_ups_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3223,7 +3592,7 @@ func (x *CreateTokenRequest) String() string {
 func (*CreateTokenRequest) ProtoMessage() {}
 
 func (x *CreateTokenRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[36]
+	mi := &file_ups_v1_ups_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3236,7 +3605,7 @@ func (x *CreateTokenRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateTokenRequest.ProtoReflect.Descriptor instead.
 func (*CreateTokenRequest) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{36}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *CreateTokenRequest) GetRole() Role {
@@ -3273,7 +3642,7 @@ type CreateTokenResponse struct {
 
 func (x *CreateTokenResponse) Reset() {
 	*x = CreateTokenResponse{}
-	mi := &file_ups_v1_ups_proto_msgTypes[37]
+	mi := &file_ups_v1_ups_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3285,7 +3654,7 @@ func (x *CreateTokenResponse) String() string {
 func (*CreateTokenResponse) ProtoMessage() {}
 
 func (x *CreateTokenResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[37]
+	mi := &file_ups_v1_ups_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3298,7 +3667,7 @@ func (x *CreateTokenResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateTokenResponse.ProtoReflect.Descriptor instead.
 func (*CreateTokenResponse) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{37}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *CreateTokenResponse) GetToken() string {
@@ -3324,7 +3693,7 @@ type ListTokensRequest struct {
 
 func (x *ListTokensRequest) Reset() {
 	*x = ListTokensRequest{}
-	mi := &file_ups_v1_ups_proto_msgTypes[38]
+	mi := &file_ups_v1_ups_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3336,7 +3705,7 @@ func (x *ListTokensRequest) String() string {
 func (*ListTokensRequest) ProtoMessage() {}
 
 func (x *ListTokensRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[38]
+	mi := &file_ups_v1_ups_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3349,7 +3718,7 @@ func (x *ListTokensRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTokensRequest.ProtoReflect.Descriptor instead.
 func (*ListTokensRequest) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{38}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{44}
 }
 
 // ListTokensResponse tells them.
@@ -3363,7 +3732,7 @@ type ListTokensResponse struct {
 
 func (x *ListTokensResponse) Reset() {
 	*x = ListTokensResponse{}
-	mi := &file_ups_v1_ups_proto_msgTypes[39]
+	mi := &file_ups_v1_ups_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3375,7 +3744,7 @@ func (x *ListTokensResponse) String() string {
 func (*ListTokensResponse) ProtoMessage() {}
 
 func (x *ListTokensResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[39]
+	mi := &file_ups_v1_ups_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3388,7 +3757,7 @@ func (x *ListTokensResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTokensResponse.ProtoReflect.Descriptor instead.
 func (*ListTokensResponse) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{39}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *ListTokensResponse) GetTokens() []*TokenInfo {
@@ -3417,7 +3786,7 @@ type TokenInfo struct {
 
 func (x *TokenInfo) Reset() {
 	*x = TokenInfo{}
-	mi := &file_ups_v1_ups_proto_msgTypes[40]
+	mi := &file_ups_v1_ups_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3429,7 +3798,7 @@ func (x *TokenInfo) String() string {
 func (*TokenInfo) ProtoMessage() {}
 
 func (x *TokenInfo) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[40]
+	mi := &file_ups_v1_ups_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3442,7 +3811,7 @@ func (x *TokenInfo) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TokenInfo.ProtoReflect.Descriptor instead.
 func (*TokenInfo) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{40}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *TokenInfo) GetId() string {
@@ -3491,7 +3860,7 @@ type RevokeTokenRequest struct {
 
 func (x *RevokeTokenRequest) Reset() {
 	*x = RevokeTokenRequest{}
-	mi := &file_ups_v1_ups_proto_msgTypes[41]
+	mi := &file_ups_v1_ups_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3503,7 +3872,7 @@ func (x *RevokeTokenRequest) String() string {
 func (*RevokeTokenRequest) ProtoMessage() {}
 
 func (x *RevokeTokenRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[41]
+	mi := &file_ups_v1_ups_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3516,7 +3885,7 @@ func (x *RevokeTokenRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RevokeTokenRequest.ProtoReflect.Descriptor instead.
 func (*RevokeTokenRequest) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{41}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *RevokeTokenRequest) GetId() string {
@@ -3535,7 +3904,7 @@ type RevokeTokenResponse struct {
 
 func (x *RevokeTokenResponse) Reset() {
 	*x = RevokeTokenResponse{}
-	mi := &file_ups_v1_ups_proto_msgTypes[42]
+	mi := &file_ups_v1_ups_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3547,7 +3916,7 @@ func (x *RevokeTokenResponse) String() string {
 func (*RevokeTokenResponse) ProtoMessage() {}
 
 func (x *RevokeTokenResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[42]
+	mi := &file_ups_v1_ups_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3560,7 +3929,7 @@ func (x *RevokeTokenResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RevokeTokenResponse.ProtoReflect.Descriptor instead.
 func (*RevokeTokenResponse) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{42}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{48}
 }
 
 // RemoveMemberRequest names a member.
@@ -3574,7 +3943,7 @@ type RemoveMemberRequest struct {
 
 func (x *RemoveMemberRequest) Reset() {
 	*x = RemoveMemberRequest{}
-	mi := &file_ups_v1_ups_proto_msgTypes[43]
+	mi := &file_ups_v1_ups_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3586,7 +3955,7 @@ func (x *RemoveMemberRequest) String() string {
 func (*RemoveMemberRequest) ProtoMessage() {}
 
 func (x *RemoveMemberRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[43]
+	mi := &file_ups_v1_ups_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3599,7 +3968,7 @@ func (x *RemoveMemberRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RemoveMemberRequest.ProtoReflect.Descriptor instead.
 func (*RemoveMemberRequest) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{43}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *RemoveMemberRequest) GetName() string {
@@ -3618,7 +3987,7 @@ type RemoveMemberResponse struct {
 
 func (x *RemoveMemberResponse) Reset() {
 	*x = RemoveMemberResponse{}
-	mi := &file_ups_v1_ups_proto_msgTypes[44]
+	mi := &file_ups_v1_ups_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3630,7 +3999,7 @@ func (x *RemoveMemberResponse) String() string {
 func (*RemoveMemberResponse) ProtoMessage() {}
 
 func (x *RemoveMemberResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[44]
+	mi := &file_ups_v1_ups_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3643,7 +4012,7 @@ func (x *RemoveMemberResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RemoveMemberResponse.ProtoReflect.Descriptor instead.
 func (*RemoveMemberResponse) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{44}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{50}
 }
 
 // ExportTrustRequest asks for the CA.
@@ -3657,7 +4026,7 @@ type ExportTrustRequest struct {
 
 func (x *ExportTrustRequest) Reset() {
 	*x = ExportTrustRequest{}
-	mi := &file_ups_v1_ups_proto_msgTypes[45]
+	mi := &file_ups_v1_ups_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3669,7 +4038,7 @@ func (x *ExportTrustRequest) String() string {
 func (*ExportTrustRequest) ProtoMessage() {}
 
 func (x *ExportTrustRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[45]
+	mi := &file_ups_v1_ups_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3682,7 +4051,7 @@ func (x *ExportTrustRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExportTrustRequest.ProtoReflect.Descriptor instead.
 func (*ExportTrustRequest) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{45}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *ExportTrustRequest) GetPassphrase() string {
@@ -3703,7 +4072,7 @@ type ExportTrustResponse struct {
 
 func (x *ExportTrustResponse) Reset() {
 	*x = ExportTrustResponse{}
-	mi := &file_ups_v1_ups_proto_msgTypes[46]
+	mi := &file_ups_v1_ups_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3715,7 +4084,7 @@ func (x *ExportTrustResponse) String() string {
 func (*ExportTrustResponse) ProtoMessage() {}
 
 func (x *ExportTrustResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[46]
+	mi := &file_ups_v1_ups_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3728,7 +4097,7 @@ func (x *ExportTrustResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExportTrustResponse.ProtoReflect.Descriptor instead.
 func (*ExportTrustResponse) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{46}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *ExportTrustResponse) GetExport() []byte {
@@ -3751,7 +4120,7 @@ type ImportTrustRequest struct {
 
 func (x *ImportTrustRequest) Reset() {
 	*x = ImportTrustRequest{}
-	mi := &file_ups_v1_ups_proto_msgTypes[47]
+	mi := &file_ups_v1_ups_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3763,7 +4132,7 @@ func (x *ImportTrustRequest) String() string {
 func (*ImportTrustRequest) ProtoMessage() {}
 
 func (x *ImportTrustRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[47]
+	mi := &file_ups_v1_ups_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3776,7 +4145,7 @@ func (x *ImportTrustRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ImportTrustRequest.ProtoReflect.Descriptor instead.
 func (*ImportTrustRequest) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{47}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *ImportTrustRequest) GetExport() []byte {
@@ -3804,7 +4173,7 @@ type ImportTrustResponse struct {
 
 func (x *ImportTrustResponse) Reset() {
 	*x = ImportTrustResponse{}
-	mi := &file_ups_v1_ups_proto_msgTypes[48]
+	mi := &file_ups_v1_ups_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3816,7 +4185,7 @@ func (x *ImportTrustResponse) String() string {
 func (*ImportTrustResponse) ProtoMessage() {}
 
 func (x *ImportTrustResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[48]
+	mi := &file_ups_v1_ups_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3829,7 +4198,7 @@ func (x *ImportTrustResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ImportTrustResponse.ProtoReflect.Descriptor instead.
 func (*ImportTrustResponse) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{48}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *ImportTrustResponse) GetMembers() uint32 {
@@ -3848,7 +4217,7 @@ type LeaveRequest struct {
 
 func (x *LeaveRequest) Reset() {
 	*x = LeaveRequest{}
-	mi := &file_ups_v1_ups_proto_msgTypes[49]
+	mi := &file_ups_v1_ups_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3860,7 +4229,7 @@ func (x *LeaveRequest) String() string {
 func (*LeaveRequest) ProtoMessage() {}
 
 func (x *LeaveRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[49]
+	mi := &file_ups_v1_ups_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3873,7 +4242,7 @@ func (x *LeaveRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeaveRequest.ProtoReflect.Descriptor instead.
 func (*LeaveRequest) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{49}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{55}
 }
 
 // LeaveResponse says that it is off.
@@ -3885,7 +4254,7 @@ type LeaveResponse struct {
 
 func (x *LeaveResponse) Reset() {
 	*x = LeaveResponse{}
-	mi := &file_ups_v1_ups_proto_msgTypes[50]
+	mi := &file_ups_v1_ups_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3897,7 +4266,7 @@ func (x *LeaveResponse) String() string {
 func (*LeaveResponse) ProtoMessage() {}
 
 func (x *LeaveResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[50]
+	mi := &file_ups_v1_ups_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3910,7 +4279,7 @@ func (x *LeaveResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeaveResponse.ProtoReflect.Descriptor instead.
 func (*LeaveResponse) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{50}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{56}
 }
 
 // LeaveRackRequest names the rack.
@@ -3924,7 +4293,7 @@ type LeaveRackRequest struct {
 
 func (x *LeaveRackRequest) Reset() {
 	*x = LeaveRackRequest{}
-	mi := &file_ups_v1_ups_proto_msgTypes[51]
+	mi := &file_ups_v1_ups_proto_msgTypes[57]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3936,7 +4305,7 @@ func (x *LeaveRackRequest) String() string {
 func (*LeaveRackRequest) ProtoMessage() {}
 
 func (x *LeaveRackRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[51]
+	mi := &file_ups_v1_ups_proto_msgTypes[57]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3949,7 +4318,7 @@ func (x *LeaveRackRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeaveRackRequest.ProtoReflect.Descriptor instead.
 func (*LeaveRackRequest) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{51}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{57}
 }
 
 func (x *LeaveRackRequest) GetMaster() string {
@@ -3973,7 +4342,7 @@ type LeaveRackResponse struct {
 
 func (x *LeaveRackResponse) Reset() {
 	*x = LeaveRackResponse{}
-	mi := &file_ups_v1_ups_proto_msgTypes[52]
+	mi := &file_ups_v1_ups_proto_msgTypes[58]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3985,7 +4354,7 @@ func (x *LeaveRackResponse) String() string {
 func (*LeaveRackResponse) ProtoMessage() {}
 
 func (x *LeaveRackResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[52]
+	mi := &file_ups_v1_ups_proto_msgTypes[58]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3998,7 +4367,7 @@ func (x *LeaveRackResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeaveRackResponse.ProtoReflect.Descriptor instead.
 func (*LeaveRackResponse) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{52}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{58}
 }
 
 func (x *LeaveRackResponse) GetMaster() string {
@@ -4028,7 +4397,7 @@ type StreamEventsRequest struct {
 
 func (x *StreamEventsRequest) Reset() {
 	*x = StreamEventsRequest{}
-	mi := &file_ups_v1_ups_proto_msgTypes[53]
+	mi := &file_ups_v1_ups_proto_msgTypes[59]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4040,7 +4409,7 @@ func (x *StreamEventsRequest) String() string {
 func (*StreamEventsRequest) ProtoMessage() {}
 
 func (x *StreamEventsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[53]
+	mi := &file_ups_v1_ups_proto_msgTypes[59]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4053,7 +4422,7 @@ func (x *StreamEventsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamEventsRequest.ProtoReflect.Descriptor instead.
 func (*StreamEventsRequest) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{53}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{59}
 }
 
 func (x *StreamEventsRequest) GetFollow() bool {
@@ -4091,7 +4460,7 @@ type StreamEventsResponse struct {
 
 func (x *StreamEventsResponse) Reset() {
 	*x = StreamEventsResponse{}
-	mi := &file_ups_v1_ups_proto_msgTypes[54]
+	mi := &file_ups_v1_ups_proto_msgTypes[60]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4103,7 +4472,7 @@ func (x *StreamEventsResponse) String() string {
 func (*StreamEventsResponse) ProtoMessage() {}
 
 func (x *StreamEventsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[54]
+	mi := &file_ups_v1_ups_proto_msgTypes[60]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4116,7 +4485,7 @@ func (x *StreamEventsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamEventsResponse.ProtoReflect.Descriptor instead.
 func (*StreamEventsResponse) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{54}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{60}
 }
 
 func (x *StreamEventsResponse) GetSeq() uint64 {
@@ -4174,7 +4543,7 @@ type JoinRackRequest struct {
 
 func (x *JoinRackRequest) Reset() {
 	*x = JoinRackRequest{}
-	mi := &file_ups_v1_ups_proto_msgTypes[55]
+	mi := &file_ups_v1_ups_proto_msgTypes[61]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4186,7 +4555,7 @@ func (x *JoinRackRequest) String() string {
 func (*JoinRackRequest) ProtoMessage() {}
 
 func (x *JoinRackRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[55]
+	mi := &file_ups_v1_ups_proto_msgTypes[61]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4199,7 +4568,7 @@ func (x *JoinRackRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JoinRackRequest.ProtoReflect.Descriptor instead.
 func (*JoinRackRequest) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{55}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{61}
 }
 
 func (x *JoinRackRequest) GetToken() string {
@@ -4233,7 +4602,7 @@ type JoinRackResponse struct {
 
 func (x *JoinRackResponse) Reset() {
 	*x = JoinRackResponse{}
-	mi := &file_ups_v1_ups_proto_msgTypes[56]
+	mi := &file_ups_v1_ups_proto_msgTypes[62]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4245,7 +4614,7 @@ func (x *JoinRackResponse) String() string {
 func (*JoinRackResponse) ProtoMessage() {}
 
 func (x *JoinRackResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[56]
+	mi := &file_ups_v1_ups_proto_msgTypes[62]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4258,7 +4627,7 @@ func (x *JoinRackResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JoinRackResponse.ProtoReflect.Descriptor instead.
 func (*JoinRackResponse) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{56}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{62}
 }
 
 func (x *JoinRackResponse) GetNode() string {
@@ -4305,7 +4674,7 @@ type JoinRequest struct {
 
 func (x *JoinRequest) Reset() {
 	*x = JoinRequest{}
-	mi := &file_ups_v1_ups_proto_msgTypes[57]
+	mi := &file_ups_v1_ups_proto_msgTypes[63]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4317,7 +4686,7 @@ func (x *JoinRequest) String() string {
 func (*JoinRequest) ProtoMessage() {}
 
 func (x *JoinRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[57]
+	mi := &file_ups_v1_ups_proto_msgTypes[63]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4330,7 +4699,7 @@ func (x *JoinRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JoinRequest.ProtoReflect.Descriptor instead.
 func (*JoinRequest) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{57}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{63}
 }
 
 func (x *JoinRequest) GetSecret() []byte {
@@ -4369,7 +4738,7 @@ type JoinResponse struct {
 
 func (x *JoinResponse) Reset() {
 	*x = JoinResponse{}
-	mi := &file_ups_v1_ups_proto_msgTypes[58]
+	mi := &file_ups_v1_ups_proto_msgTypes[64]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4381,7 +4750,7 @@ func (x *JoinResponse) String() string {
 func (*JoinResponse) ProtoMessage() {}
 
 func (x *JoinResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[58]
+	mi := &file_ups_v1_ups_proto_msgTypes[64]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4394,7 +4763,7 @@ func (x *JoinResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JoinResponse.ProtoReflect.Descriptor instead.
 func (*JoinResponse) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{58}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{64}
 }
 
 func (x *JoinResponse) GetCertificate() []byte {
@@ -4429,7 +4798,7 @@ type ExamineNodeRequest struct {
 
 func (x *ExamineNodeRequest) Reset() {
 	*x = ExamineNodeRequest{}
-	mi := &file_ups_v1_ups_proto_msgTypes[59]
+	mi := &file_ups_v1_ups_proto_msgTypes[65]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4441,7 +4810,7 @@ func (x *ExamineNodeRequest) String() string {
 func (*ExamineNodeRequest) ProtoMessage() {}
 
 func (x *ExamineNodeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[59]
+	mi := &file_ups_v1_ups_proto_msgTypes[65]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4454,7 +4823,7 @@ func (x *ExamineNodeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExamineNodeRequest.ProtoReflect.Descriptor instead.
 func (*ExamineNodeRequest) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{59}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{65}
 }
 
 func (x *ExamineNodeRequest) GetDrill() bool {
@@ -4482,7 +4851,7 @@ type ExamineNodeResponse struct {
 
 func (x *ExamineNodeResponse) Reset() {
 	*x = ExamineNodeResponse{}
-	mi := &file_ups_v1_ups_proto_msgTypes[60]
+	mi := &file_ups_v1_ups_proto_msgTypes[66]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4494,7 +4863,7 @@ func (x *ExamineNodeResponse) String() string {
 func (*ExamineNodeResponse) ProtoMessage() {}
 
 func (x *ExamineNodeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[60]
+	mi := &file_ups_v1_ups_proto_msgTypes[66]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4507,7 +4876,7 @@ func (x *ExamineNodeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExamineNodeResponse.ProtoReflect.Descriptor instead.
 func (*ExamineNodeResponse) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{60}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{66}
 }
 
 func (x *ExamineNodeResponse) GetCannotPowerOff() string {
@@ -4553,7 +4922,7 @@ type HookResult struct {
 
 func (x *HookResult) Reset() {
 	*x = HookResult{}
-	mi := &file_ups_v1_ups_proto_msgTypes[61]
+	mi := &file_ups_v1_ups_proto_msgTypes[67]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4565,7 +4934,7 @@ func (x *HookResult) String() string {
 func (*HookResult) ProtoMessage() {}
 
 func (x *HookResult) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[61]
+	mi := &file_ups_v1_ups_proto_msgTypes[67]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4578,7 +4947,7 @@ func (x *HookResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HookResult.ProtoReflect.Descriptor instead.
 func (*HookResult) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{61}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{67}
 }
 
 func (x *HookResult) GetName() string {
@@ -4613,7 +4982,7 @@ type ExamineRequest struct {
 
 func (x *ExamineRequest) Reset() {
 	*x = ExamineRequest{}
-	mi := &file_ups_v1_ups_proto_msgTypes[62]
+	mi := &file_ups_v1_ups_proto_msgTypes[68]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4625,7 +4994,7 @@ func (x *ExamineRequest) String() string {
 func (*ExamineRequest) ProtoMessage() {}
 
 func (x *ExamineRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[62]
+	mi := &file_ups_v1_ups_proto_msgTypes[68]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4638,7 +5007,7 @@ func (x *ExamineRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExamineRequest.ProtoReflect.Descriptor instead.
 func (*ExamineRequest) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{62}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{68}
 }
 
 func (x *ExamineRequest) GetDrill() bool {
@@ -4661,7 +5030,7 @@ type ExamineResponse struct {
 
 func (x *ExamineResponse) Reset() {
 	*x = ExamineResponse{}
-	mi := &file_ups_v1_ups_proto_msgTypes[63]
+	mi := &file_ups_v1_ups_proto_msgTypes[69]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4673,7 +5042,7 @@ func (x *ExamineResponse) String() string {
 func (*ExamineResponse) ProtoMessage() {}
 
 func (x *ExamineResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[63]
+	mi := &file_ups_v1_ups_proto_msgTypes[69]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4686,7 +5055,7 @@ func (x *ExamineResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExamineResponse.ProtoReflect.Descriptor instead.
 func (*ExamineResponse) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{63}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{69}
 }
 
 func (x *ExamineResponse) GetStatus() *MasterStatus {
@@ -4720,7 +5089,7 @@ type NodeExam struct {
 
 func (x *NodeExam) Reset() {
 	*x = NodeExam{}
-	mi := &file_ups_v1_ups_proto_msgTypes[64]
+	mi := &file_ups_v1_ups_proto_msgTypes[70]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4732,7 +5101,7 @@ func (x *NodeExam) String() string {
 func (*NodeExam) ProtoMessage() {}
 
 func (x *NodeExam) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[64]
+	mi := &file_ups_v1_ups_proto_msgTypes[70]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4745,7 +5114,7 @@ func (x *NodeExam) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NodeExam.ProtoReflect.Descriptor instead.
 func (*NodeExam) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{64}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{70}
 }
 
 func (x *NodeExam) GetName() string {
@@ -4791,7 +5160,7 @@ type DrillRequest struct {
 
 func (x *DrillRequest) Reset() {
 	*x = DrillRequest{}
-	mi := &file_ups_v1_ups_proto_msgTypes[65]
+	mi := &file_ups_v1_ups_proto_msgTypes[71]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4803,7 +5172,7 @@ func (x *DrillRequest) String() string {
 func (*DrillRequest) ProtoMessage() {}
 
 func (x *DrillRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[65]
+	mi := &file_ups_v1_ups_proto_msgTypes[71]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4816,7 +5185,7 @@ func (x *DrillRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DrillRequest.ProtoReflect.Descriptor instead.
 func (*DrillRequest) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{65}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{71}
 }
 
 func (x *DrillRequest) GetNodes() []string {
@@ -4860,7 +5229,7 @@ type DrillResponse struct {
 
 func (x *DrillResponse) Reset() {
 	*x = DrillResponse{}
-	mi := &file_ups_v1_ups_proto_msgTypes[66]
+	mi := &file_ups_v1_ups_proto_msgTypes[72]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4872,7 +5241,7 @@ func (x *DrillResponse) String() string {
 func (*DrillResponse) ProtoMessage() {}
 
 func (x *DrillResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[66]
+	mi := &file_ups_v1_ups_proto_msgTypes[72]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4885,7 +5254,7 @@ func (x *DrillResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DrillResponse.ProtoReflect.Descriptor instead.
 func (*DrillResponse) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{66}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{72}
 }
 
 func (x *DrillResponse) GetId() string {
@@ -4947,7 +5316,7 @@ type DrillNode struct {
 
 func (x *DrillNode) Reset() {
 	*x = DrillNode{}
-	mi := &file_ups_v1_ups_proto_msgTypes[67]
+	mi := &file_ups_v1_ups_proto_msgTypes[73]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4959,7 +5328,7 @@ func (x *DrillNode) String() string {
 func (*DrillNode) ProtoMessage() {}
 
 func (x *DrillNode) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[67]
+	mi := &file_ups_v1_ups_proto_msgTypes[73]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4972,7 +5341,7 @@ func (x *DrillNode) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DrillNode.ProtoReflect.Descriptor instead.
 func (*DrillNode) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{67}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{73}
 }
 
 func (x *DrillNode) GetName() string {
@@ -5033,7 +5402,7 @@ type TestNodeAlarmsRequest struct {
 
 func (x *TestNodeAlarmsRequest) Reset() {
 	*x = TestNodeAlarmsRequest{}
-	mi := &file_ups_v1_ups_proto_msgTypes[68]
+	mi := &file_ups_v1_ups_proto_msgTypes[74]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5045,7 +5414,7 @@ func (x *TestNodeAlarmsRequest) String() string {
 func (*TestNodeAlarmsRequest) ProtoMessage() {}
 
 func (x *TestNodeAlarmsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[68]
+	mi := &file_ups_v1_ups_proto_msgTypes[74]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5058,7 +5427,7 @@ func (x *TestNodeAlarmsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TestNodeAlarmsRequest.ProtoReflect.Descriptor instead.
 func (*TestNodeAlarmsRequest) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{68}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{74}
 }
 
 // TestNodeAlarmsResponse tells how each went.
@@ -5072,7 +5441,7 @@ type TestNodeAlarmsResponse struct {
 
 func (x *TestNodeAlarmsResponse) Reset() {
 	*x = TestNodeAlarmsResponse{}
-	mi := &file_ups_v1_ups_proto_msgTypes[69]
+	mi := &file_ups_v1_ups_proto_msgTypes[75]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5084,7 +5453,7 @@ func (x *TestNodeAlarmsResponse) String() string {
 func (*TestNodeAlarmsResponse) ProtoMessage() {}
 
 func (x *TestNodeAlarmsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[69]
+	mi := &file_ups_v1_ups_proto_msgTypes[75]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5097,7 +5466,7 @@ func (x *TestNodeAlarmsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TestNodeAlarmsResponse.ProtoReflect.Descriptor instead.
 func (*TestNodeAlarmsResponse) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{69}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{75}
 }
 
 func (x *TestNodeAlarmsResponse) GetResults() []*AlarmResult {
@@ -5116,7 +5485,7 @@ type TestAlarmsRequest struct {
 
 func (x *TestAlarmsRequest) Reset() {
 	*x = TestAlarmsRequest{}
-	mi := &file_ups_v1_ups_proto_msgTypes[70]
+	mi := &file_ups_v1_ups_proto_msgTypes[76]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5128,7 +5497,7 @@ func (x *TestAlarmsRequest) String() string {
 func (*TestAlarmsRequest) ProtoMessage() {}
 
 func (x *TestAlarmsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[70]
+	mi := &file_ups_v1_ups_proto_msgTypes[76]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5141,7 +5510,7 @@ func (x *TestAlarmsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TestAlarmsRequest.ProtoReflect.Descriptor instead.
 func (*TestAlarmsRequest) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{70}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{76}
 }
 
 // TestAlarmsResponse tells how each went.
@@ -5155,7 +5524,7 @@ type TestAlarmsResponse struct {
 
 func (x *TestAlarmsResponse) Reset() {
 	*x = TestAlarmsResponse{}
-	mi := &file_ups_v1_ups_proto_msgTypes[71]
+	mi := &file_ups_v1_ups_proto_msgTypes[77]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5167,7 +5536,7 @@ func (x *TestAlarmsResponse) String() string {
 func (*TestAlarmsResponse) ProtoMessage() {}
 
 func (x *TestAlarmsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[71]
+	mi := &file_ups_v1_ups_proto_msgTypes[77]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5180,7 +5549,7 @@ func (x *TestAlarmsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TestAlarmsResponse.ProtoReflect.Descriptor instead.
 func (*TestAlarmsResponse) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{71}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{77}
 }
 
 func (x *TestAlarmsResponse) GetResults() []*AlarmResult {
@@ -5203,7 +5572,7 @@ type AlarmResult struct {
 
 func (x *AlarmResult) Reset() {
 	*x = AlarmResult{}
-	mi := &file_ups_v1_ups_proto_msgTypes[72]
+	mi := &file_ups_v1_ups_proto_msgTypes[78]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5215,7 +5584,7 @@ func (x *AlarmResult) String() string {
 func (*AlarmResult) ProtoMessage() {}
 
 func (x *AlarmResult) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[72]
+	mi := &file_ups_v1_ups_proto_msgTypes[78]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5228,7 +5597,7 @@ func (x *AlarmResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AlarmResult.ProtoReflect.Descriptor instead.
 func (*AlarmResult) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{72}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{78}
 }
 
 func (x *AlarmResult) GetTo() string {
@@ -5256,7 +5625,7 @@ type PlanRequest struct {
 
 func (x *PlanRequest) Reset() {
 	*x = PlanRequest{}
-	mi := &file_ups_v1_ups_proto_msgTypes[73]
+	mi := &file_ups_v1_ups_proto_msgTypes[79]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5268,7 +5637,7 @@ func (x *PlanRequest) String() string {
 func (*PlanRequest) ProtoMessage() {}
 
 func (x *PlanRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[73]
+	mi := &file_ups_v1_ups_proto_msgTypes[79]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5281,7 +5650,7 @@ func (x *PlanRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PlanRequest.ProtoReflect.Descriptor instead.
 func (*PlanRequest) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{73}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{79}
 }
 
 func (x *PlanRequest) GetUps() []string {
@@ -5308,7 +5677,7 @@ type PlanResponse struct {
 
 func (x *PlanResponse) Reset() {
 	*x = PlanResponse{}
-	mi := &file_ups_v1_ups_proto_msgTypes[74]
+	mi := &file_ups_v1_ups_proto_msgTypes[80]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5320,7 +5689,7 @@ func (x *PlanResponse) String() string {
 func (*PlanResponse) ProtoMessage() {}
 
 func (x *PlanResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[74]
+	mi := &file_ups_v1_ups_proto_msgTypes[80]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5333,7 +5702,7 @@ func (x *PlanResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PlanResponse.ProtoReflect.Descriptor instead.
 func (*PlanResponse) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{74}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{80}
 }
 
 func (x *PlanResponse) GetEvents() []*PlanEvent {
@@ -5383,7 +5752,7 @@ type PlanEvent struct {
 
 func (x *PlanEvent) Reset() {
 	*x = PlanEvent{}
-	mi := &file_ups_v1_ups_proto_msgTypes[75]
+	mi := &file_ups_v1_ups_proto_msgTypes[81]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5395,7 +5764,7 @@ func (x *PlanEvent) String() string {
 func (*PlanEvent) ProtoMessage() {}
 
 func (x *PlanEvent) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[75]
+	mi := &file_ups_v1_ups_proto_msgTypes[81]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5408,7 +5777,7 @@ func (x *PlanEvent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PlanEvent.ProtoReflect.Descriptor instead.
 func (*PlanEvent) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{75}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{81}
 }
 
 func (x *PlanEvent) GetAt() *durationpb.Duration {
@@ -5474,7 +5843,7 @@ type UpsPlan struct {
 
 func (x *UpsPlan) Reset() {
 	*x = UpsPlan{}
-	mi := &file_ups_v1_ups_proto_msgTypes[76]
+	mi := &file_ups_v1_ups_proto_msgTypes[82]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5486,7 +5855,7 @@ func (x *UpsPlan) String() string {
 func (*UpsPlan) ProtoMessage() {}
 
 func (x *UpsPlan) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[76]
+	mi := &file_ups_v1_ups_proto_msgTypes[82]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5499,7 +5868,7 @@ func (x *UpsPlan) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpsPlan.ProtoReflect.Descriptor instead.
 func (*UpsPlan) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{76}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{82}
 }
 
 func (x *UpsPlan) GetUps() string {
@@ -5571,7 +5940,7 @@ type GetHistoryRequest struct {
 
 func (x *GetHistoryRequest) Reset() {
 	*x = GetHistoryRequest{}
-	mi := &file_ups_v1_ups_proto_msgTypes[77]
+	mi := &file_ups_v1_ups_proto_msgTypes[83]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5583,7 +5952,7 @@ func (x *GetHistoryRequest) String() string {
 func (*GetHistoryRequest) ProtoMessage() {}
 
 func (x *GetHistoryRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[77]
+	mi := &file_ups_v1_ups_proto_msgTypes[83]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5596,7 +5965,7 @@ func (x *GetHistoryRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetHistoryRequest.ProtoReflect.Descriptor instead.
 func (*GetHistoryRequest) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{77}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{83}
 }
 
 func (x *GetHistoryRequest) GetOutage() string {
@@ -5626,7 +5995,7 @@ type GetHistoryResponse struct {
 
 func (x *GetHistoryResponse) Reset() {
 	*x = GetHistoryResponse{}
-	mi := &file_ups_v1_ups_proto_msgTypes[78]
+	mi := &file_ups_v1_ups_proto_msgTypes[84]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5638,7 +6007,7 @@ func (x *GetHistoryResponse) String() string {
 func (*GetHistoryResponse) ProtoMessage() {}
 
 func (x *GetHistoryResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[78]
+	mi := &file_ups_v1_ups_proto_msgTypes[84]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5651,7 +6020,7 @@ func (x *GetHistoryResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetHistoryResponse.ProtoReflect.Descriptor instead.
 func (*GetHistoryResponse) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{78}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{84}
 }
 
 func (x *GetHistoryResponse) GetOutages() []*OutageReport {
@@ -5699,7 +6068,7 @@ type OutageReport struct {
 
 func (x *OutageReport) Reset() {
 	*x = OutageReport{}
-	mi := &file_ups_v1_ups_proto_msgTypes[79]
+	mi := &file_ups_v1_ups_proto_msgTypes[85]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5711,7 +6080,7 @@ func (x *OutageReport) String() string {
 func (*OutageReport) ProtoMessage() {}
 
 func (x *OutageReport) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[79]
+	mi := &file_ups_v1_ups_proto_msgTypes[85]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5724,7 +6093,7 @@ func (x *OutageReport) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OutageReport.ProtoReflect.Descriptor instead.
 func (*OutageReport) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{79}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{85}
 }
 
 func (x *OutageReport) GetOutage() string {
@@ -5825,7 +6194,7 @@ type NodeStory struct {
 
 func (x *NodeStory) Reset() {
 	*x = NodeStory{}
-	mi := &file_ups_v1_ups_proto_msgTypes[80]
+	mi := &file_ups_v1_ups_proto_msgTypes[86]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5837,7 +6206,7 @@ func (x *NodeStory) String() string {
 func (*NodeStory) ProtoMessage() {}
 
 func (x *NodeStory) ProtoReflect() protoreflect.Message {
-	mi := &file_ups_v1_ups_proto_msgTypes[80]
+	mi := &file_ups_v1_ups_proto_msgTypes[86]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5850,7 +6219,7 @@ func (x *NodeStory) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NodeStory.ProtoReflect.Descriptor instead.
 func (*NodeStory) Descriptor() ([]byte, []int) {
-	return file_ups_v1_ups_proto_rawDescGZIP(), []int{80}
+	return file_ups_v1_ups_proto_rawDescGZIP(), []int{86}
 }
 
 func (x *NodeStory) GetName() string {
@@ -5939,7 +6308,7 @@ var File_ups_v1_ups_proto protoreflect.FileDescriptor
 
 const file_ups_v1_ups_proto_rawDesc = "" +
 	"\n" +
-	"\x10ups/v1/ups.proto\x12\x06ups.v1\x1a google/protobuf/descriptor.proto\x1a\x1egoogle/protobuf/duration.proto\"\xf5\x03\n" +
+	"\x10ups/v1/ups.proto\x12\x06ups.v1\x1a google/protobuf/descriptor.proto\x1a\x1egoogle/protobuf/duration.proto\"\xf6\x04\n" +
 	"\bUpsState\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12&\n" +
 	"\x06status\x18\x02 \x01(\x0e2\x0e.ups.v1.StatusR\x06status\x12+\n" +
@@ -5957,7 +6326,22 @@ const file_ups_v1_ups_proto_rawDesc = "" +
 	"\x03sim\x18\f \x01(\bR\x03sim\x12\x16\n" +
 	"\x06reason\x18\r \x01(\tR\x06reason\x12\x14\n" +
 	"\x05cable\x18\x0e \x01(\tR\x05cable\x12\x14\n" +
-	"\x05lines\x18\x0f \x03(\tR\x05lines\"\x8a\x01\n" +
+	"\x05lines\x18\x0f \x03(\tR\x05lines\x12\x1b\n" +
+	"\x06charge\x18\x10 \x01(\rH\x00R\x06charge\x88\x01\x01\x12)\n" +
+	"\abattery\x18\x11 \x01(\v2\x0f.ups.v1.BatteryR\abattery\x12,\n" +
+	"\bdisabled\x18\x12 \x01(\v2\x10.ups.v1.DisabledR\bdisabledB\t\n" +
+	"\a_charge\"\xc8\x02\n" +
+	"\aBattery\x125\n" +
+	"\bdeclared\x18\x01 \x01(\v2\x19.google.protobuf.DurationR\bdeclared\x120\n" +
+	"\x06to_low\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\x05toLow\x12\x12\n" +
+	"\x04lows\x18\x03 \x01(\rR\x04lows\x123\n" +
+	"\areserve\x18\x04 \x01(\v2\x19.google.protobuf.DurationR\areserve\x12'\n" +
+	"\x0freserve_learned\x18\x05 \x01(\bR\x0ereserveLearned\x12-\n" +
+	"\x04debt\x18\x06 \x01(\v2\x19.google.protobuf.DurationR\x04debt\x123\n" +
+	"\aassumed\x18\a \x01(\v2\x19.google.protobuf.DurationR\aassumed\"S\n" +
+	"\bDisabled\x12\x0e\n" +
+	"\x02by\x18\x01 \x01(\tR\x02by\x127\n" +
+	"\tremaining\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\tremaining\"\x8a\x01\n" +
 	"\aProblem\x12\x0e\n" +
 	"\x02on\x18\x01 \x01(\tR\x02on\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x12\n" +
@@ -6149,7 +6533,16 @@ const file_ups_v1_ups_proto_rawDesc = "" +
 	"\x03ups\x18\x01 \x01(\tR\x03ups\x12&\n" +
 	"\x06status\x18\x02 \x01(\x0e2\x0e.ups.v1.StatusR\x06status\"$\n" +
 	"\x10SimulateResponse\x12\x10\n" +
-	"\x03ups\x18\x01 \x01(\tR\x03ups\"}\n" +
+	"\x03ups\x18\x01 \x01(\tR\x03ups\"R\n" +
+	"\x11DisableUpsRequest\x12\x10\n" +
+	"\x03ups\x18\x01 \x01(\tR\x03ups\x12+\n" +
+	"\x03for\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\x03for\"\x14\n" +
+	"\x12DisableUpsResponse\"E\n" +
+	"\x10EnableUpsRequest\x12\x10\n" +
+	"\x03ups\x18\x01 \x01(\tR\x03ups\x12\x1f\n" +
+	"\vnew_battery\x18\x02 \x01(\bR\n" +
+	"newBattery\"\x13\n" +
+	"\x11EnableUpsResponse\"}\n" +
 	"\x12CreateTokenRequest\x12 \n" +
 	"\x04role\x18\x01 \x01(\x0e2\f.ups.v1.RoleR\x04role\x12+\n" +
 	"\x03ttl\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\x03ttl\x12\x18\n" +
@@ -6371,12 +6764,16 @@ const file_ups_v1_ups_proto_rawDesc = "" +
 	"\vExamineNode\x12\x1a.ups.v1.ExamineNodeRequest\x1a\x1b.ups.v1.ExamineNodeResponse\"\a\xea\xd3\x18\x03\x06\x04\x05\x12V\n" +
 	"\x0eTestNodeAlarms\x12\x1d.ups.v1.TestNodeAlarmsRequest\x1a\x1e.ups.v1.TestNodeAlarmsResponse\"\x05\xea\xd3\x18\x01\x05\x12D\n" +
 	"\bJoinRack\x12\x17.ups.v1.JoinRackRequest\x1a\x18.ups.v1.JoinRackResponse\"\x05\xea\xd3\x18\x01\x05\x12G\n" +
-	"\tLeaveRack\x12\x18.ups.v1.LeaveRackRequest\x1a\x19.ups.v1.LeaveRackResponse\"\x05\xea\xd3\x18\x01\x052\xac\t\n" +
+	"\tLeaveRack\x12\x18.ups.v1.LeaveRackRequest\x1a\x19.ups.v1.LeaveRackResponse\"\x05\xea\xd3\x18\x01\x052\xc3\n" +
+	"\n" +
 	"\x0eControlService\x129\n" +
 	"\x04Hold\x12\x13.ups.v1.HoldRequest\x1a\x14.ups.v1.HoldResponse\"\x06\xea\xd3\x18\x02\x04\x05\x12B\n" +
 	"\aRelease\x12\x16.ups.v1.ReleaseRequest\x1a\x17.ups.v1.ReleaseResponse\"\x06\xea\xd3\x18\x02\x04\x05\x12E\n" +
 	"\bShutdown\x12\x17.ups.v1.ShutdownRequest\x1a\x18.ups.v1.ShutdownResponse\"\x06\xea\xd3\x18\x02\x04\x05\x12E\n" +
-	"\bSimulate\x12\x17.ups.v1.SimulateRequest\x1a\x18.ups.v1.SimulateResponse\"\x06\xea\xd3\x18\x02\x04\x05\x12N\n" +
+	"\bSimulate\x12\x17.ups.v1.SimulateRequest\x1a\x18.ups.v1.SimulateResponse\"\x06\xea\xd3\x18\x02\x04\x05\x12K\n" +
+	"\n" +
+	"DisableUps\x12\x19.ups.v1.DisableUpsRequest\x1a\x1a.ups.v1.DisableUpsResponse\"\x06\xea\xd3\x18\x02\x04\x05\x12H\n" +
+	"\tEnableUps\x12\x18.ups.v1.EnableUpsRequest\x1a\x19.ups.v1.EnableUpsResponse\"\x06\xea\xd3\x18\x02\x04\x05\x12N\n" +
 	"\vCreateToken\x12\x1a.ups.v1.CreateTokenRequest\x1a\x1b.ups.v1.CreateTokenResponse\"\x06\xea\xd3\x18\x02\x04\x05\x12K\n" +
 	"\n" +
 	"ListTokens\x12\x19.ups.v1.ListTokensRequest\x1a\x1a.ups.v1.ListTokensResponse\"\x06\xea\xd3\x18\x02\x04\x05\x12N\n" +
@@ -6409,7 +6806,7 @@ func file_ups_v1_ups_proto_rawDescGZIP() []byte {
 }
 
 var file_ups_v1_ups_proto_enumTypes = make([]protoimpl.EnumInfo, 6)
-var file_ups_v1_ups_proto_msgTypes = make([]protoimpl.MessageInfo, 81)
+var file_ups_v1_ups_proto_msgTypes = make([]protoimpl.MessageInfo, 87)
 var file_ups_v1_ups_proto_goTypes = []any{
 	(Role)(0),                          // 0: ups.v1.Role
 	(Status)(0),                        // 1: ups.v1.Status
@@ -6418,259 +6815,278 @@ var file_ups_v1_ups_proto_goTypes = []any{
 	(Off)(0),                           // 4: ups.v1.Off
 	(OrderKind)(0),                     // 5: ups.v1.OrderKind
 	(*UpsState)(nil),                   // 6: ups.v1.UpsState
-	(*Problem)(nil),                    // 7: ups.v1.Problem
-	(*Order)(nil),                      // 8: ups.v1.Order
-	(*Hello)(nil),                      // 9: ups.v1.Hello
-	(*Policy)(nil),                     // 10: ups.v1.Policy
-	(*NodeReport)(nil),                 // 11: ups.v1.NodeReport
-	(*AttachRequest)(nil),              // 12: ups.v1.AttachRequest
-	(*AttachResponse)(nil),             // 13: ups.v1.AttachResponse
-	(*Drill)(nil),                      // 14: ups.v1.Drill
-	(*DrillReport)(nil),                // 15: ups.v1.DrillReport
-	(*DrillStep)(nil),                  // 16: ups.v1.DrillStep
-	(*DrillHook)(nil),                  // 17: ups.v1.DrillHook
-	(*Awaited)(nil),                    // 18: ups.v1.Awaited
-	(*WatchRequest)(nil),               // 19: ups.v1.WatchRequest
-	(*WatchResponse)(nil),              // 20: ups.v1.WatchResponse
-	(*GetStatusRequest)(nil),           // 21: ups.v1.GetStatusRequest
-	(*GetStatusResponse)(nil),          // 22: ups.v1.GetStatusResponse
-	(*SeenNode)(nil),                   // 23: ups.v1.SeenNode
-	(*UnreachableMaster)(nil),          // 24: ups.v1.UnreachableMaster
-	(*MasterStatus)(nil),               // 25: ups.v1.MasterStatus
-	(*DrillStatus)(nil),                // 26: ups.v1.DrillStatus
-	(*NodeStatus)(nil),                 // 27: ups.v1.NodeStatus
-	(*Comeback)(nil),                   // 28: ups.v1.Comeback
-	(*NodeProof)(nil),                  // 29: ups.v1.NodeProof
-	(*UpsProof)(nil),                   // 30: ups.v1.UpsProof
-	(*GetNodeStatusRequest)(nil),       // 31: ups.v1.GetNodeStatusRequest
-	(*GetNodeStatusResponse)(nil),      // 32: ups.v1.GetNodeStatusResponse
-	(*NodeMaster)(nil),                 // 33: ups.v1.NodeMaster
-	(*HoldRequest)(nil),                // 34: ups.v1.HoldRequest
-	(*HoldResponse)(nil),               // 35: ups.v1.HoldResponse
-	(*ReleaseRequest)(nil),             // 36: ups.v1.ReleaseRequest
-	(*ReleaseResponse)(nil),            // 37: ups.v1.ReleaseResponse
-	(*ShutdownRequest)(nil),            // 38: ups.v1.ShutdownRequest
-	(*ShutdownResponse)(nil),           // 39: ups.v1.ShutdownResponse
-	(*SimulateRequest)(nil),            // 40: ups.v1.SimulateRequest
-	(*SimulateResponse)(nil),           // 41: ups.v1.SimulateResponse
-	(*CreateTokenRequest)(nil),         // 42: ups.v1.CreateTokenRequest
-	(*CreateTokenResponse)(nil),        // 43: ups.v1.CreateTokenResponse
-	(*ListTokensRequest)(nil),          // 44: ups.v1.ListTokensRequest
-	(*ListTokensResponse)(nil),         // 45: ups.v1.ListTokensResponse
-	(*TokenInfo)(nil),                  // 46: ups.v1.TokenInfo
-	(*RevokeTokenRequest)(nil),         // 47: ups.v1.RevokeTokenRequest
-	(*RevokeTokenResponse)(nil),        // 48: ups.v1.RevokeTokenResponse
-	(*RemoveMemberRequest)(nil),        // 49: ups.v1.RemoveMemberRequest
-	(*RemoveMemberResponse)(nil),       // 50: ups.v1.RemoveMemberResponse
-	(*ExportTrustRequest)(nil),         // 51: ups.v1.ExportTrustRequest
-	(*ExportTrustResponse)(nil),        // 52: ups.v1.ExportTrustResponse
-	(*ImportTrustRequest)(nil),         // 53: ups.v1.ImportTrustRequest
-	(*ImportTrustResponse)(nil),        // 54: ups.v1.ImportTrustResponse
-	(*LeaveRequest)(nil),               // 55: ups.v1.LeaveRequest
-	(*LeaveResponse)(nil),              // 56: ups.v1.LeaveResponse
-	(*LeaveRackRequest)(nil),           // 57: ups.v1.LeaveRackRequest
-	(*LeaveRackResponse)(nil),          // 58: ups.v1.LeaveRackResponse
-	(*StreamEventsRequest)(nil),        // 59: ups.v1.StreamEventsRequest
-	(*StreamEventsResponse)(nil),       // 60: ups.v1.StreamEventsResponse
-	(*JoinRackRequest)(nil),            // 61: ups.v1.JoinRackRequest
-	(*JoinRackResponse)(nil),           // 62: ups.v1.JoinRackResponse
-	(*JoinRequest)(nil),                // 63: ups.v1.JoinRequest
-	(*JoinResponse)(nil),               // 64: ups.v1.JoinResponse
-	(*ExamineNodeRequest)(nil),         // 65: ups.v1.ExamineNodeRequest
-	(*ExamineNodeResponse)(nil),        // 66: ups.v1.ExamineNodeResponse
-	(*HookResult)(nil),                 // 67: ups.v1.HookResult
-	(*ExamineRequest)(nil),             // 68: ups.v1.ExamineRequest
-	(*ExamineResponse)(nil),            // 69: ups.v1.ExamineResponse
-	(*NodeExam)(nil),                   // 70: ups.v1.NodeExam
-	(*DrillRequest)(nil),               // 71: ups.v1.DrillRequest
-	(*DrillResponse)(nil),              // 72: ups.v1.DrillResponse
-	(*DrillNode)(nil),                  // 73: ups.v1.DrillNode
-	(*TestNodeAlarmsRequest)(nil),      // 74: ups.v1.TestNodeAlarmsRequest
-	(*TestNodeAlarmsResponse)(nil),     // 75: ups.v1.TestNodeAlarmsResponse
-	(*TestAlarmsRequest)(nil),          // 76: ups.v1.TestAlarmsRequest
-	(*TestAlarmsResponse)(nil),         // 77: ups.v1.TestAlarmsResponse
-	(*AlarmResult)(nil),                // 78: ups.v1.AlarmResult
-	(*PlanRequest)(nil),                // 79: ups.v1.PlanRequest
-	(*PlanResponse)(nil),               // 80: ups.v1.PlanResponse
-	(*PlanEvent)(nil),                  // 81: ups.v1.PlanEvent
-	(*UpsPlan)(nil),                    // 82: ups.v1.UpsPlan
-	(*GetHistoryRequest)(nil),          // 83: ups.v1.GetHistoryRequest
-	(*GetHistoryResponse)(nil),         // 84: ups.v1.GetHistoryResponse
-	(*OutageReport)(nil),               // 85: ups.v1.OutageReport
-	(*NodeStory)(nil),                  // 86: ups.v1.NodeStory
-	(*durationpb.Duration)(nil),        // 87: google.protobuf.Duration
-	(*descriptorpb.MethodOptions)(nil), // 88: google.protobuf.MethodOptions
+	(*Battery)(nil),                    // 7: ups.v1.Battery
+	(*Disabled)(nil),                   // 8: ups.v1.Disabled
+	(*Problem)(nil),                    // 9: ups.v1.Problem
+	(*Order)(nil),                      // 10: ups.v1.Order
+	(*Hello)(nil),                      // 11: ups.v1.Hello
+	(*Policy)(nil),                     // 12: ups.v1.Policy
+	(*NodeReport)(nil),                 // 13: ups.v1.NodeReport
+	(*AttachRequest)(nil),              // 14: ups.v1.AttachRequest
+	(*AttachResponse)(nil),             // 15: ups.v1.AttachResponse
+	(*Drill)(nil),                      // 16: ups.v1.Drill
+	(*DrillReport)(nil),                // 17: ups.v1.DrillReport
+	(*DrillStep)(nil),                  // 18: ups.v1.DrillStep
+	(*DrillHook)(nil),                  // 19: ups.v1.DrillHook
+	(*Awaited)(nil),                    // 20: ups.v1.Awaited
+	(*WatchRequest)(nil),               // 21: ups.v1.WatchRequest
+	(*WatchResponse)(nil),              // 22: ups.v1.WatchResponse
+	(*GetStatusRequest)(nil),           // 23: ups.v1.GetStatusRequest
+	(*GetStatusResponse)(nil),          // 24: ups.v1.GetStatusResponse
+	(*SeenNode)(nil),                   // 25: ups.v1.SeenNode
+	(*UnreachableMaster)(nil),          // 26: ups.v1.UnreachableMaster
+	(*MasterStatus)(nil),               // 27: ups.v1.MasterStatus
+	(*DrillStatus)(nil),                // 28: ups.v1.DrillStatus
+	(*NodeStatus)(nil),                 // 29: ups.v1.NodeStatus
+	(*Comeback)(nil),                   // 30: ups.v1.Comeback
+	(*NodeProof)(nil),                  // 31: ups.v1.NodeProof
+	(*UpsProof)(nil),                   // 32: ups.v1.UpsProof
+	(*GetNodeStatusRequest)(nil),       // 33: ups.v1.GetNodeStatusRequest
+	(*GetNodeStatusResponse)(nil),      // 34: ups.v1.GetNodeStatusResponse
+	(*NodeMaster)(nil),                 // 35: ups.v1.NodeMaster
+	(*HoldRequest)(nil),                // 36: ups.v1.HoldRequest
+	(*HoldResponse)(nil),               // 37: ups.v1.HoldResponse
+	(*ReleaseRequest)(nil),             // 38: ups.v1.ReleaseRequest
+	(*ReleaseResponse)(nil),            // 39: ups.v1.ReleaseResponse
+	(*ShutdownRequest)(nil),            // 40: ups.v1.ShutdownRequest
+	(*ShutdownResponse)(nil),           // 41: ups.v1.ShutdownResponse
+	(*SimulateRequest)(nil),            // 42: ups.v1.SimulateRequest
+	(*SimulateResponse)(nil),           // 43: ups.v1.SimulateResponse
+	(*DisableUpsRequest)(nil),          // 44: ups.v1.DisableUpsRequest
+	(*DisableUpsResponse)(nil),         // 45: ups.v1.DisableUpsResponse
+	(*EnableUpsRequest)(nil),           // 46: ups.v1.EnableUpsRequest
+	(*EnableUpsResponse)(nil),          // 47: ups.v1.EnableUpsResponse
+	(*CreateTokenRequest)(nil),         // 48: ups.v1.CreateTokenRequest
+	(*CreateTokenResponse)(nil),        // 49: ups.v1.CreateTokenResponse
+	(*ListTokensRequest)(nil),          // 50: ups.v1.ListTokensRequest
+	(*ListTokensResponse)(nil),         // 51: ups.v1.ListTokensResponse
+	(*TokenInfo)(nil),                  // 52: ups.v1.TokenInfo
+	(*RevokeTokenRequest)(nil),         // 53: ups.v1.RevokeTokenRequest
+	(*RevokeTokenResponse)(nil),        // 54: ups.v1.RevokeTokenResponse
+	(*RemoveMemberRequest)(nil),        // 55: ups.v1.RemoveMemberRequest
+	(*RemoveMemberResponse)(nil),       // 56: ups.v1.RemoveMemberResponse
+	(*ExportTrustRequest)(nil),         // 57: ups.v1.ExportTrustRequest
+	(*ExportTrustResponse)(nil),        // 58: ups.v1.ExportTrustResponse
+	(*ImportTrustRequest)(nil),         // 59: ups.v1.ImportTrustRequest
+	(*ImportTrustResponse)(nil),        // 60: ups.v1.ImportTrustResponse
+	(*LeaveRequest)(nil),               // 61: ups.v1.LeaveRequest
+	(*LeaveResponse)(nil),              // 62: ups.v1.LeaveResponse
+	(*LeaveRackRequest)(nil),           // 63: ups.v1.LeaveRackRequest
+	(*LeaveRackResponse)(nil),          // 64: ups.v1.LeaveRackResponse
+	(*StreamEventsRequest)(nil),        // 65: ups.v1.StreamEventsRequest
+	(*StreamEventsResponse)(nil),       // 66: ups.v1.StreamEventsResponse
+	(*JoinRackRequest)(nil),            // 67: ups.v1.JoinRackRequest
+	(*JoinRackResponse)(nil),           // 68: ups.v1.JoinRackResponse
+	(*JoinRequest)(nil),                // 69: ups.v1.JoinRequest
+	(*JoinResponse)(nil),               // 70: ups.v1.JoinResponse
+	(*ExamineNodeRequest)(nil),         // 71: ups.v1.ExamineNodeRequest
+	(*ExamineNodeResponse)(nil),        // 72: ups.v1.ExamineNodeResponse
+	(*HookResult)(nil),                 // 73: ups.v1.HookResult
+	(*ExamineRequest)(nil),             // 74: ups.v1.ExamineRequest
+	(*ExamineResponse)(nil),            // 75: ups.v1.ExamineResponse
+	(*NodeExam)(nil),                   // 76: ups.v1.NodeExam
+	(*DrillRequest)(nil),               // 77: ups.v1.DrillRequest
+	(*DrillResponse)(nil),              // 78: ups.v1.DrillResponse
+	(*DrillNode)(nil),                  // 79: ups.v1.DrillNode
+	(*TestNodeAlarmsRequest)(nil),      // 80: ups.v1.TestNodeAlarmsRequest
+	(*TestNodeAlarmsResponse)(nil),     // 81: ups.v1.TestNodeAlarmsResponse
+	(*TestAlarmsRequest)(nil),          // 82: ups.v1.TestAlarmsRequest
+	(*TestAlarmsResponse)(nil),         // 83: ups.v1.TestAlarmsResponse
+	(*AlarmResult)(nil),                // 84: ups.v1.AlarmResult
+	(*PlanRequest)(nil),                // 85: ups.v1.PlanRequest
+	(*PlanResponse)(nil),               // 86: ups.v1.PlanResponse
+	(*PlanEvent)(nil),                  // 87: ups.v1.PlanEvent
+	(*UpsPlan)(nil),                    // 88: ups.v1.UpsPlan
+	(*GetHistoryRequest)(nil),          // 89: ups.v1.GetHistoryRequest
+	(*GetHistoryResponse)(nil),         // 90: ups.v1.GetHistoryResponse
+	(*OutageReport)(nil),               // 91: ups.v1.OutageReport
+	(*NodeStory)(nil),                  // 92: ups.v1.NodeStory
+	(*durationpb.Duration)(nil),        // 93: google.protobuf.Duration
+	(*descriptorpb.MethodOptions)(nil), // 94: google.protobuf.MethodOptions
 }
 var file_ups_v1_ups_proto_depIdxs = []int32{
 	1,   // 0: ups.v1.UpsState.status:type_name -> ups.v1.Status
-	87,  // 1: ups.v1.UpsState.age:type_name -> google.protobuf.Duration
+	93,  // 1: ups.v1.UpsState.age:type_name -> google.protobuf.Duration
 	1,   // 2: ups.v1.UpsState.last:type_name -> ups.v1.Status
-	87,  // 3: ups.v1.UpsState.outage_age:type_name -> google.protobuf.Duration
-	87,  // 4: ups.v1.UpsState.debt:type_name -> google.protobuf.Duration
-	87,  // 5: ups.v1.UpsState.runtime:type_name -> google.protobuf.Duration
-	87,  // 6: ups.v1.Problem.age:type_name -> google.protobuf.Duration
-	5,   // 7: ups.v1.Order.kind:type_name -> ups.v1.OrderKind
-	87,  // 8: ups.v1.Order.remaining:type_name -> google.protobuf.Duration
-	87,  // 9: ups.v1.Hello.wait_limit:type_name -> google.protobuf.Duration
-	10,  // 10: ups.v1.Hello.policy:type_name -> ups.v1.Policy
-	87,  // 11: ups.v1.Policy.grace:type_name -> google.protobuf.Duration
-	87,  // 12: ups.v1.Policy.grace_min:type_name -> google.protobuf.Duration
-	87,  // 13: ups.v1.Policy.batlow_grace:type_name -> google.protobuf.Duration
-	87,  // 14: ups.v1.Policy.wait_limit_batlow:type_name -> google.protobuf.Duration
-	87,  // 15: ups.v1.Policy.lost_limit:type_name -> google.protobuf.Duration
-	87,  // 16: ups.v1.Policy.stop_time:type_name -> google.protobuf.Duration
-	2,   // 17: ups.v1.NodeReport.phase:type_name -> ups.v1.Phase
-	1,   // 18: ups.v1.NodeReport.status:type_name -> ups.v1.Status
-	87,  // 19: ups.v1.NodeReport.deadline:type_name -> google.protobuf.Duration
-	87,  // 20: ups.v1.NodeReport.grace:type_name -> google.protobuf.Duration
-	7,   // 21: ups.v1.NodeReport.problems:type_name -> ups.v1.Problem
-	87,  // 22: ups.v1.NodeReport.stop_time:type_name -> google.protobuf.Duration
-	87,  // 23: ups.v1.NodeReport.phase_age:type_name -> google.protobuf.Duration
-	9,   // 24: ups.v1.AttachRequest.hello:type_name -> ups.v1.Hello
-	11,  // 25: ups.v1.AttachRequest.report:type_name -> ups.v1.NodeReport
-	15,  // 26: ups.v1.AttachRequest.drill:type_name -> ups.v1.DrillReport
-	6,   // 27: ups.v1.AttachResponse.ups:type_name -> ups.v1.UpsState
-	8,   // 28: ups.v1.AttachResponse.order:type_name -> ups.v1.Order
-	87,  // 29: ups.v1.AttachResponse.heartbeat:type_name -> google.protobuf.Duration
-	18,  // 30: ups.v1.AttachResponse.awaited:type_name -> ups.v1.Awaited
-	87,  // 31: ups.v1.AttachResponse.stop_time:type_name -> google.protobuf.Duration
-	14,  // 32: ups.v1.AttachResponse.drill:type_name -> ups.v1.Drill
-	6,   // 33: ups.v1.Drill.ups:type_name -> ups.v1.UpsState
-	18,  // 34: ups.v1.Drill.awaited:type_name -> ups.v1.Awaited
-	87,  // 35: ups.v1.Drill.left:type_name -> google.protobuf.Duration
-	16,  // 36: ups.v1.DrillReport.steps:type_name -> ups.v1.DrillStep
-	87,  // 37: ups.v1.DrillReport.goes:type_name -> google.protobuf.Duration
-	17,  // 38: ups.v1.DrillReport.ran:type_name -> ups.v1.DrillHook
-	2,   // 39: ups.v1.DrillStep.phase:type_name -> ups.v1.Phase
-	87,  // 40: ups.v1.DrillStep.after:type_name -> google.protobuf.Duration
-	67,  // 41: ups.v1.DrillHook.result:type_name -> ups.v1.HookResult
-	87,  // 42: ups.v1.Awaited.limit:type_name -> google.protobuf.Duration
-	25,  // 43: ups.v1.WatchResponse.status:type_name -> ups.v1.MasterStatus
-	25,  // 44: ups.v1.GetStatusResponse.masters:type_name -> ups.v1.MasterStatus
-	24,  // 45: ups.v1.GetStatusResponse.unreachable:type_name -> ups.v1.UnreachableMaster
-	27,  // 46: ups.v1.GetStatusResponse.asked:type_name -> ups.v1.NodeStatus
-	23,  // 47: ups.v1.GetStatusResponse.seen:type_name -> ups.v1.SeenNode
-	6,   // 48: ups.v1.MasterStatus.ups:type_name -> ups.v1.UpsState
-	27,  // 49: ups.v1.MasterStatus.nodes:type_name -> ups.v1.NodeStatus
-	7,   // 50: ups.v1.MasterStatus.problems:type_name -> ups.v1.Problem
-	30,  // 51: ups.v1.MasterStatus.proofs:type_name -> ups.v1.UpsProof
-	82,  // 52: ups.v1.MasterStatus.plans:type_name -> ups.v1.UpsPlan
-	26,  // 53: ups.v1.MasterStatus.drill:type_name -> ups.v1.DrillStatus
-	87,  // 54: ups.v1.DrillStatus.left:type_name -> google.protobuf.Duration
-	11,  // 55: ups.v1.NodeStatus.report:type_name -> ups.v1.NodeReport
-	3,   // 56: ups.v1.NodeStatus.link:type_name -> ups.v1.Link
-	87,  // 57: ups.v1.NodeStatus.last_heard:type_name -> google.protobuf.Duration
-	29,  // 58: ups.v1.NodeStatus.proof:type_name -> ups.v1.NodeProof
-	4,   // 59: ups.v1.NodeStatus.off:type_name -> ups.v1.Off
-	28,  // 60: ups.v1.NodeStatus.comeback:type_name -> ups.v1.Comeback
-	87,  // 61: ups.v1.Comeback.away:type_name -> google.protobuf.Duration
-	87,  // 62: ups.v1.Comeback.next:type_name -> google.protobuf.Duration
-	87,  // 63: ups.v1.NodeProof.stop_time:type_name -> google.protobuf.Duration
-	27,  // 64: ups.v1.GetNodeStatusResponse.node:type_name -> ups.v1.NodeStatus
-	33,  // 65: ups.v1.GetNodeStatusResponse.masters:type_name -> ups.v1.NodeMaster
-	3,   // 66: ups.v1.NodeMaster.link:type_name -> ups.v1.Link
-	6,   // 67: ups.v1.NodeMaster.ups:type_name -> ups.v1.UpsState
-	87,  // 68: ups.v1.HoldRequest.for:type_name -> google.protobuf.Duration
-	1,   // 69: ups.v1.SimulateRequest.status:type_name -> ups.v1.Status
-	0,   // 70: ups.v1.CreateTokenRequest.role:type_name -> ups.v1.Role
-	87,  // 71: ups.v1.CreateTokenRequest.ttl:type_name -> google.protobuf.Duration
-	87,  // 72: ups.v1.CreateTokenResponse.ttl:type_name -> google.protobuf.Duration
-	46,  // 73: ups.v1.ListTokensResponse.tokens:type_name -> ups.v1.TokenInfo
-	0,   // 74: ups.v1.TokenInfo.role:type_name -> ups.v1.Role
-	87,  // 75: ups.v1.TokenInfo.left:type_name -> google.protobuf.Duration
-	87,  // 76: ups.v1.StreamEventsResponse.age:type_name -> google.protobuf.Duration
-	67,  // 77: ups.v1.ExamineNodeResponse.ran:type_name -> ups.v1.HookResult
-	27,  // 78: ups.v1.ExamineNodeResponse.node:type_name -> ups.v1.NodeStatus
-	87,  // 79: ups.v1.HookResult.took:type_name -> google.protobuf.Duration
-	25,  // 80: ups.v1.ExamineResponse.status:type_name -> ups.v1.MasterStatus
-	70,  // 81: ups.v1.ExamineResponse.nodes:type_name -> ups.v1.NodeExam
-	87,  // 82: ups.v1.NodeExam.took:type_name -> google.protobuf.Duration
-	66,  // 83: ups.v1.NodeExam.answer:type_name -> ups.v1.ExamineNodeResponse
-	87,  // 84: ups.v1.DrillRequest.for:type_name -> google.protobuf.Duration
-	87,  // 85: ups.v1.DrillResponse.low:type_name -> google.protobuf.Duration
-	73,  // 86: ups.v1.DrillResponse.nodes:type_name -> ups.v1.DrillNode
-	87,  // 87: ups.v1.DrillNode.answered:type_name -> google.protobuf.Duration
-	15,  // 88: ups.v1.DrillNode.report:type_name -> ups.v1.DrillReport
-	87,  // 89: ups.v1.DrillNode.planned:type_name -> google.protobuf.Duration
-	78,  // 90: ups.v1.TestNodeAlarmsResponse.results:type_name -> ups.v1.AlarmResult
-	78,  // 91: ups.v1.TestAlarmsResponse.results:type_name -> ups.v1.AlarmResult
-	81,  // 92: ups.v1.PlanResponse.events:type_name -> ups.v1.PlanEvent
-	82,  // 93: ups.v1.PlanResponse.ups:type_name -> ups.v1.UpsPlan
-	87,  // 94: ups.v1.PlanEvent.at:type_name -> google.protobuf.Duration
-	87,  // 95: ups.v1.UpsPlan.margin:type_name -> google.protobuf.Duration
-	87,  // 96: ups.v1.UpsPlan.end:type_name -> google.protobuf.Duration
-	87,  // 97: ups.v1.UpsPlan.last_off:type_name -> google.protobuf.Duration
-	87,  // 98: ups.v1.UpsPlan.cut:type_name -> google.protobuf.Duration
-	87,  // 99: ups.v1.UpsPlan.low_margin:type_name -> google.protobuf.Duration
-	85,  // 100: ups.v1.GetHistoryResponse.outages:type_name -> ups.v1.OutageReport
-	87,  // 101: ups.v1.OutageReport.lasted:type_name -> google.protobuf.Duration
-	87,  // 102: ups.v1.OutageReport.low_after:type_name -> google.protobuf.Duration
-	86,  // 103: ups.v1.OutageReport.nodes:type_name -> ups.v1.NodeStory
-	87,  // 104: ups.v1.OutageReport.master_off:type_name -> google.protobuf.Duration
-	87,  // 105: ups.v1.NodeStory.committed:type_name -> google.protobuf.Duration
-	87,  // 106: ups.v1.NodeStory.accepted:type_name -> google.protobuf.Duration
-	87,  // 107: ups.v1.NodeStory.down:type_name -> google.protobuf.Duration
-	87,  // 108: ups.v1.NodeStory.back:type_name -> google.protobuf.Duration
-	87,  // 109: ups.v1.NodeStory.lost:type_name -> google.protobuf.Duration
-	88,  // 110: ups.v1.allow:extendee -> google.protobuf.MethodOptions
-	0,   // 111: ups.v1.allow:type_name -> ups.v1.Role
-	12,  // 112: ups.v1.PowerService.Attach:input_type -> ups.v1.AttachRequest
-	19,  // 113: ups.v1.PowerService.Watch:input_type -> ups.v1.WatchRequest
-	55,  // 114: ups.v1.PowerService.Leave:input_type -> ups.v1.LeaveRequest
-	21,  // 115: ups.v1.PowerService.GetStatus:input_type -> ups.v1.GetStatusRequest
-	31,  // 116: ups.v1.NodeService.GetNodeStatus:input_type -> ups.v1.GetNodeStatusRequest
-	65,  // 117: ups.v1.NodeService.ExamineNode:input_type -> ups.v1.ExamineNodeRequest
-	74,  // 118: ups.v1.NodeService.TestNodeAlarms:input_type -> ups.v1.TestNodeAlarmsRequest
-	61,  // 119: ups.v1.NodeService.JoinRack:input_type -> ups.v1.JoinRackRequest
-	57,  // 120: ups.v1.NodeService.LeaveRack:input_type -> ups.v1.LeaveRackRequest
-	34,  // 121: ups.v1.ControlService.Hold:input_type -> ups.v1.HoldRequest
-	36,  // 122: ups.v1.ControlService.Release:input_type -> ups.v1.ReleaseRequest
-	38,  // 123: ups.v1.ControlService.Shutdown:input_type -> ups.v1.ShutdownRequest
-	40,  // 124: ups.v1.ControlService.Simulate:input_type -> ups.v1.SimulateRequest
-	42,  // 125: ups.v1.ControlService.CreateToken:input_type -> ups.v1.CreateTokenRequest
-	44,  // 126: ups.v1.ControlService.ListTokens:input_type -> ups.v1.ListTokensRequest
-	47,  // 127: ups.v1.ControlService.RevokeToken:input_type -> ups.v1.RevokeTokenRequest
-	49,  // 128: ups.v1.ControlService.RemoveMember:input_type -> ups.v1.RemoveMemberRequest
-	51,  // 129: ups.v1.ControlService.ExportTrust:input_type -> ups.v1.ExportTrustRequest
-	53,  // 130: ups.v1.ControlService.ImportTrust:input_type -> ups.v1.ImportTrustRequest
-	68,  // 131: ups.v1.ControlService.Examine:input_type -> ups.v1.ExamineRequest
-	71,  // 132: ups.v1.ControlService.Drill:input_type -> ups.v1.DrillRequest
-	76,  // 133: ups.v1.ControlService.TestAlarms:input_type -> ups.v1.TestAlarmsRequest
-	79,  // 134: ups.v1.ControlService.Plan:input_type -> ups.v1.PlanRequest
-	83,  // 135: ups.v1.ControlService.GetHistory:input_type -> ups.v1.GetHistoryRequest
-	59,  // 136: ups.v1.ControlService.StreamEvents:input_type -> ups.v1.StreamEventsRequest
-	63,  // 137: ups.v1.TrustService.Join:input_type -> ups.v1.JoinRequest
-	13,  // 138: ups.v1.PowerService.Attach:output_type -> ups.v1.AttachResponse
-	20,  // 139: ups.v1.PowerService.Watch:output_type -> ups.v1.WatchResponse
-	56,  // 140: ups.v1.PowerService.Leave:output_type -> ups.v1.LeaveResponse
-	22,  // 141: ups.v1.PowerService.GetStatus:output_type -> ups.v1.GetStatusResponse
-	32,  // 142: ups.v1.NodeService.GetNodeStatus:output_type -> ups.v1.GetNodeStatusResponse
-	66,  // 143: ups.v1.NodeService.ExamineNode:output_type -> ups.v1.ExamineNodeResponse
-	75,  // 144: ups.v1.NodeService.TestNodeAlarms:output_type -> ups.v1.TestNodeAlarmsResponse
-	62,  // 145: ups.v1.NodeService.JoinRack:output_type -> ups.v1.JoinRackResponse
-	58,  // 146: ups.v1.NodeService.LeaveRack:output_type -> ups.v1.LeaveRackResponse
-	35,  // 147: ups.v1.ControlService.Hold:output_type -> ups.v1.HoldResponse
-	37,  // 148: ups.v1.ControlService.Release:output_type -> ups.v1.ReleaseResponse
-	39,  // 149: ups.v1.ControlService.Shutdown:output_type -> ups.v1.ShutdownResponse
-	41,  // 150: ups.v1.ControlService.Simulate:output_type -> ups.v1.SimulateResponse
-	43,  // 151: ups.v1.ControlService.CreateToken:output_type -> ups.v1.CreateTokenResponse
-	45,  // 152: ups.v1.ControlService.ListTokens:output_type -> ups.v1.ListTokensResponse
-	48,  // 153: ups.v1.ControlService.RevokeToken:output_type -> ups.v1.RevokeTokenResponse
-	50,  // 154: ups.v1.ControlService.RemoveMember:output_type -> ups.v1.RemoveMemberResponse
-	52,  // 155: ups.v1.ControlService.ExportTrust:output_type -> ups.v1.ExportTrustResponse
-	54,  // 156: ups.v1.ControlService.ImportTrust:output_type -> ups.v1.ImportTrustResponse
-	69,  // 157: ups.v1.ControlService.Examine:output_type -> ups.v1.ExamineResponse
-	72,  // 158: ups.v1.ControlService.Drill:output_type -> ups.v1.DrillResponse
-	77,  // 159: ups.v1.ControlService.TestAlarms:output_type -> ups.v1.TestAlarmsResponse
-	80,  // 160: ups.v1.ControlService.Plan:output_type -> ups.v1.PlanResponse
-	84,  // 161: ups.v1.ControlService.GetHistory:output_type -> ups.v1.GetHistoryResponse
-	60,  // 162: ups.v1.ControlService.StreamEvents:output_type -> ups.v1.StreamEventsResponse
-	64,  // 163: ups.v1.TrustService.Join:output_type -> ups.v1.JoinResponse
-	138, // [138:164] is the sub-list for method output_type
-	112, // [112:138] is the sub-list for method input_type
-	111, // [111:112] is the sub-list for extension type_name
-	110, // [110:111] is the sub-list for extension extendee
-	0,   // [0:110] is the sub-list for field type_name
+	93,  // 3: ups.v1.UpsState.outage_age:type_name -> google.protobuf.Duration
+	93,  // 4: ups.v1.UpsState.debt:type_name -> google.protobuf.Duration
+	93,  // 5: ups.v1.UpsState.runtime:type_name -> google.protobuf.Duration
+	7,   // 6: ups.v1.UpsState.battery:type_name -> ups.v1.Battery
+	8,   // 7: ups.v1.UpsState.disabled:type_name -> ups.v1.Disabled
+	93,  // 8: ups.v1.Battery.declared:type_name -> google.protobuf.Duration
+	93,  // 9: ups.v1.Battery.to_low:type_name -> google.protobuf.Duration
+	93,  // 10: ups.v1.Battery.reserve:type_name -> google.protobuf.Duration
+	93,  // 11: ups.v1.Battery.debt:type_name -> google.protobuf.Duration
+	93,  // 12: ups.v1.Battery.assumed:type_name -> google.protobuf.Duration
+	93,  // 13: ups.v1.Disabled.remaining:type_name -> google.protobuf.Duration
+	93,  // 14: ups.v1.Problem.age:type_name -> google.protobuf.Duration
+	5,   // 15: ups.v1.Order.kind:type_name -> ups.v1.OrderKind
+	93,  // 16: ups.v1.Order.remaining:type_name -> google.protobuf.Duration
+	93,  // 17: ups.v1.Hello.wait_limit:type_name -> google.protobuf.Duration
+	12,  // 18: ups.v1.Hello.policy:type_name -> ups.v1.Policy
+	93,  // 19: ups.v1.Policy.grace:type_name -> google.protobuf.Duration
+	93,  // 20: ups.v1.Policy.grace_min:type_name -> google.protobuf.Duration
+	93,  // 21: ups.v1.Policy.batlow_grace:type_name -> google.protobuf.Duration
+	93,  // 22: ups.v1.Policy.wait_limit_batlow:type_name -> google.protobuf.Duration
+	93,  // 23: ups.v1.Policy.lost_limit:type_name -> google.protobuf.Duration
+	93,  // 24: ups.v1.Policy.stop_time:type_name -> google.protobuf.Duration
+	2,   // 25: ups.v1.NodeReport.phase:type_name -> ups.v1.Phase
+	1,   // 26: ups.v1.NodeReport.status:type_name -> ups.v1.Status
+	93,  // 27: ups.v1.NodeReport.deadline:type_name -> google.protobuf.Duration
+	93,  // 28: ups.v1.NodeReport.grace:type_name -> google.protobuf.Duration
+	9,   // 29: ups.v1.NodeReport.problems:type_name -> ups.v1.Problem
+	93,  // 30: ups.v1.NodeReport.stop_time:type_name -> google.protobuf.Duration
+	93,  // 31: ups.v1.NodeReport.phase_age:type_name -> google.protobuf.Duration
+	11,  // 32: ups.v1.AttachRequest.hello:type_name -> ups.v1.Hello
+	13,  // 33: ups.v1.AttachRequest.report:type_name -> ups.v1.NodeReport
+	17,  // 34: ups.v1.AttachRequest.drill:type_name -> ups.v1.DrillReport
+	6,   // 35: ups.v1.AttachResponse.ups:type_name -> ups.v1.UpsState
+	10,  // 36: ups.v1.AttachResponse.order:type_name -> ups.v1.Order
+	93,  // 37: ups.v1.AttachResponse.heartbeat:type_name -> google.protobuf.Duration
+	20,  // 38: ups.v1.AttachResponse.awaited:type_name -> ups.v1.Awaited
+	93,  // 39: ups.v1.AttachResponse.stop_time:type_name -> google.protobuf.Duration
+	16,  // 40: ups.v1.AttachResponse.drill:type_name -> ups.v1.Drill
+	6,   // 41: ups.v1.Drill.ups:type_name -> ups.v1.UpsState
+	20,  // 42: ups.v1.Drill.awaited:type_name -> ups.v1.Awaited
+	93,  // 43: ups.v1.Drill.left:type_name -> google.protobuf.Duration
+	18,  // 44: ups.v1.DrillReport.steps:type_name -> ups.v1.DrillStep
+	93,  // 45: ups.v1.DrillReport.goes:type_name -> google.protobuf.Duration
+	19,  // 46: ups.v1.DrillReport.ran:type_name -> ups.v1.DrillHook
+	2,   // 47: ups.v1.DrillStep.phase:type_name -> ups.v1.Phase
+	93,  // 48: ups.v1.DrillStep.after:type_name -> google.protobuf.Duration
+	73,  // 49: ups.v1.DrillHook.result:type_name -> ups.v1.HookResult
+	93,  // 50: ups.v1.Awaited.limit:type_name -> google.protobuf.Duration
+	27,  // 51: ups.v1.WatchResponse.status:type_name -> ups.v1.MasterStatus
+	27,  // 52: ups.v1.GetStatusResponse.masters:type_name -> ups.v1.MasterStatus
+	26,  // 53: ups.v1.GetStatusResponse.unreachable:type_name -> ups.v1.UnreachableMaster
+	29,  // 54: ups.v1.GetStatusResponse.asked:type_name -> ups.v1.NodeStatus
+	25,  // 55: ups.v1.GetStatusResponse.seen:type_name -> ups.v1.SeenNode
+	6,   // 56: ups.v1.MasterStatus.ups:type_name -> ups.v1.UpsState
+	29,  // 57: ups.v1.MasterStatus.nodes:type_name -> ups.v1.NodeStatus
+	9,   // 58: ups.v1.MasterStatus.problems:type_name -> ups.v1.Problem
+	32,  // 59: ups.v1.MasterStatus.proofs:type_name -> ups.v1.UpsProof
+	88,  // 60: ups.v1.MasterStatus.plans:type_name -> ups.v1.UpsPlan
+	28,  // 61: ups.v1.MasterStatus.drill:type_name -> ups.v1.DrillStatus
+	93,  // 62: ups.v1.DrillStatus.left:type_name -> google.protobuf.Duration
+	13,  // 63: ups.v1.NodeStatus.report:type_name -> ups.v1.NodeReport
+	3,   // 64: ups.v1.NodeStatus.link:type_name -> ups.v1.Link
+	93,  // 65: ups.v1.NodeStatus.last_heard:type_name -> google.protobuf.Duration
+	31,  // 66: ups.v1.NodeStatus.proof:type_name -> ups.v1.NodeProof
+	4,   // 67: ups.v1.NodeStatus.off:type_name -> ups.v1.Off
+	30,  // 68: ups.v1.NodeStatus.comeback:type_name -> ups.v1.Comeback
+	93,  // 69: ups.v1.Comeback.away:type_name -> google.protobuf.Duration
+	93,  // 70: ups.v1.Comeback.next:type_name -> google.protobuf.Duration
+	93,  // 71: ups.v1.NodeProof.stop_time:type_name -> google.protobuf.Duration
+	29,  // 72: ups.v1.GetNodeStatusResponse.node:type_name -> ups.v1.NodeStatus
+	35,  // 73: ups.v1.GetNodeStatusResponse.masters:type_name -> ups.v1.NodeMaster
+	3,   // 74: ups.v1.NodeMaster.link:type_name -> ups.v1.Link
+	6,   // 75: ups.v1.NodeMaster.ups:type_name -> ups.v1.UpsState
+	93,  // 76: ups.v1.HoldRequest.for:type_name -> google.protobuf.Duration
+	1,   // 77: ups.v1.SimulateRequest.status:type_name -> ups.v1.Status
+	93,  // 78: ups.v1.DisableUpsRequest.for:type_name -> google.protobuf.Duration
+	0,   // 79: ups.v1.CreateTokenRequest.role:type_name -> ups.v1.Role
+	93,  // 80: ups.v1.CreateTokenRequest.ttl:type_name -> google.protobuf.Duration
+	93,  // 81: ups.v1.CreateTokenResponse.ttl:type_name -> google.protobuf.Duration
+	52,  // 82: ups.v1.ListTokensResponse.tokens:type_name -> ups.v1.TokenInfo
+	0,   // 83: ups.v1.TokenInfo.role:type_name -> ups.v1.Role
+	93,  // 84: ups.v1.TokenInfo.left:type_name -> google.protobuf.Duration
+	93,  // 85: ups.v1.StreamEventsResponse.age:type_name -> google.protobuf.Duration
+	73,  // 86: ups.v1.ExamineNodeResponse.ran:type_name -> ups.v1.HookResult
+	29,  // 87: ups.v1.ExamineNodeResponse.node:type_name -> ups.v1.NodeStatus
+	93,  // 88: ups.v1.HookResult.took:type_name -> google.protobuf.Duration
+	27,  // 89: ups.v1.ExamineResponse.status:type_name -> ups.v1.MasterStatus
+	76,  // 90: ups.v1.ExamineResponse.nodes:type_name -> ups.v1.NodeExam
+	93,  // 91: ups.v1.NodeExam.took:type_name -> google.protobuf.Duration
+	72,  // 92: ups.v1.NodeExam.answer:type_name -> ups.v1.ExamineNodeResponse
+	93,  // 93: ups.v1.DrillRequest.for:type_name -> google.protobuf.Duration
+	93,  // 94: ups.v1.DrillResponse.low:type_name -> google.protobuf.Duration
+	79,  // 95: ups.v1.DrillResponse.nodes:type_name -> ups.v1.DrillNode
+	93,  // 96: ups.v1.DrillNode.answered:type_name -> google.protobuf.Duration
+	17,  // 97: ups.v1.DrillNode.report:type_name -> ups.v1.DrillReport
+	93,  // 98: ups.v1.DrillNode.planned:type_name -> google.protobuf.Duration
+	84,  // 99: ups.v1.TestNodeAlarmsResponse.results:type_name -> ups.v1.AlarmResult
+	84,  // 100: ups.v1.TestAlarmsResponse.results:type_name -> ups.v1.AlarmResult
+	87,  // 101: ups.v1.PlanResponse.events:type_name -> ups.v1.PlanEvent
+	88,  // 102: ups.v1.PlanResponse.ups:type_name -> ups.v1.UpsPlan
+	93,  // 103: ups.v1.PlanEvent.at:type_name -> google.protobuf.Duration
+	93,  // 104: ups.v1.UpsPlan.margin:type_name -> google.protobuf.Duration
+	93,  // 105: ups.v1.UpsPlan.end:type_name -> google.protobuf.Duration
+	93,  // 106: ups.v1.UpsPlan.last_off:type_name -> google.protobuf.Duration
+	93,  // 107: ups.v1.UpsPlan.cut:type_name -> google.protobuf.Duration
+	93,  // 108: ups.v1.UpsPlan.low_margin:type_name -> google.protobuf.Duration
+	91,  // 109: ups.v1.GetHistoryResponse.outages:type_name -> ups.v1.OutageReport
+	93,  // 110: ups.v1.OutageReport.lasted:type_name -> google.protobuf.Duration
+	93,  // 111: ups.v1.OutageReport.low_after:type_name -> google.protobuf.Duration
+	92,  // 112: ups.v1.OutageReport.nodes:type_name -> ups.v1.NodeStory
+	93,  // 113: ups.v1.OutageReport.master_off:type_name -> google.protobuf.Duration
+	93,  // 114: ups.v1.NodeStory.committed:type_name -> google.protobuf.Duration
+	93,  // 115: ups.v1.NodeStory.accepted:type_name -> google.protobuf.Duration
+	93,  // 116: ups.v1.NodeStory.down:type_name -> google.protobuf.Duration
+	93,  // 117: ups.v1.NodeStory.back:type_name -> google.protobuf.Duration
+	93,  // 118: ups.v1.NodeStory.lost:type_name -> google.protobuf.Duration
+	94,  // 119: ups.v1.allow:extendee -> google.protobuf.MethodOptions
+	0,   // 120: ups.v1.allow:type_name -> ups.v1.Role
+	14,  // 121: ups.v1.PowerService.Attach:input_type -> ups.v1.AttachRequest
+	21,  // 122: ups.v1.PowerService.Watch:input_type -> ups.v1.WatchRequest
+	61,  // 123: ups.v1.PowerService.Leave:input_type -> ups.v1.LeaveRequest
+	23,  // 124: ups.v1.PowerService.GetStatus:input_type -> ups.v1.GetStatusRequest
+	33,  // 125: ups.v1.NodeService.GetNodeStatus:input_type -> ups.v1.GetNodeStatusRequest
+	71,  // 126: ups.v1.NodeService.ExamineNode:input_type -> ups.v1.ExamineNodeRequest
+	80,  // 127: ups.v1.NodeService.TestNodeAlarms:input_type -> ups.v1.TestNodeAlarmsRequest
+	67,  // 128: ups.v1.NodeService.JoinRack:input_type -> ups.v1.JoinRackRequest
+	63,  // 129: ups.v1.NodeService.LeaveRack:input_type -> ups.v1.LeaveRackRequest
+	36,  // 130: ups.v1.ControlService.Hold:input_type -> ups.v1.HoldRequest
+	38,  // 131: ups.v1.ControlService.Release:input_type -> ups.v1.ReleaseRequest
+	40,  // 132: ups.v1.ControlService.Shutdown:input_type -> ups.v1.ShutdownRequest
+	42,  // 133: ups.v1.ControlService.Simulate:input_type -> ups.v1.SimulateRequest
+	44,  // 134: ups.v1.ControlService.DisableUps:input_type -> ups.v1.DisableUpsRequest
+	46,  // 135: ups.v1.ControlService.EnableUps:input_type -> ups.v1.EnableUpsRequest
+	48,  // 136: ups.v1.ControlService.CreateToken:input_type -> ups.v1.CreateTokenRequest
+	50,  // 137: ups.v1.ControlService.ListTokens:input_type -> ups.v1.ListTokensRequest
+	53,  // 138: ups.v1.ControlService.RevokeToken:input_type -> ups.v1.RevokeTokenRequest
+	55,  // 139: ups.v1.ControlService.RemoveMember:input_type -> ups.v1.RemoveMemberRequest
+	57,  // 140: ups.v1.ControlService.ExportTrust:input_type -> ups.v1.ExportTrustRequest
+	59,  // 141: ups.v1.ControlService.ImportTrust:input_type -> ups.v1.ImportTrustRequest
+	74,  // 142: ups.v1.ControlService.Examine:input_type -> ups.v1.ExamineRequest
+	77,  // 143: ups.v1.ControlService.Drill:input_type -> ups.v1.DrillRequest
+	82,  // 144: ups.v1.ControlService.TestAlarms:input_type -> ups.v1.TestAlarmsRequest
+	85,  // 145: ups.v1.ControlService.Plan:input_type -> ups.v1.PlanRequest
+	89,  // 146: ups.v1.ControlService.GetHistory:input_type -> ups.v1.GetHistoryRequest
+	65,  // 147: ups.v1.ControlService.StreamEvents:input_type -> ups.v1.StreamEventsRequest
+	69,  // 148: ups.v1.TrustService.Join:input_type -> ups.v1.JoinRequest
+	15,  // 149: ups.v1.PowerService.Attach:output_type -> ups.v1.AttachResponse
+	22,  // 150: ups.v1.PowerService.Watch:output_type -> ups.v1.WatchResponse
+	62,  // 151: ups.v1.PowerService.Leave:output_type -> ups.v1.LeaveResponse
+	24,  // 152: ups.v1.PowerService.GetStatus:output_type -> ups.v1.GetStatusResponse
+	34,  // 153: ups.v1.NodeService.GetNodeStatus:output_type -> ups.v1.GetNodeStatusResponse
+	72,  // 154: ups.v1.NodeService.ExamineNode:output_type -> ups.v1.ExamineNodeResponse
+	81,  // 155: ups.v1.NodeService.TestNodeAlarms:output_type -> ups.v1.TestNodeAlarmsResponse
+	68,  // 156: ups.v1.NodeService.JoinRack:output_type -> ups.v1.JoinRackResponse
+	64,  // 157: ups.v1.NodeService.LeaveRack:output_type -> ups.v1.LeaveRackResponse
+	37,  // 158: ups.v1.ControlService.Hold:output_type -> ups.v1.HoldResponse
+	39,  // 159: ups.v1.ControlService.Release:output_type -> ups.v1.ReleaseResponse
+	41,  // 160: ups.v1.ControlService.Shutdown:output_type -> ups.v1.ShutdownResponse
+	43,  // 161: ups.v1.ControlService.Simulate:output_type -> ups.v1.SimulateResponse
+	45,  // 162: ups.v1.ControlService.DisableUps:output_type -> ups.v1.DisableUpsResponse
+	47,  // 163: ups.v1.ControlService.EnableUps:output_type -> ups.v1.EnableUpsResponse
+	49,  // 164: ups.v1.ControlService.CreateToken:output_type -> ups.v1.CreateTokenResponse
+	51,  // 165: ups.v1.ControlService.ListTokens:output_type -> ups.v1.ListTokensResponse
+	54,  // 166: ups.v1.ControlService.RevokeToken:output_type -> ups.v1.RevokeTokenResponse
+	56,  // 167: ups.v1.ControlService.RemoveMember:output_type -> ups.v1.RemoveMemberResponse
+	58,  // 168: ups.v1.ControlService.ExportTrust:output_type -> ups.v1.ExportTrustResponse
+	60,  // 169: ups.v1.ControlService.ImportTrust:output_type -> ups.v1.ImportTrustResponse
+	75,  // 170: ups.v1.ControlService.Examine:output_type -> ups.v1.ExamineResponse
+	78,  // 171: ups.v1.ControlService.Drill:output_type -> ups.v1.DrillResponse
+	83,  // 172: ups.v1.ControlService.TestAlarms:output_type -> ups.v1.TestAlarmsResponse
+	86,  // 173: ups.v1.ControlService.Plan:output_type -> ups.v1.PlanResponse
+	90,  // 174: ups.v1.ControlService.GetHistory:output_type -> ups.v1.GetHistoryResponse
+	66,  // 175: ups.v1.ControlService.StreamEvents:output_type -> ups.v1.StreamEventsResponse
+	70,  // 176: ups.v1.TrustService.Join:output_type -> ups.v1.JoinResponse
+	149, // [149:177] is the sub-list for method output_type
+	121, // [121:149] is the sub-list for method input_type
+	120, // [120:121] is the sub-list for extension type_name
+	119, // [119:120] is the sub-list for extension extendee
+	0,   // [0:119] is the sub-list for field type_name
 }
 
 func init() { file_ups_v1_ups_proto_init() }
@@ -6678,13 +7094,14 @@ func file_ups_v1_ups_proto_init() {
 	if File_ups_v1_ups_proto != nil {
 		return
 	}
+	file_ups_v1_ups_proto_msgTypes[0].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_ups_v1_ups_proto_rawDesc), len(file_ups_v1_ups_proto_rawDesc)),
 			NumEnums:      6,
-			NumMessages:   81,
+			NumMessages:   87,
 			NumExtensions: 1,
 			NumServices:   4,
 		},

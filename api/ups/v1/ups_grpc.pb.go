@@ -539,6 +539,8 @@ const (
 	ControlService_Release_FullMethodName      = "/ups.v1.ControlService/Release"
 	ControlService_Shutdown_FullMethodName     = "/ups.v1.ControlService/Shutdown"
 	ControlService_Simulate_FullMethodName     = "/ups.v1.ControlService/Simulate"
+	ControlService_DisableUps_FullMethodName   = "/ups.v1.ControlService/DisableUps"
+	ControlService_EnableUps_FullMethodName    = "/ups.v1.ControlService/EnableUps"
 	ControlService_CreateToken_FullMethodName  = "/ups.v1.ControlService/CreateToken"
 	ControlService_ListTokens_FullMethodName   = "/ups.v1.ControlService/ListTokens"
 	ControlService_RevokeToken_FullMethodName  = "/ups.v1.ControlService/RevokeToken"
@@ -567,6 +569,11 @@ type ControlServiceClient interface {
 	Shutdown(ctx context.Context, in *ShutdownRequest, opts ...grpc.CallOption) (*ShutdownResponse, error)
 	// Simulate sets the state of a UPS on a sim port.
 	Simulate(ctx context.Context, in *SimulateRequest, opts ...grpc.CallOption) (*SimulateResponse, error)
+	// DisableUps makes a UPS blind for a while, to change its cable or its battery.
+	// Refused while it is on battery.
+	DisableUps(ctx context.Context, in *DisableUpsRequest, opts ...grpc.CallOption) (*DisableUpsResponse, error)
+	// EnableUps ends that.
+	EnableUps(ctx context.Context, in *EnableUpsRequest, opts ...grpc.CallOption) (*EnableUpsResponse, error)
 	// CreateToken makes a one-use token by which one machine or person joins.
 	CreateToken(ctx context.Context, in *CreateTokenRequest, opts ...grpc.CallOption) (*CreateTokenResponse, error)
 	// ListTokens tells which tokens still let somebody in.
@@ -642,6 +649,26 @@ func (c *controlServiceClient) Simulate(ctx context.Context, in *SimulateRequest
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(SimulateResponse)
 	err := c.cc.Invoke(ctx, ControlService_Simulate_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *controlServiceClient) DisableUps(ctx context.Context, in *DisableUpsRequest, opts ...grpc.CallOption) (*DisableUpsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(DisableUpsResponse)
+	err := c.cc.Invoke(ctx, ControlService_DisableUps_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *controlServiceClient) EnableUps(ctx context.Context, in *EnableUpsRequest, opts ...grpc.CallOption) (*EnableUpsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(EnableUpsResponse)
+	err := c.cc.Invoke(ctx, ControlService_EnableUps_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -800,6 +827,11 @@ type ControlServiceServer interface {
 	Shutdown(context.Context, *ShutdownRequest) (*ShutdownResponse, error)
 	// Simulate sets the state of a UPS on a sim port.
 	Simulate(context.Context, *SimulateRequest) (*SimulateResponse, error)
+	// DisableUps makes a UPS blind for a while, to change its cable or its battery.
+	// Refused while it is on battery.
+	DisableUps(context.Context, *DisableUpsRequest) (*DisableUpsResponse, error)
+	// EnableUps ends that.
+	EnableUps(context.Context, *EnableUpsRequest) (*EnableUpsResponse, error)
 	// CreateToken makes a one-use token by which one machine or person joins.
 	CreateToken(context.Context, *CreateTokenRequest) (*CreateTokenResponse, error)
 	// ListTokens tells which tokens still let somebody in.
@@ -852,6 +884,12 @@ func (UnimplementedControlServiceServer) Shutdown(context.Context, *ShutdownRequ
 }
 func (UnimplementedControlServiceServer) Simulate(context.Context, *SimulateRequest) (*SimulateResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Simulate not implemented")
+}
+func (UnimplementedControlServiceServer) DisableUps(context.Context, *DisableUpsRequest) (*DisableUpsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method DisableUps not implemented")
+}
+func (UnimplementedControlServiceServer) EnableUps(context.Context, *EnableUpsRequest) (*EnableUpsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method EnableUps not implemented")
 }
 func (UnimplementedControlServiceServer) CreateToken(context.Context, *CreateTokenRequest) (*CreateTokenResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method CreateToken not implemented")
@@ -978,6 +1016,42 @@ func _ControlService_Simulate_Handler(srv interface{}, ctx context.Context, dec 
 	}
 	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
 		return srv.(ControlServiceServer).Simulate(ctx, req.(*SimulateRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ControlService_DisableUps_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(DisableUpsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ControlServiceServer).DisableUps(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ControlService_DisableUps_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ControlServiceServer).DisableUps(ctx, req.(*DisableUpsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ControlService_EnableUps_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(EnableUpsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ControlServiceServer).EnableUps(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ControlService_EnableUps_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ControlServiceServer).EnableUps(ctx, req.(*EnableUpsRequest))
 	}
 	return interceptor(ctx, in, info, handler)
 }
@@ -1206,6 +1280,14 @@ var ControlService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Simulate",
 			Handler:    _ControlService_Simulate_Handler,
+		},
+		{
+			MethodName: "DisableUps",
+			Handler:    _ControlService_DisableUps_Handler,
+		},
+		{
+			MethodName: "EnableUps",
+			Handler:    _ControlService_EnableUps_Handler,
 		},
 		{
 			MethodName: "CreateToken",
