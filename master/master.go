@@ -72,6 +72,7 @@ type Master struct {
 	teller    *teller
 	hooks     *rackHooks
 	proving   *proving
+	planning  *planning
 	events    *events
 	reports   *reports
 	history   chan struct{} // of size one: held by who reads the journal
@@ -126,6 +127,7 @@ func New(o Options) (*Master, error) {
 		m.saver.Inherit(o.Before.saver)
 	}
 	m.proving = newProving(m, o.saver(cfg.Data, "proved.json", "a restart of the master forgets what outages have proved"))
+	m.planning = newPlanning(m)
 	m.state = loadRunState(m.saver, o.Boot, o.Log)
 	for _, u := range cfg.UPS {
 		m.addUPS(u, o)
@@ -209,7 +211,7 @@ func (m *Master) Tasks() []daemon.Task {
 		m.journal, m.saver, m.alarms,
 		daemon.Func("network", m.runNetwork),
 		daemon.Func("socket", m.runSocket),
-		m.teller, m.hooks, m.reports, m.proving, m.proving.saver,
+		m.teller, m.hooks, m.reports, m.proving, m.proving.saver, m.planning,
 	}
 	for _, r := range m.runners {
 		tasks = append(tasks, r, r.src)
@@ -253,6 +255,7 @@ func (m *Master) status() *upsv1.MasterStatus {
 	st := &upsv1.MasterStatus{Name: m.cfg.Name, Address: m.cfg.Listen, Version: m.version}
 	m.hub.status(st)
 	m.proving.fill(st)
+	m.planning.fill(st)
 	now := m.now()
 	st.Problems = append(st.Problems, api.FromEntries(m.teller.entries(m.found(), now), now)...)
 	return st
@@ -261,7 +264,7 @@ func (m *Master) status() *upsv1.MasterStatus {
 // found returns everything that this master finds wrong; what the nodes say of
 // themselves is in their reports.
 func (m *Master) found() []health.Found {
-	return slices.Concat(m.hub.found(), m.proving.found(), health.On("master/"+m.cfg.Name, m.problems()))
+	return slices.Concat(m.hub.found(), m.proving.found(), m.planning.found(), health.On("master/"+m.cfg.Name, m.problems()))
 }
 
 // problems returns what the master has to say of itself.

@@ -151,9 +151,14 @@ func (c collector) Collect(out chan<- prometheus.Metric) {
 	for _, p := range all.status.GetProofs() {
 		proofs[p.GetUps()] = p
 	}
+	plans := map[string]*upsv1.UpsPlan{}
+	for _, p := range all.status.GetPlans() {
+		plans[p.GetUps()] = p
+	}
 	for _, u := range all.status.GetUps() {
 		e.ups(u, proofs[u.GetName()])
 		name := u.GetName()
+		e.seconds("ups_plan_margin_seconds", plans[u.GetName()].GetMargin(), u.GetName())
 		e.put("ups_state_changes_total", float64(all.changes["ups/"+name]), name)
 		e.put("ups_line_flaps_total", float64(all.cables[name].flaps), name)
 		e.put("ups_line_pulses_total", float64(all.cables[name].pulses), name)

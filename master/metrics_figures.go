@@ -41,6 +41,7 @@ func figures() []figure {
 		{"ups_outage_age_seconds", "Time since the outage's first FAIL; 0 without an outage.", ups, gauge},
 		{"ups_battery_debt_seconds", "Battery seconds spent and not yet recharged; during an outage, as they were at its start.", ups, gauge},
 		{"ups_battery_runtime_seconds", "How long a full battery is expected to last; absent if unknown.", ups, gauge},
+		{"ups_plan_margin_seconds", "Time from the last machine's being off to the battery's expected end, if the power failed now; absent if nobody can say how long the battery lasts.", ups, gauge},
 		{"ups_battery_weak", "1 if the UPS reports a low or worn battery while on mains.", ups, gauge},
 		{"ups_can_report_low", "1 if this cable can say that the battery is low.", ups, gauge},
 		{"ups_simulated", "1 if an operator makes the state on a sim port: it watches nothing.", ups, gauge},

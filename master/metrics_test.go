@@ -48,6 +48,7 @@ func moments() map[string]measured {
 		},
 		Problems: []*upsv1.Problem{{On: "ups/main", Name: health.KillUnproved, Weakness: true}},
 		Proofs:   []*upsv1.UpsProof{{Ups: "main", Outages: 3, LowWall: "2026-01-02T03:04:05Z"}},
+		Plans:    []*upsv1.UpsPlan{{Ups: "main", Margin: dur(-90 * time.Second)}},
 	}
 	outage := &upsv1.MasterStatus{
 		Name: "rack1", Version: "v1.2.3",

@@ -33,6 +33,7 @@ type fake struct {
 	alarms []*upsv1.AlarmResult
 	agent  bool // whether it is an agent, which tests its own alarms
 	story  *upsv1.GetHistoryResponse
+	plan   *upsv1.PlanResponse
 	exam   *upsv1.ExamineResponse
 	self   *upsv1.ExamineNodeResponse
 	hang   func() // not nil: an examination calls it and hangs
@@ -139,6 +140,10 @@ func (f *fake) StreamEvents(r *upsv1.StreamEventsRequest, s grpc.ServerStreaming
 
 func (f *fake) GetHistory(_ context.Context, r *upsv1.GetHistoryRequest) (*upsv1.GetHistoryResponse, error) {
 	return f.story, f.act(fmt.Sprintf("history %q %d", r.GetOutage(), r.GetLast()))
+}
+
+func (f *fake) Plan(_ context.Context, r *upsv1.PlanRequest) (*upsv1.PlanResponse, error) {
+	return f.plan, f.act("plan " + strings.Join(r.GetUps(), "+"))
 }
 
 // serve puts f on a socket.

@@ -49,7 +49,10 @@ type upsPicture struct {
 	Weak    bool     `json:"weak_battery"`
 	Drill   bool     `json:"drill"`
 	Sim     bool     `json:"sim"`
-	Reason  string   `json:"reason,omitempty"`
+	// Margin is how long the battery is expected to last after the last machine is off,
+	// if the power failed now; null: nobody can say.
+	Margin *float64 `json:"margin_seconds"`
+	Reason string   `json:"reason,omitempty"`
 }
 
 type nodePicture struct {
@@ -173,10 +176,22 @@ func (p *picture) addMaster(m *upsv1.MasterStatus) {
 	p.Masters = append(p.Masters, masterPicture{
 		Name: m.GetName(), Address: m.GetAddress(), Reachable: true, Version: m.GetVersion(), UPS: upsPictures(m.GetUps()),
 	})
+	p.Masters[len(p.Masters)-1].addPlans(m.GetPlans())
 	for _, n := range m.GetNodes() {
 		p.addNode(n)
 	}
 	p.addProblems(m.GetProblems())
+}
+
+// addPlans adds what is foreseen of the UPSes.
+func (m *masterPicture) addPlans(plans []*upsv1.UpsPlan) {
+	for _, plan := range plans {
+		for i := range m.UPS {
+			if m.UPS[i].Name == plan.GetUps() {
+				m.UPS[i].Margin = seconds(plan.GetMargin())
+			}
+		}
+	}
 }
 
 // addSelf adds what a node knows: itself, and the UPSes of masters that can't be

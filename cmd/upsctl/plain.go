@@ -42,7 +42,11 @@ func (p picture) facts(times *steady) []fact {
 			for _, n := range u.notes(m.Reachable) {
 				notes += "; " + n
 			}
-			add(about, u.State+u.Outage+notes+u.Reason, about+": "+u.words()+notes)
+			says := about + ": " + u.words() + notes
+			if words := u.margin(spoken); words != "" && m.Reachable {
+				says += "; foreseen: " + words // no news: it changes as the battery recharges
+			}
+			add(about, u.State+u.Outage+notes+u.Reason, says)
 		}
 	}
 	if len(p.Masters) == 0 {

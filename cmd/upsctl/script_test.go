@@ -59,6 +59,8 @@ func fakes() map[string]*fake {
 			{Id: "k3j9", Role: upsv1.Role_ROLE_NODE, Left: dur(12 * time.Minute), Replace: "web1"},
 			{Id: "zz\x1b[1m", Role: upsv1.Role_ROLE_OPERATOR, Left: dur(time.Minute), UsedBy: "ann"},
 		}},
+		"planned":  {acts: true, status: answer(plannedRack()), plan: plannedPlan()},
+		"short":    {acts: true, status: answer(shortRack()), plan: shortPlan()},
 		"nobody":   change(func(m *upsv1.MasterStatus) { m.Nodes = nil }),
 		"mute":     {},
 		"refusing": {acts: true, refuse: status.Error(codes.PermissionDenied, "bob may not call this; it is for operator, local")},

@@ -162,7 +162,25 @@ func (p picture) weakWords() string {
 }
 
 // note says what is special about a UPS, in a word or two.
-func (u upsPicture) note(reachable bool) string { return strings.Join(u.notes(reachable), ", ") }
+func (u upsPicture) note(reachable bool) string {
+	notes := u.notes(reachable)
+	if words := u.margin(span); words != "" && reachable {
+		notes = append(notes, words)
+	}
+	return strings.Join(notes, ", ")
+}
+
+// margin says how long the battery outlasts the last machine; empty: nobody knows.
+func (u upsPicture) margin(words func(time.Duration) string) string {
+	switch {
+	case u.Margin == nil:
+		return ""
+	case *u.Margin < 0:
+		return "too short by " + words(toDuration(-*u.Margin))
+	default:
+		return "margin " + words(toDuration(*u.Margin))
+	}
+}
 
 func (u upsPicture) notes(reachable bool) []string {
 	var notes []string

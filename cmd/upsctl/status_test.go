@@ -89,7 +89,7 @@ func TestStatusJSON(t *testing.T) {
 	var want any
 	if err := json.Unmarshal([]byte(`{"masters":[{"name":"rack1","address":"192.0.2.1:8493","reachable":true,"version":"v1",
 		"ups":[{"name":"main","state":"FAIL","age_seconds":48,"outage":"b-48","outage_age_seconds":48,"debt_seconds":90,"runtime_seconds":1200,
-			"has_low":true,"cable":"liebert-powersure","lines":["DTR","CTS","DCD"],"weak_battery":false,"drill":false,"sim":false}]}],
+			"has_low":true,"cable":"liebert-powersure","lines":["DTR","CTS","DCD"],"weak_battery":false,"drill":false,"sim":false,"margin_seconds":null}]}],
 		"nodes":[
 			{"name":"web1","role":"compute","phase":"GRACE","state":"FAIL","deadline_seconds":252,"grace_seconds":300,"link":"up","last_heard_seconds":1,
 			"waiting_on":[],"waiting_count":0,"feeds":["rack1/main"],"stop_time_seconds":120,"master_host":false,"answers":null,"announced":null},

@@ -36,6 +36,7 @@ const (
 	NoWayBack        = "no-way-back"
 	NodeLost         = "node-lost"
 	NotJoined        = "not-joined"
+	PlanNegative     = "plan-negative"
 	PowerOffRefused  = "poweroff-refused"
 	SecondClaimant   = "second-claimant"
 	SimIgnored       = "sim-ignored"
@@ -89,6 +90,7 @@ var kinds = []Kind{
 	{NoWayBack, "Nothing would start this machine again after an outage.", "Use a cable that can cut the load, or allow wol, rtc or hook in [wake] method.", false, atOnce},
 	{NodeLost, "A node of the roster has no contact with the master: it hears of no power failure.", "Start upsagent there and look at its network; if it is gone for good: upsctl node remove NAME.", false, reboot},
 	{NotJoined, "This agent has joined no rack: nobody tells it of a power failure.", "upsctl token create on the master, then upsagent join TOKEN here.", false, start},
+	{PlanNegative, "If the power failed now, a machine would not be off before the battery's expected end.", "See upsctl plan: shorten grace, stop_time or the waits of the machine that is named, correct [ups.battery] runtime, or buy a larger battery.", false, start},
 	{PowerOffRefused, "A power-off that was asked for was refused, or not answered.", "See the reason given; the next method is tried, for ever.", false, atOnce},
 	{SecondClaimant, "Somebody else asked to join under the name of a node.", "If it is that machine set up anew: upsctl token create --replace NAME. If not, find out who.", false, atOnce},
 	{SimIgnored, "This node's UPS is a pretended one, which it does not obey.", "Connect a UPS, or set obey_sim.", false, start},

@@ -1,0 +1,248 @@
+package policy
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/lastwatt/lastwatt/pkg/power"
+)
+
+// planner plays one plan.
+type planner struct {
+	in    PlanRack
+	start power.Uptime
+	now   power.Uptime
+	ups   []*playedUPS
+	nodes []*playedNode
+	by    map[string]*playedNode
+	host  *playedNode // nil: there is none
+	waits *Waits
+	going bool  // there is an outage already
+	low   clock // when BATLOW was made to come, because nobody can say when it does
+	end   clock // when the others were told that their time is up
+	all   bool  // everybody is to be stepped: what all hear has changed
+	out   []PlanEvent
+}
+
+// planSteps bounds a plan: a node has some ten moments, and a rack some hundred nodes.
+const planSteps = 100_000
+
+func newPlanner(r PlanRack) *planner {
+	p := &planner{in: r, start: r.Now, now: r.Now, by: map[string]*playedNode{}, all: true}
+	p.going = slices.ContainsFunc(r.UPS, func(u PlanUPS) bool { return u.State.Known().OnBattery() })
+	for _, u := range r.UPS {
+		p.ups = append(p.ups, p.newUPS(u, p.going))
+	}
+	var waiters []Waiter
+	for _, n := range r.Nodes {
+		waiters = append(waiters, n.Waiter)
+	}
+	p.waits = NewWaits(waiters)
+	for _, n := range slices.SortedFunc(slices.Values(r.Nodes), func(a, b PlanNode) int { return strings.Compare(a.Name, b.Name) }) {
+		played := &playedNode{PlanNode: n, phase: Idle}
+		p.nodes, p.by[n.Name] = append(p.nodes, played), played
+		if n.Host {
+			p.host = played
+		}
+	}
+	for _, n := range p.nodes {
+		p.enter(n)
+	}
+	return p
+}
+
+// play lets time pass until nothing happens any more.
+func (p *planner) play() {
+	for range planSteps {
+		p.tellUPS()
+		p.settle()
+		p.tellNodes()
+		next := p.next()
+		if !next.Set && !p.force() {
+			return
+		}
+		if next.Set {
+			p.now = next.At
+		}
+	}
+}
+
+// force makes BATLOW come where somebody waits for it and nobody can say when it does;
+// false: nobody does.
+func (p *planner) force() bool {
+	waits := slices.ContainsFunc(p.nodes, func(n *playedNode) bool { return n.m != nil && !n.committed.Set && n.m.wanted() })
+	if p.low.Set || !waits {
+		return false
+	}
+	for _, u := range p.ups {
+		if u.fails && u.state.HasLow && !u.low.Set {
+			u.setLow(p.now)
+			p.low = at(p.now)
+		}
+	}
+	p.all = true
+	return p.low.Set
+}
+
+// settle steps everybody who has something to look at, until nobody has.
+func (p *planner) settle() {
+	for range len(p.nodes) + 4 {
+		all, moved := p.all, false
+		p.all = false
+		for _, n := range p.nodes {
+			moved = p.step(n, all) || moved
+		}
+		p.lookAtHost()
+		if !moved && !p.all {
+			return
+		}
+	}
+}
+
+// step gives one node its news, if there are any for it, and reports whether it moved.
+func (p *planner) step(n *playedNode, all bool) (moved bool) {
+	if n.m == nil || n.committed.Set {
+		return false
+	}
+	told := n.told
+	if !p.silent(n) {
+		told = p.awaited(n)
+	}
+	if next, timed := n.m.Deadline(); !all && told.Equal(n.told) && !(timed && !p.now.Before(next)) {
+		return false
+	}
+	n.told = told
+	was := n.m.phase
+	state, link := p.power(n)
+	p.do(n, n.m.Step(p.now, News{Power: Power{State: state, Link: link}, Order: p.order(n), Awaited: told}))
+	return n.m.phase != was
+}
+
+// do carries out what a machine wants: hooks end and the power-off is accepted at
+// once, for what they take is in the stop time.
+func (p *planner) do(n *playedNode, actions []Action) {
+	for _, a := range actions {
+		switch a := a.(type) {
+		case Moved:
+			if a.To == Committed && !n.committed.Set {
+				n.committed = at(p.now)
+				if !n.Config.NeverGoes {
+					n.off = at(p.now.Add(n.Config.StopTime))
+				}
+			}
+		case Hooks:
+			if a.Event == EventCommit {
+				p.do(n, n.m.Step(p.now, HooksDone{}))
+			}
+		case PowerOff:
+			p.do(n, n.m.Step(p.now, Accepted{Attempt: a.Attempt, Method: "the system"}))
+		default: // for people
+		}
+	}
+}
+
+// order is what is wanted of a node at this moment.
+func (p *planner) order(n *playedNode) Order {
+	if p.end.Set && !n.Host && n.Order.Kind != OrderShutdown {
+		return Order{Kind: OrderEnd, By: "the master"}
+	}
+	return n.Order
+}
+
+// lookAtHost tells the others that their time is up when the master's host is about to
+// go. One that never goes tells nobody.
+func (p *planner) lookAtHost() {
+	h := p.host
+	if p.end.Set || h == nil || h.Config.NeverGoes {
+		return
+	}
+	if h.committed.Set || h.m != nil && p.hostEnds().passed(p.now) {
+		p.end, p.all = at(p.now), true
+	}
+}
+
+// hostEnds returns when the host will be about to go; not set: nobody can say.
+func (p *planner) hostEnds() clock {
+	next := p.host.m.target()
+	switch p.host.m.phase {
+	case Grace:
+		if len(p.host.told.Up) > 0 {
+			return clock{} // it waits first
+		}
+	case Waiting:
+	default:
+		return clock{}
+	}
+	return clock{next.At.Add(-endBefore), next.Set}
+}
+
+// standing is how a node stands for those who wait for it. Whoever goes is assumed to be
+// off and not probed, which is later.
+func (p *planner) standing(n *playedNode) Standing {
+	s := n.Standing
+	if n.gone || n.m == nil && !n.committed.Set {
+		return s
+	}
+	s.Present, s.Seen, s.Answered, s.Silent, s.Alive = true, false, 0, 0, 0
+	if n.m != nil {
+		s.Phase = n.m.phase
+	}
+	if s.Attached {
+		s.Heard = p.now
+	}
+	if n.committed.Set {
+		s.Phase, s.Committed = Committed, n.committed.At
+		s.Attached = n.Config.NeverGoes || n.Host
+	}
+	return s
+}
+
+// awaited is who of those that a node waits for is still up.
+func (p *planner) awaited(n *playedNode) Awaited {
+	on := p.waits.On(n.Name)
+	if len(on) == 0 {
+		return Awaited{}
+	}
+	all := make([]Standing, len(on))
+	for i, name := range on {
+		all[i] = p.standing(p.by[name])
+	}
+	return StillUp(p.now, n.Config.WaitLimit, p.waits.Depth(n.Name), all)
+}
+
+// next returns when something can happen next.
+func (p *planner) next() clock {
+	var next clock
+	add := func(c clock) {
+		if c.Set && c.At.After(p.now) {
+			next = next.earlier(c)
+		}
+	}
+	for _, u := range p.ups {
+		add(u.low)
+		add(u.end)
+	}
+	for _, n := range p.nodes {
+		add(n.off)
+		// A moment later it counts as off.
+		add(clock{n.committed.At.Add(n.Config.StopTime + OffMargin + 1), n.committed.Set})
+		add(p.dies(n))
+		if n.m != nil && !n.committed.Set {
+			at, timed := n.m.Deadline()
+			add(clock{at, timed})
+		}
+	}
+	if p.host != nil && p.host.m != nil && !p.end.Set {
+		add(p.hostEnds())
+	}
+	return next
+}
+
+// since returns a moment as a plan tells it.
+func (p *planner) since(u power.Uptime) (d time.Duration, afterLow bool) {
+	if p.low.Set && !u.Before(p.low.At) {
+		return u.Sub(p.low.At).Round(time.Millisecond), true
+	}
+	return max(0, u.Sub(p.start)).Round(time.Millisecond), false
+}
