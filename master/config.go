@@ -99,6 +99,9 @@ func (u UPS) Qualifier(boot string) power.QualifierConfig {
 // DefaultData is the folder that survives a boot, unless the file says.
 const DefaultData = "/var/lib/lastwatt/master"
 
+// DefaultRun is the folder that no boot outlives, unless the file says.
+const DefaultRun = "/run/lastwatt/master"
+
 // ReadConfig asks doc for every key of master.toml. Its error names everything that is
 // wrong.
 func ReadConfig(doc *config.Doc) (Config, error) { return read(doc, config.HostName()) }
@@ -129,7 +132,7 @@ func read(doc *config.Doc, host string) (Config, error) {
 		Listen: t.Listen("listen", ":8493", false),
 		Socket: t.SocketPath("socket", "/run/lastwatt/master/master.sock"),
 		Data:   t.AbsPath("data", DefaultData),
-		Run:    t.AbsPath("run", "/run/lastwatt/master"),
+		Run:    t.AbsPath("run", DefaultRun),
 		Discovery: Discovery{
 			MDNS:       t.Table("discovery").Bool("mdns", true),
 			Interfaces: t.Table("discovery").Interfaces("interfaces"),

@@ -47,7 +47,7 @@ file with mistakes changes nothing. SIGTERM ends it, and the nodes are told.`,
 		SilenceUsage: true, SilenceErrors: true,
 	}
 	root.PersistentFlags().StringVar(&file, "config", "/etc/lastwatt/master.toml", "the configuration `FILE`")
-	root.AddCommand(&cobra.Command{Use: "run", Short: root.Short, Args: cobra.NoArgs, RunE: start}, setupCmd(&file, started))
+	root.AddCommand(&cobra.Command{Use: "run", Short: root.Short, Args: cobra.NoArgs, RunE: start}, setupCmd(&file, started), cutCmd(&file, started))
 	root.CompletionOptions.HiddenDefaultCmd = true // it works, but a daemon's help has better to say
 	return root
 }

@@ -39,7 +39,7 @@ var (
 type Seal struct {
 	Boot    string       `json:"boot"`    // of the machine that is to cut
 	Made    power.Uptime `json:"made"`    // when
-	Expires power.Uptime `json:"expires"` // from then on it lets nothing begin
+	Expires power.Uptime `json:"expires"` // who comes later than this does nothing by it
 	UPS     []Sealed     `json:"ups"`     // all that are to be cut
 }
 

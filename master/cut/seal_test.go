@@ -20,7 +20,7 @@ import (
 // at is a moment so many seconds after boot.
 func at(seconds float64) power.Uptime { return power.Uptime(seconds * float64(time.Second)) }
 
-func cable(t *testing.T, name string) line.Cable {
+func cable(t testing.TB, name string) line.Cable {
 	t.Helper()
 	c, ok := line.Lookup(name)
 	if !ok {

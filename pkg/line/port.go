@@ -3,6 +3,7 @@ package line
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 )
 
 // What can be wrong with a port. The errors that a [Watcher] tells wrap one of
@@ -63,6 +64,12 @@ type Opened struct {
 // Opener opens the port at path. Its outputs stand at the cable's idle levels when
 // it returns, from the first call that could change them.
 type Opener func(path string, c Cable) (Opened, error)
+
+// OpenPort is the [Opener] of this system's serial ports, for who needs one without a
+// [Watcher].
+func OpenPort(path string, c Cable) (Opened, error) {
+	return openPort(WatcherOptions{Path: path, Cable: c, Log: slog.New(slog.DiscardHandler)}, nil)
+}
 
 // Counters is how often CTS, DSR, RI and DCD have changed, in the order of the
 // kernel's struct serial_icounter_struct (linux/serial.h). It wraps around.

@@ -51,8 +51,9 @@ func outputBits(ls Lines) int { return toBits(ls&Outputs) | out2 }
 // linuxPort is a tty by ioctl. Everything but the waiter belongs to its user.
 type linuxPort struct {
 	fd     int
-	null   int  // /dev/null, kept for close, which may not fail for want of a descriptor
-	counts bool // the driver counts
+	null   int   // /dev/null, kept for close, which may not fail for want of a descriptor
+	counts bool  // the driver counts
+	out    Lines // what the outputs were set to
 
 	hints  chan struct{}
 	closed chan struct{} // closed by Close
@@ -269,6 +270,7 @@ func (p *linuxPort) readCounters() (Counters, bool) {
 
 // Drive implements Handle.
 func (p *linuxPort) Drive(outputs Lines) error {
+	p.out = outputs
 	return unix.IoctlSetPointerInt(p.fd, unix.TIOCMSET, outputBits(outputs))
 }
 
