@@ -89,6 +89,7 @@ type Master struct {
 	alarms    *alarm.Sender
 	state     runState // what an earlier run on this boot left
 	pulses    []*daemon.Pulse
+	refused   daemon.Task
 	ports     *ports // open ones, from one master to the next
 
 	mu      sync.Mutex       // guards trouble
@@ -142,6 +143,7 @@ func New(o Options) (*Master, error) {
 	}
 	m.hub.restoreUp(m.state)
 	m.hub.restoreOrders(m.state)
+	m.refused = m.runRefused(o.FS)
 	m.pulses = m.vitals()
 	m.ports.dropOthers()
 	return m, nil
@@ -212,6 +214,7 @@ func (m *Master) Tasks() []daemon.Task {
 		daemon.Func("network", m.runNetwork),
 		daemon.Func("socket", m.runSocket),
 		m.teller, m.hooks, m.reports, m.proving, m.proving.saver, m.planning,
+		m.refused,
 	}
 	for _, r := range m.runners {
 		tasks = append(tasks, r, r.src)

@@ -42,48 +42,51 @@ does nothing; nor does it when the system is not on its way to a power-off.`,
 	return cmd
 }
 
+// runCut cuts what the seal says, and says so where somebody may see it.
 func runCut(ctx context.Context, file, late string, within time.Duration) error {
 	// Whoever ends this ends what was begun too: no line stays asserted.
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
-	say, done := cut.Console()
+	console, done := cut.Console()
 	defer done()
+	err := cutNow(ctx, file, late, cut.Options{Within: within, Now: daemon.NewClock().Now, Say: func(text string) {
+		console(text)
+		fmt.Fprintf(os.Stderr, "upsmaster: %s\n", text)
+	}})
+	if err != nil {
+		console(err.Error())
+	}
+	return err
+}
+
+func cutNow(ctx context.Context, file, late string, o cut.Options) error {
 	cfg, err := master.LoadConfig(file)
 	wired := master.Wired(cfg)
-	if err != nil {
-		// The seal stands on its own: what breaks disarms nothing.
+	if err != nil { // the seal stands on its own: what breaks disarms nothing
 		cfg.Run, cfg.Data, wired = master.DefaultRun, master.DefaultData, nil
 	}
-	seal, err := cut.Load(nil, cut.Path(cfg.Run))
+	o.Seal, err = cut.Load(nil, cut.Path(cfg.Run))
 	if errors.Is(err, cut.ErrNone) {
 		return nil
 	}
-	if to, why := going(ctx, late); !cut.Final(to) {
-		if why == nil && to == "" {
-			why = errors.New("the system is not on its way down")
-		}
-		if why != nil {
-			say(fmt.Sprintf("nothing is cut: %v", why))
-		}
-		return why
+	if to, why := going(ctx, late); why != nil {
+		return fmt.Errorf("nothing is cut: %w", why)
+	} else if !cut.Final(to) {
+		return nil
 	}
 	boot, bootErr := daemon.BootID()
-	clock := daemon.NewClock()
 	if err = errors.Join(err, bootErr); err == nil {
-		err = seal.Check(cut.Here{Boot: boot, Now: clock.Now(), UPS: wired})
+		err = o.Seal.Check(cut.Here{Boot: boot, Now: o.Now(), UPS: wired})
 	}
 	if err != nil {
-		say(fmt.Sprintf("nothing is cut: %v", err))
 		cut.Refuse(nil, cfg.Data, err)
+		return fmt.Errorf("nothing is cut: %w", err)
+	}
+	if err := cut.Run(ctx, o); err != nil {
 		return err
 	}
-	err = cut.Run(ctx, cut.Options{Seal: seal, Within: within, Now: clock.Now, Say: say})
-	if err == nil {
-		_ = cut.Remove(nil, cut.Path(cfg.Run)) // the second try has nothing left to do
-	} else {
-		say(err.Error())
-	}
-	return err
+	_ = cut.Remove(nil, cut.Path(cfg.Run)) // the second try has nothing left to do
+	return nil
 }
 
 // askLimit bounds the question to systemd, which has little else to do by then.
@@ -108,7 +111,10 @@ func going(ctx context.Context, late string) (string, error) {
 		if err != nil {
 			return "", fmt.Errorf("cannot ask systemd what it is going to: %w", err)
 		}
-		return cut.Going(jobs), nil
+		if to := cut.Going(jobs); to != "" {
+			return to, nil
+		}
+		return "", errors.New("systemd is not on its way down")
 	}
 	return "", errors.New("cannot ask systemd what it is going to: there is no systemctl")
 }

@@ -23,16 +23,10 @@ func Console() (say func(string), done func()) {
 	} else {
 		f, err = openNow("/dev/console")
 	}
-	return func(text string) {
-			fmt.Fprintf(os.Stderr, "lastwatt: %s\n", text)
-			if err == nil {
-				fmt.Fprintf(f, form, text)
-			}
-		}, func() {
-			if err == nil {
-				_ = f.Close()
-			}
-		}
+	if err != nil {
+		return func(string) {}, func() {}
+	}
+	return func(text string) { fmt.Fprintf(f, form, text) }, func() { _ = f.Close() }
 }
 
 // openNow opens a file to write to it, and neither waits nor makes it our terminal.

@@ -38,6 +38,7 @@ const (
 	NotJoined        = "not-joined"
 	PlanNegative     = "plan-negative"
 	PowerOffRefused  = "poweroff-refused"
+	Seal             = "seal"
 	SecondClaimant   = "second-claimant"
 	SimIgnored       = "sim-ignored"
 	Socket           = "socket"
@@ -92,6 +93,7 @@ var kinds = []Kind{
 	{NotJoined, "This agent has joined no rack: nobody tells it of a power failure.", "upsctl token create on the master, then upsagent join TOKEN here.", false, start},
 	{PlanNegative, "If the power failed now, a machine would not be off before the battery's expected end.", "See upsctl plan: shorten grace, stop_time or the waits of the machine that is named, correct [ups.battery] runtime, or buy a larger battery.", false, start},
 	{PowerOffRefused, "A power-off that was asked for was refused, or not answered.", "See the reason given; the next method is tried, for ever.", false, atOnce},
+	{Seal, "The decision by which the load may be cut was no good, so nothing was cut; or one was left over from another boot.", "See the reason given and docs/cut.md; look whether everybody is back.", false, atOnce},
 	{SecondClaimant, "Somebody else asked to join under the name of a node.", "If it is that machine set up anew: upsctl token create --replace NAME. If not, find out who.", false, atOnce},
 	{SimIgnored, "This node's UPS is a pretended one, which it does not obey.", "Connect a UPS, or set obey_sim.", false, start},
 	{Socket, "The daemon can't offer its local socket.", "See the reason given: the folder, its rights, another instance.", false, start},
