@@ -293,6 +293,7 @@ func (a *Agent) report() *upsv1.NodeReport {
 	r := api.FromView(snap.View, snap.Problems, a.now())
 	r.Feeds, r.StopTime = snap.Feeds, durationpb.New(snap.StopTime)
 	r.Methods, r.Wake = a.cfg.Settings.Methods, a.cfg.Settings.Wake
+	r.Drill = snap.Drill.ID != "" && !snap.Drill.Over
 	return r
 }
 

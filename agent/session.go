@@ -48,6 +48,7 @@ type session struct {
 	ups     []node.NamedState
 	order   policy.Order
 	awaited policy.Awaited
+	drill   node.Drill
 	err     string        // why it isn't connected, for people
 	first   chan struct{} // closed at the first state ever heard
 }
@@ -167,21 +168,20 @@ func heartbeat(m *upsv1.AttachResponse) time.Duration {
 // heard hands a full state to the driver.
 func (s *session) heard(address string, m *upsv1.AttachResponse) {
 	now := s.a.now()
-	var ups []node.NamedState
-	for _, u := range m.GetUps() {
-		ups = append(ups, node.NamedState{Name: u.GetName(), State: api.ToState(u, now)})
-	}
-	order, awaited := api.ToOrder(m.GetOrder(), now), api.ToAwaited(m.GetAwaited(), now)
+	ups := states(m.GetUps(), now)
+	order, awaited, drill := api.ToOrder(m.GetOrder(), now), api.ToAwaited(m.GetAwaited(), now), toDrill(m.GetDrill(), now)
 	s.mu.Lock()
 	steady(ups, s.ups)
 	if order.Kind == s.order.Kind && order.By == s.order.By && order.Until.Sub(s.order.Until).Abs() < jitter {
 		order = s.order
 	}
 	awaited.Limit = sameLimit(awaited.Limit, s.awaited.Limit, now)
+	steadyDrill(&drill, s.drill, now)
 	was := s.link
 	// A beat that says nothing new needs no decision: the driver has it all.
-	news := was != power.LinkUp || m.GetGoodbye() || order != s.order || !awaited.Equal(s.awaited) || !slices.Equal(ups, s.ups)
-	s.ups, s.order, s.awaited = ups, order, awaited
+	news := was != power.LinkUp || m.GetGoodbye() || order != s.order || !awaited.Equal(s.awaited) || !slices.Equal(ups, s.ups) ||
+		!drill.Equal(s.drill)
+	s.ups, s.order, s.awaited, s.drill = ups, order, awaited, drill
 	s.address, s.err, s.link = address, "", power.LinkUp
 	if m.GetMaster() != "" {
 		s.master = m.GetMaster()
@@ -242,7 +242,7 @@ func sameLimit(is, was, now power.Uptime) power.Uptime {
 // and whether that is still being heard.
 func (s *session) tellDriver() {
 	s.mu.Lock()
-	up := node.Update{Master: s.master, Link: s.link, UPS: s.ups, Order: s.order, Awaited: s.awaited}
+	up := node.Update{Master: s.master, Link: s.link, UPS: s.ups, Order: s.order, Awaited: s.awaited, Drill: s.drill}
 	s.mu.Unlock()
 	s.a.driver.Update(up)
 }
@@ -251,7 +251,8 @@ func (s *session) tellDriver() {
 // says that this agent goes. Sending may block on a dead peer: the silence ends it.
 // What can't be sent is not said: receiving ends with the same error.
 func (s *session) send(ctx, sctx context.Context, stream grpc.BidiStreamingClient[upsv1.AttachRequest, upsv1.AttachResponse], beat <-chan struct{}) {
-	req := &upsv1.AttachRequest{Hello: s.a.hello(), Report: s.a.report()}
+	req := s.a.attachRequest()
+	req.Hello = s.a.hello()
 	for stream.Send(req) == nil {
 		select {
 		case <-s.reports:
@@ -266,7 +267,7 @@ func (s *session) send(ctx, sctx context.Context, stream grpc.BidiStreamingClien
 		case <-sctx.Done():
 			return
 		}
-		req = &upsv1.AttachRequest{Report: s.a.report()}
+		req = s.a.attachRequest()
 	}
 }
 

@@ -76,7 +76,7 @@ func boundExam(r *upsv1.ExamineNodeResponse, name string) {
 		r.LeftOut = fmt.Sprintf("%d more hooks ran, which are not shown", more)
 	}
 	for _, h := range r.GetRan() {
-		h.Name, h.Error, h.Took = Cut(h.GetName(), maxText), Cut(h.GetError(), maxText), durationpb.New(positive(h.GetTook()))
+		boundHook(h)
 	}
 	if r.Node == nil {
 		r.Node = &upsv1.NodeStatus{}

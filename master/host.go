@@ -52,15 +52,18 @@ func (h *host) Run(ctx context.Context) error {
 	defer beat.Stop()
 	for {
 		states, order, awaited := h.hub.feedFor(h.name)
-		h.driver.Update(node.Update{Master: h.master, Link: power.LinkUp, UPS: states, Order: order, Awaited: awaited})
-		if len(awaited.Up) > 0 && h.hub.inOutage() {
+		drill := h.hub.drillFor(h.name)
+		h.driver.Update(node.Update{Master: h.master, Link: power.LinkUp, UPS: states, Order: order, Awaited: awaited, Drill: drill})
+		if len(awaited.Up) > 0 && h.hub.inOutage() || len(drill.Awaited.Up) > 0 {
 			beat.Reset(h.hub.tempo()) // some count as off by time alone
 		}
 		snap := h.driver.Snapshot()
 		r := api.FromView(snap.View, snap.Problems, h.now())
 		r.Feeds = snap.Feeds
 		r.StopTime, r.Methods, r.Wake = durationpb.New(snap.StopTime), h.goes, h.comes
+		r.Drill = snap.Drill.ID != "" && !snap.Drill.Over
 		h.hub.hostReport(h.name, r)
+		h.hub.hostDrillReport(h.name, api.FromDrillReport(snap.Drill))
 		select {
 		case <-wake:
 		case <-beat.C:

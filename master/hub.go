@@ -26,6 +26,7 @@ type hub struct {
 	nodes    map[string]*nodeRecord
 	waits    *policy.Waits          // who waits for whom; nil: to be looked at anew
 	watchers map[chan struct{}]bool // woken by any change
+	drill    *drill                 // the one that is on; nil: none
 }
 
 // upsRecord is one UPS as the hub knows it.
@@ -108,6 +109,9 @@ func (h *hub) setUPS(rec upsRecord) (changed bool) {
 		was, rec.cable = h.ups[i].state, h.ups[i].cable
 		same := slices.Equal(h.ups[i].lines, rec.lines) && slices.Equal(h.ups[i].problems, rec.problems)
 		h.ups[i] = rec
+		if rec.state.Known().OnBattery() {
+			h.drillEnds(rec.name + " is on battery")
+		}
 		if rec.state.Outage != "" && rec.state.Outage != was.Outage {
 			nodes = h.nodesNow()
 		}

@@ -55,6 +55,7 @@ func (s powerService) Attach(stream grpc.BidiStreamingServer[upsv1.AttachRequest
 				return
 			}
 			s.m.hub.report(sess, m.GetReport())
+			s.m.hub.drillReport(sess, m.GetDrill())
 		}
 	}()
 	err = s.serve(stream, sess, ended)

@@ -39,6 +39,7 @@ func (h *hub) response(s *session, master string, tempo time.Duration) *upsv1.At
 		if len(n.waitFor) > 0 {
 			r.Awaited = api.FromAwaited(h.awaited(n, now), now)
 		}
+		r.Drill = h.drillMessage(n, now)
 	}
 	return r
 }
@@ -49,6 +50,7 @@ func (h *hub) status(st *upsv1.MasterStatus) {
 	defer h.mu.Unlock()
 	now := h.now()
 	st.Ups = h.upsStates(now)
+	st.Drill = h.drillStatus(now)
 	for _, name := range slices.Sorted(maps.Keys(h.nodes)) {
 		n := h.nodes[name]
 		ns := &upsv1.NodeStatus{Name: n.name, Role: n.role, Link: api.FromLink(n.link), IsMasterHost: n.host, Report: &upsv1.NodeReport{}}

@@ -68,15 +68,16 @@ type NamedState struct {
 }
 
 // Update is what one master says now, in full: its UPSes, the contact with it,
-// what it wants of this machine, and who is still up that it waits for. Without
-// contact UPS may be empty, which means what it said last, and Order and Awaited are
-// not looked at.
+// what it wants of this machine, who is still up that it waits for, and what it only
+// pretends. Without contact UPS may be empty, which means what it said last, Order and
+// Awaited are not looked at, and no drill goes on.
 type Update struct {
 	Master  string
 	Link    power.Link
 	UPS     []NamedState
 	Order   policy.Order
 	Awaited policy.Awaited
+	Drill   Drill
 }
 
 // Snapshot is where this machine stands.
@@ -95,6 +96,9 @@ type Snapshot struct {
 	// Problems are the machine's own, the driver's and those of Options.Problems,
 	// sorted by name.
 	Problems []health.Entry
+	// Drill is this machine's part in the drill that is on or was lately; its ID is
+	// empty: there was none.
+	Drill policy.DrillReport
 }
 
 // Driver drives one machine. Its zero value is not usable; see [NewDriver].
@@ -131,6 +135,8 @@ type Driver struct {
 	records   []<-chan struct{}       // not yet known to be on disk
 	problems  problems
 	outage    outage // for its report
+	rehearsal rehearsal
+	rehearsed map[string]power.Uptime // the drills in which this machine had its part, and their ends
 	hooks     hookRuns
 	asked     *asked // the power-off under way
 	saved     []byte // what the state file holds
@@ -152,20 +158,21 @@ func NewDriver(o Options) (*Driver, error) {
 	cfg := o.Settings.Policy()
 	cfg.Methods = len(o.Chain)
 	d := &Driver{
-		o:        o,
-		vetted:   vet,
-		changed:  make(chan struct{}, 1),
-		wake:     make(chan struct{}, 1),
-		walls:    make(chan string, wallsMax),
-		over:     make(chan struct{}),
-		updates:  map[string]Update{},
-		m:        policy.NewMachine(cfg),
-		feeds:    power.NewFeeds(o.Settings.Need, o.Settings.Feeds, o.Settings.ObeySim),
-		told:     map[string]Update{},
-		silent:   map[string]power.Uptime{},
-		states:   map[string]power.State{},
-		problems: newProblems(),
-		hooks:    hookRuns{faults: map[fault]string{}},
+		o:         o,
+		vetted:    vet,
+		changed:   make(chan struct{}, 1),
+		wake:      make(chan struct{}, 1),
+		walls:     make(chan string, wallsMax),
+		over:      make(chan struct{}),
+		updates:   map[string]Update{},
+		m:         policy.NewMachine(cfg),
+		feeds:     power.NewFeeds(o.Settings.Need, o.Settings.Feeds, o.Settings.ObeySim),
+		told:      map[string]Update{},
+		silent:    map[string]power.Uptime{},
+		states:    map[string]power.State{},
+		problems:  newProblems(),
+		rehearsed: map[string]power.Uptime{},
+		hooks:     hookRuns{faults: map[fault]string{}},
 	}
 	d.publish()
 	return d, nil
@@ -214,7 +221,7 @@ func (d *Driver) Snapshot() Snapshot {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	s := d.snapshot
-	s.Feeds, s.Problems = slices.Clone(s.Feeds), slices.Clone(s.Problems)
+	s.Feeds, s.Problems, s.Drill = slices.Clone(s.Feeds), slices.Clone(s.Problems), s.Drill.Clone()
 	return s
 }
 

@@ -23,6 +23,7 @@ const (
 
 var (
 	errReality = errors.New("the power failed, or this machine was told to go")
+	errEarnest = errors.New("this node is on battery or going down; try again when the power is back")
 	errLate    = errors.New("the check has not ended")
 )
 
@@ -189,7 +190,8 @@ func (d *Driver) runDrill(ctx context.Context) (ran []HookRun, notRun string) {
 	}
 	defer end()
 	for n, i := range hooks {
-		ran = append(ran, d.runDrillHook(ctx, i))
+		event := d.o.Settings.Hooks[i].On[0]
+		ran = append(ran, d.runDrillHook(ctx, i, event, d.drillEnv(event)))
 		if ctx.Err() == nil {
 			continue
 		}
@@ -202,11 +204,9 @@ func (d *Driver) runDrill(ctx context.Context) (ran []HookRun, notRun string) {
 	return ran, notRun
 }
 
-// runDrillHook runs one hook as its first event would.
-func (d *Driver) runDrillHook(ctx context.Context, i int) HookRun {
+// runDrillHook runs one hook as an event would.
+func (d *Driver) runDrillHook(ctx context.Context, i int, event policy.Event, env []string) HookRun {
 	h := d.o.Settings.Hooks[i]
-	event := h.On[0]
-	env := d.drillEnv(event)
 	d.o.Log.Info("drill hook", "node", d.o.Name, "event", event, "hook", h.name())
 	start := time.Now()
 	out, err := tryHook(ctx, h, env, d.vetted, d.o.Exec)
@@ -261,7 +261,7 @@ func (d *Driver) beginDrill(ctx context.Context) (context.Context, func(), error
 	defer d.mu.Unlock()
 	switch {
 	case d.drills.real:
-		return nil, nil, errors.New("this node is on battery or going down; try again when the power is back")
+		return nil, nil, errEarnest
 	case d.drills.end != nil:
 		return nil, nil, errors.New("another drill runs on this node; try again when it has ended")
 	}

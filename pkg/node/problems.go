@@ -123,6 +123,9 @@ func (d *Driver) due() (power.Uptime, bool) {
 	if d.undecided && (!ok || d.heard.Before(at)) {
 		at, ok = d.heard, true
 	}
+	if drill, on := d.rehearsalDue(); on && (!ok || drill.Before(at)) {
+		at, ok = drill, true
+	}
 	told, also := d.problems.registry.Deadline()
 	if also && (!ok || told.Before(at)) {
 		return told, true

@@ -43,6 +43,7 @@ func (d *Driver) Run(ctx context.Context) error {
 		d.arm(timer)
 		select {
 		case <-ctx.Done():
+			d.stopRehearsal()
 			d.flying.Wait()
 			return nil
 		case <-d.wake:
@@ -82,6 +83,7 @@ func (d *Driver) turn() {
 			break
 		}
 	}
+	d.rehearse()
 	d.tellProblems()
 	d.publish()
 	d.save()
@@ -122,6 +124,7 @@ func (d *Driver) update(u Update) {
 	old := d.told[u.Master]
 	if u.Link != power.LinkUp {
 		u.Order, u.Awaited = old.Order, old.Awaited // silence takes nothing back
+		u.Drill = Drill{}                           // but what was only pretended
 		if _, known := d.silent[u.Master]; !known {
 			d.silent[u.Master] = d.o.Now()
 		}
@@ -261,6 +264,7 @@ func (d *Driver) publish() {
 		UPS:      d.deciding(),
 		StopTime: d.o.Settings.StopTime,
 		Problems: d.problems.entries,
+		Drill:    d.rehearsal.report,
 	}
 	earnest := d.inEarnest()
 	d.mu.Lock()
