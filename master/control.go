@@ -36,14 +36,9 @@ func (s controlService) Hold(ctx context.Context, req *upsv1.HoldRequest) (*upsv
 }
 
 // Release takes back what people ordered: a hold, or a shutdown that the node's
-// system has not accepted yet (law 3).
+// system has not accepted yet (law 3). The fleet's order end is not theirs.
 func (s controlService) Release(ctx context.Context, req *upsv1.ReleaseRequest) (*upsv1.ReleaseResponse, error) {
-	err := s.order(req.GetNodes(), "released by "+api.PeerFrom(ctx).Name, func(n *nodeRecord) (policy.Order, error) {
-		if n.order.Kind == policy.OrderEnd {
-			return n.order, nil // the fleet's, not people's
-		}
-		return policy.Order{}, nil
-	})
+	err := s.order(req.GetNodes(), "released by "+api.PeerFrom(ctx).Name, func(*nodeRecord) (policy.Order, error) { return policy.Order{}, nil })
 	return &upsv1.ReleaseResponse{}, err
 }
 

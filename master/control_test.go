@@ -15,19 +15,22 @@ import (
 // TestPeopleDoNotReleaseTheFleetsOrder: the end of the rack is not theirs to
 // take back; what they ordered is.
 func TestPeopleDoNotReleaseTheFleetsOrder(t *testing.T) {
-	for _, tc := range []struct{ kind, want policy.OrderKind }{
-		{policy.OrderHold, policy.OrderNone},
-		{policy.OrderShutdown, policy.OrderNone},
-		{policy.OrderEnd, policy.OrderEnd},
-	} {
+	for _, kind := range []policy.OrderKind{policy.OrderHold, policy.OrderShutdown, policy.OrderNone} {
 		m := newTestMaster(t, "", nil)
-		attached(m.hub, "web1", "b")
-		m.hub.nodes["web1"].order = policy.Order{Kind: tc.kind, Until: 2}
+		ends(m.hub, "web1")
+		n := m.hub.nodes["web1"]
+		n.order = policy.Order{Kind: kind, Until: m.now().Add(time.Hour)}
+		if want := max(kind, policy.OrderEnd); m.hub.order(n).Kind != want {
+			t.Errorf("people want %s and the host goes: the order is %s, want %s", kind, m.hub.order(n).Kind, want)
+		}
+		if s := m.hub.runState("b"); s.Orders["web1"].Kind != kind {
+			t.Errorf("people's %s lies on disk as %s", kind, s.Orders["web1"].Kind)
+		}
 		if _, err := (controlService{m: m}).Release(t.Context(), &upsv1.ReleaseRequest{Nodes: []string{"web1"}}); err != nil {
 			t.Fatal(err)
 		}
-		if got := m.hub.nodes["web1"].order.Kind; got != tc.want {
-			t.Errorf("%s was released to %s, want %s", tc.kind, got, tc.want)
+		if n.order.Kind != policy.OrderNone || m.hub.order(n).Kind != policy.OrderEnd {
+			t.Errorf("%s was released to %s, and the order is %s", kind, n.order.Kind, m.hub.order(n).Kind)
 		}
 	}
 }

@@ -50,6 +50,8 @@ func (h *host) Run(ctx context.Context) error {
 	h.hub.mu.Unlock()
 	beat := time.NewTimer(0)
 	defer beat.Stop()
+	end := time.NewTimer(0)
+	defer end.Stop()
 	for {
 		states, order, awaited := h.hub.feedFor(h.name)
 		drill := h.hub.drillFor(h.name)
@@ -64,9 +66,13 @@ func (h *host) Run(ctx context.Context) error {
 		r.Drill = snap.Drill.ID != "" && !snap.Drill.Over
 		h.hub.hostReport(h.name, r)
 		h.hub.hostDrillReport(h.name, api.FromDrillReport(snap.Drill))
+		if next, timed := h.hub.tickFleet(); timed {
+			end.Reset(next)
+		}
 		select {
 		case <-wake:
 		case <-beat.C:
+		case <-end.C:
 		case <-h.driver.Changed():
 		case <-ctx.Done():
 			return nil

@@ -25,6 +25,7 @@ type hub struct {
 	ups      []upsRecord
 	nodes    map[string]*nodeRecord
 	waits    *policy.Waits          // who waits for whom; nil: to be looked at anew
+	fleet    policy.Fleet           // whether the own host is about to go
 	watchers map[chan struct{}]bool // woken by any change
 	drill    *drill                 // the one that is on; nil: none
 }
@@ -53,8 +54,9 @@ type nodeRecord struct {
 	ever      bool // heard at all since this master started
 	heard     power.Uptime
 	report    *upsv1.NodeReport
-	hello     *upsv1.Hello // the last; of the own host made from its configuration
-	order     policy.Order
+	hello     *upsv1.Hello  // the last; of the own host made from its configuration
+	order     policy.Order  // people's
+	byOrder   bool          // it committed by people's order
 	orderOf   string        // the boot of the node that a shutdown order is for
 	claim     string        // who else asked to join under this name; empty: nobody
 	claimed   power.Uptime  // when
@@ -269,6 +271,7 @@ func (h *hub) take(n *nodeRecord, r *upsv1.NodeReport) (events []event) {
 	was := n.report
 	n.report, n.heard, n.ever = r, h.now(), true
 	n.note(was, r, n.heard)
+	n.noteOrdered(was, r)
 	// One that has just started knows none yet, and lives on what it did before.
 	if f := r.GetFeeds(); len(f) > 0 && !slices.Equal(n.feeds, f) {
 		n.feeds, h.waits = f, nil

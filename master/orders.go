@@ -32,8 +32,9 @@ func (h *hub) setOrders(names []string, change func(*nodeRecord) (policy.Order, 
 	return nil
 }
 
-// order returns what is wanted of a node now; an expired hold is nothing.
-func (h *hub) order(n *nodeRecord) policy.Order {
+// peoples returns what people want of a node now; an expired hold is nothing. h.mu is
+// held.
+func (h *hub) peoples(n *nodeRecord) policy.Order {
 	if n.order.Kind == policy.OrderHold && !n.order.Until.After(h.now()) {
 		return policy.Order{}
 	}

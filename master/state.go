@@ -39,7 +39,7 @@ func (h *hub) runState(boot string) runState {
 		s.UPS[u.name] = u.snapshot
 	}
 	for name, n := range h.nodes {
-		if o := h.order(n); o.Kind != policy.OrderNone {
+		if o := h.peoples(n); o.Kind != policy.OrderNone {
 			s.Orders[name] = order{Kind: o.Kind, By: o.By, Until: o.Until, Of: n.orderOf}
 		}
 	}

@@ -33,12 +33,13 @@ func (j *simJudge) learn() {
 			}
 		}
 		f.mayLow = f.mayLow || f.mayKnow && f.any(func(u *simSaid) bool { return j.mayHear(f, u) && u.mayBeLow(now) })
+		f.mayEnd = f.mayEnd || f.mayKnow && j.mayEnd(f, now)
 		if !f.touch {
 			continue
 		}
 		if f.status == upsv1.Status_STATUS_OK {
 			if j.sure(f, f.since) && f.good(now) && !f.murky() {
-				f.mayKnow, f.mayLow = false, false
+				f.mayKnow, f.mayLow, f.mayEnd = false, false, false
 			}
 			continue
 		}

@@ -76,6 +76,7 @@ type simFacts struct {
 	mayKnow   bool          // it may have heard that the power failed
 	mayFrom   time.Duration // the first failure that it may count from, while mayKnow
 	mayLow    bool          // it may have heard of BATLOW since
+	mayEnd    bool          // or that the host of one of its masters goes
 	knew      time.Duration // the failAt that it has heard of for certain; -1: none
 
 	heldAt  time.Duration
@@ -129,7 +130,7 @@ func (j *simJudge) blame(law string, f *simFacts, format string, args ...any) {
 // booted: a machine that was switched on knows nothing.
 func (j *simJudge) booted(n *simNode) {
 	f := j.nodes[n.i]
-	f.mayLow = false
+	f.mayLow, f.mayEnd = false, false
 	f.mayKnow, f.knew, f.ordered, f.askedAt, f.phase, f.failOf = false, -1, false, long, 0, -1
 	if n.master != nil {
 		j.forgot(n) // its run folder is gone

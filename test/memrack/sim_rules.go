@@ -54,7 +54,7 @@ func (j *simJudge) asked(f *simFacts, c simCall) {
 		j.blame("law 3", f, "%s although it has heard OK", what)
 	case !f.mayKnow:
 		j.blame("law 2", f, "%s although it never heard of a failure", what)
-	case c.accepted: // judged when it was asked for
+	case c.accepted, f.mayEnd || j.mayEnd(f, c.at): // judged when it was asked for; or its host goes
 	case f.holds(c.at):
 		j.blame("hold", f, "%s although it is held for %s more", what, f.heldTo-c.at)
 	case early > time.Second:

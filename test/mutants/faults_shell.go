@@ -139,10 +139,6 @@ var masterFaults = []Fault{
 		Old: "if !n.host && n.session == nil {", New: `if !n.host && n.session == nil && n.name == "" {`, Laws: []int{7},
 	},
 	{
-		Name: "people release what the fleet ordered", File: "master/control.go",
-		Old: "if n.order.Kind == policy.OrderEnd {", New: `if n.order.Kind == policy.OrderEnd && n.name == "" {`, Laws: []int{5},
-	},
-	{
 		Name: "a hold may last for ever", File: "master/control.go",
 		Old: "if d <= 0 || d > maxHold {", New: "if d <= 0 {",
 	},
