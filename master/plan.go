@@ -21,8 +21,11 @@ import (
 )
 
 // planPause keeps a rack whose every heartbeat is a change from being looked at all the
-// time.
-const planPause = time.Second
+// time, and planShare one of hundreds from costing more than a twentieth of a processor.
+const (
+	planPause = time.Second
+	planShare = 20
+)
 
 // planning foresees what would come of each UPS if the mains failed now, anew whenever
 // what it rests on has changed. Nobody waits for it.
@@ -61,12 +64,13 @@ func (p *planning) Run(ctx context.Context) error {
 	defer pause.Stop()
 	var last policy.PlanRack
 	for {
+		began := time.Now()
 		r := p.rack()
 		if is := coarse(r); !reflect.DeepEqual(is, last) {
 			last = is
 			p.keep(r.Now, policy.NewPlan(r))
 		}
-		pause.Reset(planPause)
+		pause.Reset(max(planPause, planShare*time.Since(began)))
 		select {
 		case <-pause.C:
 		case <-ctx.Done():

@@ -22,14 +22,16 @@ type planner struct {
 	low   clock // when BATLOW was made to come, because nobody can say when it does
 	end   clock // when the others were told that their time is up
 	all   bool  // everybody is to be stepped: what all hear has changed
+	stood bool  // how somebody stands has changed for those who wait
 	out   []PlanEvent
+	buf   []Standing // of awaited
 }
 
 // planSteps bounds a plan: a node has some ten moments, and a rack some hundred nodes.
 const planSteps = 100_000
 
 func newPlanner(r PlanRack) *planner {
-	p := &planner{in: r, start: r.Now, now: r.Now, by: map[string]*playedNode{}, all: true}
+	p := &planner{in: r, start: r.Now, now: r.Now, by: map[string]*playedNode{}, all: true, stood: true}
 	p.going = slices.ContainsFunc(r.UPS, func(u PlanUPS) bool { return u.State.Known().OnBattery() })
 	for _, u := range r.UPS {
 		p.ups = append(p.ups, p.newUPS(u, p.going))
@@ -44,6 +46,12 @@ func newPlanner(r PlanRack) *planner {
 		p.nodes, p.by[n.Name] = append(p.nodes, played), played
 		if n.Host {
 			p.host = played
+		}
+	}
+	for _, n := range p.nodes {
+		n.stands = n.Standing
+		for _, name := range p.waits.On(n.Name) {
+			n.on = append(n.on, p.by[name])
 		}
 	}
 	for _, n := range p.nodes {
@@ -64,6 +72,7 @@ func (p *planner) play() {
 		}
 		if next.Set {
 			p.now = next.At
+			p.stood = slices.ContainsFunc(p.nodes, func(n *playedNode) bool { return n.counted() == next })
 		}
 	}
 }
@@ -88,11 +97,18 @@ func (p *planner) force() bool {
 // settle steps everybody who has something to look at, until nobody has.
 func (p *planner) settle() {
 	for range len(p.nodes) + 4 {
-		all, moved := p.all, false
-		p.all = false
+		all, stood, moved := p.all, p.stood, false
+		p.all, p.stood = false, false
 		for _, n := range p.nodes {
-			moved = p.step(n, all) || moved
+			if !stood {
+				break
+			}
+			n.stands = p.standing(n)
 		}
+		for _, n := range p.nodes {
+			moved = p.step(n, all, stood) || moved
+		}
+		p.stood = moved
 		p.lookAtHost()
 		if !moved && !p.all {
 			return
@@ -101,12 +117,12 @@ func (p *planner) settle() {
 }
 
 // step gives one node its news, if there are any for it, and reports whether it moved.
-func (p *planner) step(n *playedNode, all bool) (moved bool) {
+func (p *planner) step(n *playedNode, all, stood bool) (moved bool) {
 	if n.m == nil || n.committed.Set {
 		return false
 	}
 	told := n.told
-	if !p.silent(n) {
+	if stood && !p.silent(n) {
 		told = p.awaited(n)
 	}
 	if next, timed := n.m.Deadline(); !all && told.Equal(n.told) && !(timed && !p.now.Before(next)) {
@@ -200,15 +216,20 @@ func (p *planner) standing(n *playedNode) Standing {
 
 // awaited is who of those that a node waits for is still up.
 func (p *planner) awaited(n *playedNode) Awaited {
-	on := p.waits.On(n.Name)
-	if len(on) == 0 {
+	if len(n.on) == 0 {
 		return Awaited{}
 	}
-	all := make([]Standing, len(on))
-	for i, name := range on {
-		all[i] = p.standing(p.by[name])
+	p.buf = p.buf[:0]
+	for _, o := range n.on {
+		p.buf = append(p.buf, o.stands)
 	}
-	return StillUp(p.now, n.Config.WaitLimit, p.waits.Depth(n.Name), all)
+	return StillUp(p.now, n.Config.WaitLimit, p.waits.Depth(n.Name), p.buf)
+}
+
+// counted returns when a node that has gone begins to count as off: a moment after it
+// has had all the time that it takes.
+func (n *playedNode) counted() clock {
+	return clock{n.committed.At.Add(n.Config.StopTime + OffMargin + 1), n.committed.Set}
 }
 
 // next returns when something can happen next.
@@ -225,8 +246,7 @@ func (p *planner) next() clock {
 	}
 	for _, n := range p.nodes {
 		add(n.off)
-		// A moment later it counts as off.
-		add(clock{n.committed.At.Add(n.Config.StopTime + OffMargin + 1), n.committed.Set})
+		add(n.counted())
 		add(p.dies(n))
 		if n.m != nil && !n.committed.Set {
 			at, timed := n.m.Deadline()

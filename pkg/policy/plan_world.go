@@ -23,6 +23,8 @@ type playedNode struct {
 	m         *Machine // nil: it takes no part
 	why       string   // it takes none, and has not gone either
 	feeds     *power.Feeds
+	on        []*playedNode // whom it waits for
+	stands    Standing      // as those see it who wait for it
 	told      Awaited
 	phase     Phase // the last that was told
 	gone      bool  // it was off from the beginning
