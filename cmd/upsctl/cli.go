@@ -107,7 +107,7 @@ blind, a node not idle or out of touch, or any problem).`,
 	flags.StringVar(&c.master, "master", "", "ask the master at `HOST:PORT`")
 	flags.BoolVar(&c.json, "json", false, "answer for programs")
 	root.AddCommand(
-		c.statusCmd(), c.doctorCmd(), c.nodeCmd(), c.tokenCmd(), c.joinCmd(), c.caCmd(), c.holdCmd(), c.releaseCmd(), c.shutdownCmd(),
+		c.statusCmd(), c.doctorCmd(), c.drillCmd(), c.nodeCmd(), c.tokenCmd(), c.joinCmd(), c.caCmd(), c.holdCmd(), c.releaseCmd(), c.shutdownCmd(),
 		c.eventsCmd(), c.historyCmd(), c.planCmd(), c.alarmCmd(), c.simCmd(), c.cablesCmd(), c.probeCmd(), c.checkCmd(), c.demoCmd(), c.versionCmd(), c.completionCmd(),
 	)
 	root.SuggestionsMinimumDistance = 2 // letters wrong

@@ -36,6 +36,7 @@ type fake struct {
 	plan   *upsv1.PlanResponse
 	exam   *upsv1.ExamineResponse
 	self   *upsv1.ExamineNodeResponse
+	drill  []*upsv1.DrillResponse
 	hang   func() // not nil: an examination calls it and hangs
 	acts   bool   // whether it is a master, which takes orders
 	refuse error  // of every order

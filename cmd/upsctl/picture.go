@@ -33,6 +33,14 @@ type masterPicture struct {
 	Error     string       `json:"error,omitempty"`
 	Version   string       `json:"version,omitempty"`
 	UPS       []upsPicture `json:"ups"`
+	Drill     *drillOn     `json:"drill,omitempty"` // absent: none is on
+}
+
+// drillOn is a drill that goes on. Nothing that it pretends is in the picture.
+type drillOn struct {
+	By    string   `json:"by"`
+	Left  *float64 `json:"left_seconds"` // null: only its last hooks go on
+	Count uint32   `json:"nodes"`
 }
 
 type upsPicture struct {
@@ -176,7 +184,11 @@ func (p *picture) addMaster(m *upsv1.MasterStatus) {
 	p.Masters = append(p.Masters, masterPicture{
 		Name: m.GetName(), Address: m.GetAddress(), Reachable: true, Version: m.GetVersion(), UPS: upsPictures(m.GetUps()),
 	})
-	p.Masters[len(p.Masters)-1].addPlans(m.GetPlans())
+	is := &p.Masters[len(p.Masters)-1]
+	is.addPlans(m.GetPlans())
+	if d := m.GetDrill(); d != nil {
+		is.Drill = &drillOn{By: d.GetBy(), Left: seconds(d.GetLeft()), Count: d.GetCount()}
+	}
 	for _, n := range m.GetNodes() {
 		p.addNode(n)
 	}

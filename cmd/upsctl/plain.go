@@ -33,6 +33,9 @@ func (p picture) facts(times *steady) []fact {
 			says += " answers"
 		}
 		add(about, is, says)
+		if m.Drill != nil {
+			add(about+" drill", m.Drill.By, m.Drill.words())
+		}
 		for _, u := range m.UPS {
 			about := "ups " + u.Name
 			if len(p.Masters) > 1 {

@@ -99,6 +99,9 @@ func (p picture) masterLines(st style) []string {
 
 func (m masterPicture) lines(st style) []string {
 	out := paragraph(m.words(), st.width)
+	if m.Drill != nil {
+		out = append(out, paragraph(m.Drill.words(), st.width)...)
+	}
 	if len(m.UPS) == 0 {
 		return out
 	}
@@ -115,6 +118,19 @@ func (m masterPicture) lines(st style) []string {
 		}
 	}
 	return out
+}
+
+// words say that a drill is on.
+func (d drillOn) words() string {
+	left := "its last hooks go on"
+	if d.Left != nil {
+		left = "for " + span(toDuration(*d.Left)) + " more"
+	}
+	nodes := fmt.Sprintf("%d nodes", d.Count)
+	if d.Count == 1 {
+		nodes = "1 node"
+	}
+	return fmt.Sprintf("drill by %s on %s, %s: no machine goes down by it", d.By, nodes, left)
 }
 
 // words are who a master is, where, and why it can't be asked.
