@@ -45,6 +45,7 @@ func layInstall(bin string) error {
 		copyFile(self, layer("master")+portBinary),
 		writeFile(layer("master")+"/usr/bin/upsmaster", ported("/usr/lib/lastwatt-rack/upsmaster"), 0o755),
 		copyDeploy("../../deploy/systemd"),
+		copyFile("../../deploy/systemd-shutdown/lastwatt", layer("master")+"/usr/lib/systemd/system-shutdown/lastwatt"),
 	)
 }
 
@@ -65,16 +66,12 @@ func copyDeploy(from string) error {
 		if err != nil {
 			return err
 		}
-		to := "/usr/lib/systemd/system/" + rel
-		if dir, file, ok := strings.Cut(rel, "/"); ok && dir == "system-shutdown" {
-			to = "/usr/lib/systemd/system-shutdown/" + file
-		}
 		for _, l := range []string{"agent", "master"} {
 			if other := map[string]string{"agent": "upsmaster.service", "master": "upsagent.service"}[l]; rel == other ||
 				l == "agent" && strings.Contains(rel, "cut") {
 				continue
 			}
-			if err := copyFile(path, layer(l)+to); err != nil {
+			if err := copyFile(path, layer(l)+"/usr/lib/systemd/system/"+rel); err != nil {
 				return err
 			}
 		}

@@ -5,6 +5,7 @@ package rack
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"os"
 	"os/exec"
@@ -16,6 +17,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // What a machine does, as its power plug and its fans tell.
@@ -24,6 +27,7 @@ const (
 	off      = "powered itself off"
 	rebooted = "rebooted"
 	dark     = "lost its power"
+	woken    = "was woken"
 	crashed  = "ended in a way it may not"
 )
 
@@ -39,6 +43,7 @@ type machine struct {
 	groups  string // its control group, with one for each boot in it
 	console string // a file with all that it said
 	args    []string
+	card    string            // its address on the network
 	tell    func(what string) // of each change, in their order
 
 	mu     sync.Mutex
@@ -53,6 +58,26 @@ type life struct {
 	cmd   *exec.Cmd
 	group string
 	ended chan struct{}
+}
+
+// press is its power button, or a magic packet for its network card.
+func (m *machine) press() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.life == nil && m.power && !m.closed {
+		m.tell(woken)
+		m.boot()
+	}
+}
+
+// learnCard asks the machine what a magic packet for it has in it.
+func (m *machine) learnCard() {
+	m.t.Helper()
+	mac, err := m.do("cat", "/sys/class/net/host0/address")
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	m.card = strings.TrimSpace(mac)
 }
 
 // boot boots the machine if it is off and can. m.mu is held.
@@ -70,6 +95,10 @@ func (m *machine) boot() {
 func (m *machine) spawn() error {
 	if err := m.still(); err != nil {
 		return err
+	}
+	// As a boot finds a disk that the late unit had made read-only.
+	if err := unix.Mount("", m.root, "", unix.MS_REMOUNT, ""); err != nil {
+		return fmt.Errorf("cannot make the disk writable: %w", err)
 	}
 	// A new one each time: what is born into a control group that was killed before is
 	// killed too, by some kernels (cgroup_css_set_fork takes the parent's kill_seq).
@@ -194,6 +223,35 @@ func (m *machine) leader() int {
 	first, _, _ := strings.Cut(strings.TrimSpace(string(children)), " ")
 	leader, _ := strconv.Atoi(first)
 	return leader
+}
+
+// checkAlone looks at a machine that is about to lose its power: nothing runs any more
+// but the late unit and what starts it. (Its disk is the test's: in a container the late
+// unit writes it out and leaves it writable.)
+func (m *machine) checkAlone() {
+	m.mu.Lock()
+	l := m.life
+	m.mu.Unlock()
+	if l == nil {
+		return
+	}
+	last := []string{"systemd", "systemd-shutdow", "systemd-nspawn", "systemd-journal", "(sd-executor)", "upsmaster"}
+	err := filepath.WalkDir(l.group, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.Name() != "cgroup.procs" {
+			return nil //nolint:nilerr // a control group may end meanwhile
+		}
+		pids, err := os.ReadFile(path)
+		for _, pid := range strings.Fields(string(pids)) {
+			name, _ := os.ReadFile("/proc/" + pid + "/comm") // it may end meanwhile
+			if n := strings.TrimSpace(string(name)); n != "" && !slices.Contains(last, n) {
+				m.t.Errorf("%s lost its power while %s ran", m.name, n)
+			}
+		}
+		return err
+	})
+	if err != nil {
+		m.t.Error(err)
+	}
 }
 
 // file is the path by which the test finds a file that the running machine has in

@@ -8,9 +8,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -40,6 +42,7 @@ type rack struct {
 	t       testing.TB
 	dir     string
 	bridge  string
+	cable   line.Cable
 	tty     *vtty.TTY
 	ups     *vtty.UPS
 	host    *machine
@@ -76,8 +79,8 @@ func newRack(t testing.TB, c config) *rack {
 	n := counter.Add(1)
 	r := &rack{t: t, dir: layer(fmt.Sprint("r", n)), bridge: fmt.Sprint("br", n), socket: "/run/lastwatt/master/master.sock",
 		tty: vtty.New(t), started: time.Now(), news: make(chan struct{})}
-	cable := parseCable(t, c.cable)
-	r.ups = vtty.NewUPS(r.tty, cable)
+	r.cable = parseCable(t, c.cable)
+	r.ups = vtty.NewUPS(r.tty, r.cable)
 	port := filepath.Join(r.dir, "port")
 	if err := os.MkdirAll(port, 0o755); err != nil {
 		t.Fatal(err)
@@ -87,7 +90,7 @@ func newRack(t testing.TB, c config) *rack {
 	t.Cleanup(r.close)
 	r.host = r.machine(host, 1, "master", "--bind="+port+":"+portDoor, "--bind="+r.tty.Node()+":"+portNode)
 	r.host.write("/etc/lastwatt/master.toml", fmt.Sprintf(masterTOML, c.more, portNode, c.cable))
-	r.enable(r.host, "upsmaster.service")
+	r.enable(r.host, "upsmaster.service", "lastwatt-cut.service")
 	for i, text := range c.nodes {
 		name, lines, _ := strings.Cut(text, ":")
 		m := r.machine(name, i+2, "agent")
@@ -104,6 +107,10 @@ func newRack(t testing.TB, c config) *rack {
 		r.join(m)
 	}
 	r.await("everybody to be there", r.attached)
+	for _, m := range r.all() {
+		m.learnCard()
+	}
+	hear(t, r.bridge, r.wake)
 	return r
 }
 
@@ -124,6 +131,8 @@ const agentTOML = `masters = ["10.77.0.1:8493"]
 [discovery]
 mdns = false
 %s`
+
+var bareKey = regexp.MustCompile(`([a-z_]+) =`)
 
 func parseCable(t testing.TB, text string) line.Cable {
 	t.Helper()
@@ -232,9 +241,19 @@ func (r *rack) load() {
 					r.t.Errorf("law 5: the load was cut while %s ran", m.name)
 				}
 			}
+			r.host.checkAlone()
 		}
 		for _, m := range r.all() {
 			m.outlet(on)
+		}
+	}
+}
+
+// wake is a magic packet for somebody. Who is on, or has no power, hears nothing.
+func (r *rack) wake(mac net.HardwareAddr) {
+	for _, m := range r.all() {
+		if mac.String() == m.card {
+			m.press()
 		}
 	}
 }
