@@ -138,9 +138,17 @@ func NodeAddress(listen string, remote net.Addr) string {
 	if err != nil || remote == nil {
 		return ""
 	}
+	return net.JoinHostPort(Host(remote), port)
+}
+
+// Host returns an address without its port; nil has none.
+func Host(remote net.Addr) string {
+	if remote == nil {
+		return ""
+	}
 	host, _, err := net.SplitHostPort(remote.String())
 	if err != nil {
 		host = remote.String() // a network in memory
 	}
-	return net.JoinHostPort(host, port)
+	return host
 }

@@ -48,6 +48,7 @@ type nodeRecord struct {
 	role      string
 	version   string
 	address   string // where it can be asked itself; empty: nowhere
+	from      string // where it attached from, without a port; empty: not known
 	boot      string
 	host      bool // the master's own host, fed by the hub itself
 	link      power.Link

@@ -47,6 +47,8 @@ type Options struct {
 	Before *Master
 	Listen api.Listener // nil: api.Listen
 	Dial   api.Dialer   // nil: net.Dialer's
+	// Probe asks whether a node's machine is there; nil: the real network is asked.
+	Probe Prober
 	// Exec runs hooks and the programs of alarms; nil: shutdown.Exec.
 	Exec shutdown.Runner
 	Now  func() power.Uptime
@@ -73,6 +75,7 @@ type Master struct {
 	hooks     *rackHooks
 	proving   *proving
 	planning  *planning
+	probing   *probing
 	events    *events
 	reports   *reports
 	history   chan struct{} // of size one: held by who reads the journal
@@ -129,6 +132,7 @@ func New(o Options) (*Master, error) {
 	}
 	m.proving = newProving(m, o.saver(cfg.Data, "proved.json", "a restart of the master forgets what outages have proved"))
 	m.planning = newPlanning(m)
+	m.probing = newProbing(m.hub, o)
 	m.state = loadRunState(m.saver, o.Boot, o.Log)
 	for _, u := range cfg.UPS {
 		m.addUPS(u, o)
@@ -213,7 +217,7 @@ func (m *Master) Tasks() []daemon.Task {
 		m.journal, m.saver, m.alarms,
 		daemon.Func("network", m.runNetwork),
 		daemon.Func("socket", m.runSocket),
-		m.teller, m.hooks, m.reports, m.proving, m.proving.saver, m.planning,
+		m.teller, m.hooks, m.reports, m.proving, m.proving.saver, m.planning, m.probing,
 		m.refused,
 	}
 	for _, r := range m.runners {

@@ -46,6 +46,7 @@ func (s powerService) Attach(stream grpc.BidiStreamingServer[upsv1.AttachRequest
 	name, address := api.PeerFrom(stream.Context()).Name, api.NodeAddress(first.GetHello().GetListen(), remote)
 	api.BoundReport(first.GetReport(), name)
 	sess := s.m.hub.attach(name, address, first.GetHello(), first.GetReport())
+	s.m.hub.cameFrom(sess, api.Host(remote))
 	ended := make(chan error, 1)
 	go func() {
 		for {

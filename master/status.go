@@ -54,6 +54,7 @@ func (h *hub) status(st *upsv1.MasterStatus) {
 	for _, name := range slices.Sorted(maps.Keys(h.nodes)) {
 		n := h.nodes[name]
 		ns := &upsv1.NodeStatus{Name: n.name, Role: n.role, Link: api.FromLink(n.link), IsMasterHost: n.host, Report: &upsv1.NodeReport{}}
+		ns.Off, ns.Virtualization = api.FromOff(h.standingOf(n).OffAs(now)), n.hello.GetVirtualization()
 		if n.report != nil {
 			ns.Report = proto.CloneOf(n.report)
 		}

@@ -19,6 +19,7 @@ type standing struct {
 	lost      power.Uptime // when its link ended
 	seen      bool         // this master saw its link end
 	before    *upState     // attached to the master before, and not yet to this one
+	reach
 }
 
 // note keeps when a node committed.
@@ -63,7 +64,8 @@ func (h *hub) awaited(n *nodeRecord, now power.Uptime) policy.Awaited {
 func (h *hub) standingOf(n *nodeRecord) policy.Standing {
 	s := policy.Standing{
 		Name: n.name, Attached: n.host || n.session != nil, Phase: api.ToPhase(n.report.GetPhase()),
-		Committed: n.committed, Seen: n.seen, Heard: n.heard, StopTime: n.report.GetStopTime().AsDuration(),
+		Committed: n.committed, Heard: n.heard, StopTime: n.report.GetStopTime().AsDuration(),
+		Answered: n.answered, Silent: n.silent, Alive: n.alive,
 	}
 	if was := n.before; was != nil {
 		s.Phase, s.StopTime, s.Heard = was.Phase, was.StopTime, was.Heard
@@ -71,7 +73,7 @@ func (h *hub) standingOf(n *nodeRecord) policy.Standing {
 	if d := n.report.GetDeadline(); d != nil && (s.Phase == policy.Grace || s.Phase == policy.Waiting) {
 		s.Goes, s.Timed = n.heard.Add(d.AsDuration()), true
 	}
-	s.Present = s.Attached || h.wasThere(n)
+	s.Present = s.Attached || h.wasThere(n) || n.committed != 0
 	return s
 }
 
@@ -163,6 +165,8 @@ type upState struct {
 	Attached  bool          `json:"attached"`
 	Heard     power.Uptime  `json:"heard"`
 	StopTime  time.Duration `json:"stop_time"`
+	From      string        `json:"from"`
+	Answered  power.Uptime  `json:"answered"`
 }
 
 // upNow returns those who are attached, or were in this outage and have not gone.
@@ -173,11 +177,14 @@ func (h *hub) upNow() map[string]upState {
 		switch {
 		case n.host:
 		case n.before != nil:
-			up[name] = *n.before
-		case n.session != nil || h.wasThere(n) && n.committed == 0:
+			b := *n.before
+			b.Answered = n.answered
+			up[name] = b
+		case n.session != nil || h.wasThere(n):
 			up[name] = upState{
 				Role: n.role, Feeds: n.feeds, WaitFor: n.waitFor, Attached: n.session != nil, Heard: n.heard,
 				Phase: api.ToPhase(n.report.GetPhase()), Committed: n.committed, StopTime: n.report.GetStopTime().AsDuration(),
+				From: n.from, Answered: n.answered,
 			}
 		}
 	}
@@ -198,7 +205,8 @@ func (h *hub) restoreUp(s runState) {
 				up.Heard, up.Attached = h.now(), false // it would have been heard until now
 			}
 			n.role, n.feeds, n.waitFor = up.Role, up.Feeds, up.WaitFor
-			n.standing = standing{before: &up, committed: up.Committed}
+			n.standing = standing{before: &up, committed: up.Committed, reach: reach{answered: up.Answered}}
+			n.from = up.From
 		}
 	}
 	h.waits = nil

@@ -80,10 +80,12 @@ func TestHubTellsWhoIsStillUp(t *testing.T) {
 		<-h.nodes["rack1"].wake
 	}
 	h.detach(s, "gone")
-	h.want("its link ended after that", policy.Awaited{})
+	h.want("its link ended after that", policy.Awaited{Up: open.Up, Limit: h.now.Add(2 * time.Minute), Depth: 1})
 	if !woken(h.nodes["rack1"].wake) {
 		t.Error("who waits was not woken")
 	}
+	*h.now = h.now.Add(90*time.Second + 1)
+	h.want("its stop time and a margin later", policy.Awaited{})
 	h.comes("web1", "b2", upsv1.Phase_PHASE_IDLE, "rack1/main")
 	h.want("it booted in the outage", open)
 }
@@ -96,6 +98,9 @@ func TestHubRestoresWhoWasUp(t *testing.T) {
 	gone := old.comes("mail1", "b", upsv1.Phase_PHASE_COMMITTED, "rack1/main")
 	old.detach(lost, "cut")
 	old.detach(gone, "off")
+	past := inPhase(upsv1.Phase_PHASE_DONE, "rack1/main")
+	past.PhaseAge = durationpb.New(2 * time.Minute) // longer than it takes, and a margin
+	old.detach(old.attach("old1", "", &upsv1.Hello{BootId: "b"}, past), "off")
 	old.comes("web1", "b", upsv1.Phase_PHASE_GRACE, "rack1/main")
 	saved := old.runState("boot")
 
@@ -105,7 +110,7 @@ func TestHubRestoresWhoWasUp(t *testing.T) {
 	*h.now = h.now.Add(time.Minute)
 	began := *h.now
 	h.restoreUp(saved)
-	limit := policy.Awaited{Up: []string{"db1", "web1"}, Limit: began.Add(2 * time.Minute), Depth: 1}
+	limit := policy.Awaited{Up: []string{"db1", "mail1", "web1"}, Limit: began.Add(2 * time.Minute), Depth: 1}
 	h.want("no UPS is read yet", limit)
 	h.fail(lastWord)
 	h.want("the outage goes on", limit)
@@ -116,6 +121,7 @@ func TestHubRestoresWhoWasUp(t *testing.T) {
 	third := newWaitHub(t)
 	*third.now = began.Add(time.Minute)
 	third.restoreUp(again)
+	limit.Up = []string{"db1", "web1"} // mail1 has had its time by now
 	third.want("a master that crashes again and again gives nobody more time", limit)
 	third.setUPS(upsRecord{name: "main", state: power.State{Status: power.OK, Last: power.OK}})
 	third.want("the outage is over", policy.Awaited{})

@@ -12,6 +12,7 @@ import (
 
 	"github.com/lastwatt/lastwatt/api"
 	upsv1 "github.com/lastwatt/lastwatt/api/ups/v1"
+	"github.com/lastwatt/lastwatt/pkg/policy"
 )
 
 // picture is what one question found out: the form of `status --json`.
@@ -78,6 +79,8 @@ type nodePicture struct {
 	Feeds        []string `json:"feeds"`
 	StopTime     float64  `json:"stop_time_seconds"`
 	MasterHost   bool     `json:"master_host"`
+	Off          string   `json:"off"` // probed, assumed or cut; empty: it is up, or nobody can say
+	Guest        string   `json:"virtualization,omitempty"`
 	// With --all: whether it answered for itself, and whether it announces itself on
 	// the LAN; null: nobody looked.
 	Answers   *bool `json:"answers"`
@@ -146,7 +149,7 @@ func (p *picture) addAsked(asked []*upsv1.NodeStatus) {
 			i = len(p.Nodes) - 1
 		} else {
 			was := p.Nodes[i]
-			own.Link, own.LastHeard, own.MasterHost = was.Link, was.LastHeard, was.MasterHost
+			own.Link, own.LastHeard, own.MasterHost, own.Off, own.Guest = was.Link, was.LastHeard, was.MasterHost, was.Off, was.Guest
 			p.Nodes[i] = own
 		}
 		p.Nodes[i].Answers = &yes
@@ -241,6 +244,21 @@ func nodeRow(n *upsv1.NodeStatus) nodePicture {
 		Link: linkName(n.GetLink()), LastHeard: seconds(n.GetLastHeard()),
 		WaitingOn: notNil(r.GetWaitingOn()), WaitingCount: r.GetWaitingCount(), HeldBy: r.GetHeldBy(),
 		Feeds: notNil(r.GetFeeds()), StopTime: r.GetStopTime().AsDuration().Seconds(), MasterHost: n.GetIsMasterHost(),
+		Off: offWord(n.GetOff()), Guest: n.GetVirtualization(),
+	}
+}
+
+// offWord returns how a node is known to be off, in a word.
+func offWord(o upsv1.Off) string {
+	switch api.ToOff(o) {
+	case policy.OffProbed:
+		return "probed"
+	case policy.OffAssumed:
+		return "assumed"
+	case policy.OffCut:
+		return "cut"
+	default:
+		return ""
 	}
 }
 

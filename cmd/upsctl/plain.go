@@ -148,6 +148,14 @@ func (n nodePicture) words() string {
 	} else {
 		said += "; link " + n.Link
 	}
+	switch n.Off {
+	case "probed":
+		said += "; off: it has gone silent"
+	case "assumed":
+		said += "; off by now, as far as anybody knows"
+	case "cut":
+		said += "; off: its power was cut"
+	}
 	if n.Announced != nil && !*n.Announced && !n.MasterHost {
 		said += "; not announced"
 	}

@@ -211,10 +211,13 @@ func (u upsPicture) notes(reachable bool) []string {
 	return notes
 }
 
-// note says what is special about a node: who holds it, whom it waits for, its
+// note says what is special about a node: how it is known to be off, who holds it, whom it waits for, its
 // problems by name (their texts stand below the table).
 func (n nodePicture) note(problems []problemPicture) string {
 	var notes []string
+	if n.Off != "" {
+		notes = append(notes, "off ("+n.Off+")")
+	}
 	if n.HeldBy != "" && n.Phase == "HELD" {
 		notes = append(notes, "held by "+n.HeldBy)
 	}

@@ -200,7 +200,7 @@ func (p *planner) standing(n *playedNode) Standing {
 	if n.gone || n.m == nil && !n.committed.Set {
 		return s
 	}
-	s.Present, s.Seen, s.Answered, s.Silent, s.Alive = true, false, 0, 0, 0
+	s.Present, s.Answered, s.Silent, s.Alive = true, 0, 0, 0
 	if n.m != nil {
 		s.Phase = n.m.phase
 	}

@@ -15,9 +15,6 @@ type Standing struct {
 	// Phase is its last, Committed when it asked for its power-off, where it has.
 	Phase     Phase
 	Committed power.Uptime
-	// Seen: its master saw its link end after the commit, and not its own end. Until
-	// nodes are probed that is taken for off.
-	Seen bool
 	// Heard is its last word.
 	Heard power.Uptime
 	// Goes is when it goes by its last word; meaningful if Timed.
@@ -57,6 +54,9 @@ const (
 	OffAbsent  OffState = 4 // it was not there in this outage
 )
 
+// answerStays is how long an answer counts as present: some probes.
+const answerStays = 10 * time.Second
+
 // String returns the state as people know it.
 func (o OffState) String() string {
 	switch o {
@@ -87,12 +87,13 @@ func (s Standing) OffAs(now power.Uptime) OffState {
 		return OffCut
 	case !s.Present:
 		return OffAbsent
-	case s.answers():
+	case s.answers(now):
 		return OffNot
-	case s.committed() && s.Answered != 0 && s.Silent != 0 && !now.Before(s.silentBy()):
+	case s.committed() && s.Answered != 0 && s.Silent != 0:
+		if now.Before(s.silentBy()) {
+			return OffNot
+		}
 		return OffProbed
-	case s.committed() && s.Seen:
-		return OffAssumed
 	case timed && now.After(by):
 		return OffAssumed
 	default:
@@ -123,7 +124,9 @@ func (s Standing) silentBy() power.Uptime { return max(s.Silent, s.Committed).Ad
 // or could be down again.
 func (s Standing) aliveUntil() power.Uptime { return s.Alive.Add(s.StopTime) }
 
-// answers reports whether it has answered the last probe.
-func (s Standing) answers() bool { return s.Answered != 0 && s.Silent == 0 }
+// answers reports whether it answers probes now.
+func (s Standing) answers(now power.Uptime) bool {
+	return s.Answered != 0 && s.Silent == 0 && now.Before(s.Answered.Add(answerStays))
+}
 
 func (s Standing) committed() bool { return s.Phase == Committed || s.Phase == Done }

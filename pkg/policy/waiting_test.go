@@ -41,8 +41,8 @@ func TestStillUp(t *testing.T) {
 		{"committed", policy.Standing{Attached: true, Phase: policy.Committed, Committed: ago(30 * second)}, 90 * second},
 		{"committed, stops slowly", policy.Standing{Attached: true, Phase: policy.Done, Committed: ago(30 * second), StopTime: 10 * minute}, 570 * second},
 		{"committed and hangs", policy.Standing{Attached: true, Phase: policy.Done, Committed: ago(5 * minute)}, 0},
-		{"committed, its link ended", policy.Standing{Phase: policy.Done, Committed: ago(second), Seen: true}, off},
-		{"committed, nobody saw the link end", policy.Standing{Phase: policy.Committed, Committed: ago(second)}, 119 * second},
+		{"committed, its link ended", policy.Standing{Phase: policy.Done, Committed: ago(second)}, 119 * second},
+		{"committed, and probes find nobody", policy.Standing{Phase: policy.Done, Committed: ago(40 * second), Answered: ago(35 * second), Silent: ago(30 * second)}, off},
 		{"committed, not seen, should be off", policy.Standing{Phase: policy.Committed, Committed: ago(91 * second)}, off},
 		{"lost in idle", policy.Standing{Phase: policy.Idle, Heard: ago(10 * second)}, 110 * second},
 		{"lost for long", policy.Standing{Phase: policy.Idle, Heard: ago(30 * minute)}, 0},
@@ -90,7 +90,7 @@ func TestStillUpOfSeveral(t *testing.T) {
 	all := []policy.Standing{
 		{Name: "a", Attached: true, Present: true, Phase: policy.Committed, Committed: ago(30 * second)},
 		{Name: "b", Attached: true, Present: true, Phase: policy.Committed, Committed: ago(minute)},
-		{Name: "c", Present: true, Phase: policy.Committed, Committed: ago(second), Seen: true},
+		{Name: "c", Present: true, Phase: policy.Committed, Committed: ago(minute), Answered: ago(40 * second), Silent: ago(31 * second)},
 	}
 	want := policy.Awaited{Up: []string{"a", "b"}, Limit: now.Add(90 * second), Depth: 3}
 	if d := cmp.Diff(want, policy.StillUp(now, 2*minute, 3, all)); d != "" {

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/lastwatt/lastwatt/pkg/probe"
 )
 
 // Network is a switch in memory. Addresses are any strings: HOST:PORT, or the path of
@@ -17,6 +19,7 @@ type Network struct {
 	mu        sync.Mutex // guards everything that follows and every connection
 	listeners map[string]*listener
 	faults    map[string]fault // by host or address
+	dead      map[string]bool  // hosts without power
 	off       bool
 	changed   chan struct{}  // closed when anything of it is another than before
 	conns     map[*conn]bool // by the client's end, until both are closed
@@ -31,7 +34,7 @@ type fault struct {
 // NewNetwork returns a network without anybody on it.
 func NewNetwork() *Network {
 	return &Network{
-		listeners: map[string]*listener{}, faults: map[string]fault{},
+		listeners: map[string]*listener{}, faults: map[string]fault{}, dead: map[string]bool{},
 		changed: make(chan struct{}), conns: map[*conn]bool{},
 	}
 }
@@ -75,6 +78,27 @@ func (n *Network) Dialer(who string) func(context.Context, string, string) (net.
 }
 
 var errRefused = errors.New("connection refused")
+
+// Prober returns what asks for the host who whether another is there at all.
+func (n *Network) Prober(who string) func(context.Context, string) (probe.Answer, error) {
+	return func(_ context.Context, host string) (probe.Answer, error) {
+		n.mu.Lock()
+		defer n.mu.Unlock()
+		there, back := &flow{network: n, from: who, to: host}, &flow{network: n, from: host, to: who}
+		if n.dead[host] || there.stalled() || back.stalled() || there.takes()+back.takes() > time.Second {
+			return probe.Silent, nil
+		}
+		return probe.Answers, nil
+	}
+}
+
+// Power switches a host's power, as far as who probes it sees that. It has no part in
+// what becomes of its connections.
+func (n *Network) Power(host string, on bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.dead[host] = !on
+}
 
 // roundTrip lasts as long as a first message and its answer.
 func (n *Network) roundTrip(ctx context.Context, there, back *flow) error {

@@ -183,6 +183,7 @@ func (w *simWorld) boot(n *simNode) {
 		n.node.machine = m
 	}
 	n.disk.Wipe(n.dir() + "/run")
+	w.rack.Net.Power(n.name, true)
 	w.judge.booted(n)
 	w.start(n)
 }
@@ -270,6 +271,7 @@ func (w *simWorld) die(n *simNode, inOrder bool) {
 		}
 	}
 	n.powered, n.off, n.offAt = false, w.rack.Since(), 0
+	w.rack.Net.Power(n.name, false)
 }
 
 // join makes a node join the rack of a master, with its old place if it had one.

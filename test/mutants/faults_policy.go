@@ -135,10 +135,6 @@ var policyFaults = []Fault{
 		Old: "e.from, map[string]bool{}); back != nil {", New: "e.from, map[string]bool{}); false && back != nil {",
 	},
 	{
-		Name: "a committed node that is gone is not off", File: "pkg/policy/standing.go",
-		Old: "s.committed() && s.Seen", New: "false",
-	},
-	{
 		Name: "a slow machine is waited for no longer than a quick one", File: "pkg/policy/waiting.go",
 		Old: "wait = max(wait, s.StopTime)", New: "",
 	},

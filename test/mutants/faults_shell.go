@@ -184,7 +184,7 @@ var agentFaults = []Fault{
 	},
 	{
 		Name: "who was not there when the outage began is waited for", File: "master/waiting.go",
-		Old: "s.Present = s.Attached || h.wasThere(n)", New: "s.Present = true",
+		Old: "s.Present = s.Attached || h.wasThere(n) || n.committed != 0", New: "s.Present = true",
 	},
 	{
 		Name: "a node that has just begun lives on nothing", File: "master/hub.go",
