@@ -79,7 +79,7 @@ type nodePicture struct {
 	Feeds        []string `json:"feeds"`
 	StopTime     float64  `json:"stop_time_seconds"`
 	MasterHost   bool     `json:"master_host"`
-	Off          string   `json:"off"` // probed, assumed or cut; empty: it is up, or nobody can say
+	Off          string   `json:"off,omitempty"` // probed, assumed or cut; empty: it is up, or nobody can say
 	Guest        string   `json:"virtualization,omitempty"`
 	// With --all: whether it answered for itself, and whether it announces itself on
 	// the LAN; null: nobody looked.

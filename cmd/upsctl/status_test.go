@@ -153,3 +153,25 @@ func TestColourOnlyWhereWanted(t *testing.T) {
 type writerFunc func([]byte) (int, error)
 
 func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
+
+// TestStatusOfWhoIsOff: how that is known, wherever a node is told of.
+func TestStatusOfWhoIsOff(t *testing.T) {
+	for off, want := range map[upsv1.Off][3]string{
+		upsv1.Off_OFF_UNSPECIFIED: {"off   node-lost", "", "said that it goes\n"},
+		upsv1.Off_OFF_PROBED:      {"off (probed), node-lost", `"off": "probed"`, "; off: it has gone silent"},
+		upsv1.Off_OFF_ASSUMED:     {"off (assumed), node-lost", `"off": "assumed"`, "; off by now, as far as anybody knows"},
+		upsv1.Off_OFF_CUT:         {"off (cut), node-lost", `"off": "cut"`, "; off: its power was cut"},
+		99:                        {"off   node-lost", "", "said that it goes\n"},
+	} {
+		m := wellRack()
+		m.Problems = []*upsv1.Problem{{On: "node/web1", Name: "node-lost", Text: "it is off"}}
+		m.Nodes[0].Link, m.Nodes[0].Off, m.Nodes[0].Virtualization = upsv1.Link_LINK_OFF, off, "kvm"
+		socket := (&fake{status: answer(m)}).serve(t)
+		for i, args := range [][]string{{"status"}, {"status", "--json"}, {"status", "--plain"}} {
+			got := run(t, nil, append([]string{"--socket", socket}, args...)...)
+			if !strings.Contains(got.Out, want[i]) || off == 0 && strings.Contains(got.Out, "(probed)") {
+				t.Errorf("%v of %s: %q is not told\n%s%s", args, off, want[i], got.Out, got.Err)
+			}
+		}
+	}
+}
