@@ -83,8 +83,8 @@ func (h *hub) drillAwaited(n *nodeRecord, now power.Uptime) policy.Awaited {
 }
 
 // drillStanding is standingOf in a drill: who is not there or takes no part is not
-// waited for, and who would have asked for its power-off is off its stop time later.
-// h.mu is held.
+// waited for, and who would have asked for its power-off is off its stop time and the
+// margin later. h.mu is held.
 func (h *hub) drillStanding(n *nodeRecord, now power.Uptime) policy.Standing {
 	x, there := h.drill.nodes[n.name], n.host || n.session != nil
 	s := policy.Standing{Name: n.name, Heard: now, StopTime: n.report.GetStopTime().AsDuration()}
@@ -96,8 +96,7 @@ func (h *hub) drillStanding(n *nodeRecord, now power.Uptime) policy.Standing {
 	is := steps[len(steps)-1]
 	if s.Phase = api.ToPhase(is.GetPhase()); s.Phase == policy.Committed {
 		s.Committed = h.drill.began.Add(is.GetAfter().AsDuration())
-		s.Seen = now.After(s.Committed.Add(s.StopTime))
-		s.Attached = !s.Seen
+		s.Attached = false // nobody probes it, so it is off by its time
 	}
 	return s
 }

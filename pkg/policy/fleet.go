@@ -174,9 +174,9 @@ func (m Member) offBy(now power.Uptime, s power.State, stop time.Duration) (at p
 	case m.Alive != 0 && !m.Attached:
 		return m.aliveUntil().Add(OffMargin), true
 	case m.Phase == Done:
-		return max(m.Committed.Add(takes), m.answered()), true
+		return max(m.Committed.Add(takes), m.answered(now)), true
 	case m.committed():
-		return max(max(m.Committed, m.Heard).Add(takes), m.answered()), true
+		return max(max(m.Committed, m.Heard).Add(takes), m.answered(now)), true
 	case !m.Told || m.Phase == Idle || m.Phase == PhaseUnknown:
 		return 0, false
 	}
@@ -206,8 +206,8 @@ func (m Member) offBy(now power.Uptime, s power.State, stop time.Duration) (at p
 
 // answered returns when a node that answers probes may have been silent for long enough;
 // 0: it doesn't.
-func (m Member) answered() power.Uptime {
-	if !m.answers() {
+func (m Member) answered(now power.Uptime) power.Uptime {
+	if !m.answers(now) {
 		return 0
 	}
 	return m.Answered.Add(OffMargin)

@@ -63,8 +63,6 @@ func lost(at float64) func(*policy.Member) {
 	return func(m *policy.Member) { m.Attached, m.Heard = false, sec(at) }
 }
 
-func linkSeen(m *policy.Member) { m.Seen = true }
-
 // probed: it answered last, and is silent since; 0: it answers.
 func probed(answered, silent float64) func(*policy.Member) {
 	return func(m *policy.Member) { m.Answered, m.Silent = sec(answered), sec(silent) }
@@ -220,7 +218,7 @@ func TestLaw05TheCutWaitsForEverybody(t *testing.T) {
 		want float64 // not before; blocked
 	}{
 		{"off", member("n", policy.Done, committed(1900), lost(1901)), 2000},
-		{"its link has ended, its disks have not", member("n", policy.Done, committed(1990), lost(1995), linkSeen), 2030},
+		{"its link has ended, its disks have not", member("n", policy.Done, committed(1990), lost(1995)), 2030},
 		{"silent to probes", member("n", policy.Done, committed(1990), lost(1995), probed(1960, 1965)), 2030},
 		{"silent to probes for long", member("n", policy.Done, committed(1960), lost(1965), probed(1969, 1970), func(m *policy.Member) { m.StopTime = time.Hour }), 2000},
 		{"off by its time, and answers probes", member("n", policy.Done, committed(1900), lost(1905), probed(1999, 0)), 2029},
