@@ -56,7 +56,7 @@ var fleetFaults = []Fault{
 	},
 	{
 		Name: "who answers is cut off all the same", File: "pkg/policy/fleet.go",
-		Old: "if !m.answers(now) {", New: "if !m.answers() || m.Present {", Laws: []int{5},
+		Old: "if !m.answers(now) {", New: "if !m.answers(now) || m.Present {", Laws: []int{5},
 	},
 	{
 		Name: "who has heard nothing of the outage does not block the cut", File: "pkg/policy/fleet.go",
