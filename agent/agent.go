@@ -29,6 +29,7 @@ import (
 	"github.com/lastwatt/lastwatt/pkg/node"
 	"github.com/lastwatt/lastwatt/pkg/power"
 	"github.com/lastwatt/lastwatt/pkg/shutdown"
+	"github.com/lastwatt/lastwatt/pkg/wake"
 )
 
 // Options is what an agent is made of.
@@ -41,6 +42,7 @@ type Options struct {
 	Listen  api.Listener                  // nil: api.Listen
 	Dial    api.Dialer                    // nil: net.Dialer's
 	Exec    shutdown.Runner               // runs hooks and the programs of alarms; nil: shutdown.Exec
+	Waking  Waking                        // how this machine is woken; nil: wake.Machine
 	// Before is the agent that ran by the former configuration in this process, all
 	// of whose tasks have ended; nil: there was none.
 	Before *Agent
@@ -61,6 +63,7 @@ type Agent struct {
 	listen  api.Listener
 	dial    api.Dialer
 	exec    shutdown.Runner
+	waking  Waking
 	journal *journal.Writer
 	saver   *journal.Saver // the masters' last good addresses
 	state   *journal.Saver // where the driver is, for a crash
@@ -84,7 +87,7 @@ type Agent struct {
 func New(o Options) (*Agent, error) {
 	cfg := o.Config
 	a := &Agent{
-		cfg: cfg, version: o.Version, boot: o.Boot, now: o.Now, log: o.Log, listen: o.Listen, dial: o.Dial, exec: o.Exec,
+		cfg: cfg, version: o.Version, boot: o.Boot, now: o.Now, log: o.Log, listen: o.Listen, dial: o.Dial, exec: o.Exec, waking: o.Waking,
 		good: map[string]string{}, trouble: map[string]error{}, joined: make(chan *session), over: make(chan struct{}),
 	}
 	if a.listen == nil {
@@ -92,6 +95,9 @@ func New(o Options) (*Agent, error) {
 	}
 	if a.dial == nil {
 		a.dial = new(net.Dialer).DialContext
+	}
+	if a.waking == nil {
+		a.waking = wake.Machine{}
 	}
 	a.lan = a.newLAN()
 	a.alarms = a.newAlarms(o.FS)
@@ -107,7 +113,7 @@ func New(o Options) (*Agent, error) {
 	var err error
 	a.driver, err = node.NewDriver(node.Options{
 		Name: cfg.Name, Settings: cfg.Settings, Chain: o.Chain, Wall: o.Wall,
-		State: a.state, BootID: o.Boot, Journal: a.journal, Problems: a.problems, Tell: a.tell, Exec: o.Exec, Now: o.Now, Log: o.Log,
+		State: a.state, BootID: o.Boot, Journal: a.journal, Problems: a.problems, Tell: a.tell, Exec: o.Exec, Waking: a.waking, Now: o.Now, Log: o.Log,
 	})
 	a.pulse = &daemon.Pulse{Name: "what drives this node", Ask: func(answer func()) { a.driver.Ping(answer) }}
 	if o.Before != nil {
@@ -283,7 +289,7 @@ func (a *Agent) hello() *upsv1.Hello {
 	return &upsv1.Hello{
 		Role: a.cfg.Role, Version: a.version, Listen: a.cfg.Listen, BootId: a.boot,
 		WaitFor: a.cfg.Settings.WaitFor, WaitLimit: durationpb.New(a.cfg.Settings.WaitLimit),
-		Policy: api.FromPolicy(a.cfg.Settings.Policy(), a.cfg.Settings.Need),
+		Policy: api.FromPolicy(a.cfg.Settings.Policy(), a.cfg.Settings.Need), Macs: a.macs(),
 	}
 }
 
@@ -292,7 +298,7 @@ func (a *Agent) report() *upsv1.NodeReport {
 	snap := a.driver.Snapshot()
 	r := api.FromView(snap.View, snap.Problems, a.now())
 	r.Feeds, r.StopTime = snap.Feeds, durationpb.New(snap.StopTime)
-	r.Methods, r.Wake = a.cfg.Settings.Methods, a.cfg.Settings.Wake
+	r.Methods, r.Wake = a.cfg.Settings.Methods, snap.Wake
 	r.Drill = snap.Drill.ID != "" && !snap.Drill.Over
 	return r
 }

@@ -144,7 +144,7 @@ func read(doc *config.Doc, host string) (Config, error) {
 	if sameDoor(c.Listen, c.Metrics.Listen) {
 		t.Table("metrics").Errorf("listen", "%q is where the rack is listened to; write another port", c.Metrics.Listen)
 	}
-	c.Hooks, c.Alarms = node.ParseSettings(t.Pick("hook")).Hooks, alarm.Parse(t)
+	c.Hooks, c.Alarms = node.ParseRackHooks(t.Pick("hook")), alarm.Parse(t)
 	// Asked for in any case, so that a key of [node] elsewhere is told where it belongs.
 	own := t.Table("node")
 	self := Host{Name: c.Name, Role: readRole(own), Settings: node.ParseSettings(own), Alarms: alarm.Parse(own)}

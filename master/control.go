@@ -39,6 +39,9 @@ func (s controlService) Hold(ctx context.Context, req *upsv1.HoldRequest) (*upsv
 // system has not accepted yet (law 3). The fleet's order end is not theirs.
 func (s controlService) Release(ctx context.Context, req *upsv1.ReleaseRequest) (*upsv1.ReleaseResponse, error) {
 	err := s.order(req.GetNodes(), "released by "+api.PeerFrom(ctx).Name, func(*nodeRecord) (policy.Order, error) { return policy.Order{}, nil })
+	if err == nil {
+		s.m.recovery.release(req.GetNodes(), api.PeerFrom(ctx).Name)
+	}
 	return &upsv1.ReleaseResponse{}, err
 }
 
@@ -50,8 +53,16 @@ func (s controlService) Shutdown(ctx context.Context, req *upsv1.ShutdownRequest
 		if !n.host && n.session == nil {
 			return policy.Order{}, fmt.Errorf("node %s is not attached and would not hear it", n.name)
 		}
+		if req.GetWake() {
+			if err := s.m.recovery.could(n); err != nil {
+				return policy.Order{}, err
+			}
+		}
 		return policy.Order{Kind: policy.OrderShutdown, By: by}, nil
 	})
+	if err == nil && req.GetWake() {
+		s.m.recovery.ask(req.GetNodes(), by)
+	}
 	return &upsv1.ShutdownResponse{}, err
 }
 

@@ -29,6 +29,7 @@ const (
 	kindPhase  = "phase"  // a node
 	kindMember = "member" // a node was struck off
 	kindReport = "report" // the outage's story was told
+	kindWake   = "wake"   // a node was woken, or could not be
 )
 
 // The kinds of contact, as they lie on disk.
@@ -72,6 +73,8 @@ type event struct {
 	Phase string   `json:"phase,omitempty"`
 	Boot  string   `json:"boot,omitempty"`
 	Feeds []string `json:"feeds,omitempty"`
+	// Woken: something that wakes a node was sent.
+	Woken bool `json:"woken,omitempty"`
 }
 
 // nodeThen is a node at the moment of an event.

@@ -20,7 +20,6 @@ type host struct {
 	hub    *hub
 	driver *node.Driver
 	goes   []string // its power-off methods
-	comes  []string // how it comes back
 	now    func() power.Uptime
 }
 
@@ -37,7 +36,7 @@ func newHost(own Host, master string, h *hub, d *node.Driver, now func() power.U
 		},
 	}
 	h.waits = nil
-	return &host{name: own.Name, master: master, hub: h, driver: d, goes: own.Settings.Methods, comes: own.Settings.Wake, now: now}
+	return &host{name: own.Name, master: master, hub: h, driver: d, goes: own.Settings.Methods, now: now}
 }
 
 // String names the task.
@@ -62,7 +61,7 @@ func (h *host) Run(ctx context.Context) error {
 		snap := h.driver.Snapshot()
 		r := api.FromView(snap.View, snap.Problems, h.now())
 		r.Feeds = snap.Feeds
-		r.StopTime, r.Methods, r.Wake = durationpb.New(snap.StopTime), h.goes, h.comes
+		r.StopTime, r.Methods, r.Wake = durationpb.New(snap.StopTime), h.goes, snap.Wake
 		r.Drill = snap.Drill.ID != "" && !snap.Drill.Over
 		h.hub.hostReport(h.name, r)
 		h.hub.hostDrillReport(h.name, api.FromDrillReport(snap.Drill))

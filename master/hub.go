@@ -59,6 +59,7 @@ type nodeRecord struct {
 	order     policy.Order  // people's
 	byOrder   bool          // it committed by people's order
 	orderOf   string        // the boot of the node that a shutdown order is for
+	sent      string        // the boot in which people told it to shut down
 	claim     string        // who else asked to join under this name; empty: nobody
 	claimed   power.Uptime  // when
 	standing                // for those who wait for it

@@ -54,6 +54,7 @@ func (s trustService) Join(ctx context.Context, req *upsv1.JoinRequest) (*upsv1.
 	s.m.tries.Good(from)
 	s.m.hub.admitted(name)
 	s.m.proving.forget(name) // of another machine, or of none
+	s.m.recovery.forget(name)
 	s.m.expectMembers()
 	s.m.event("node/"+name, "join", fmt.Sprintf("admitted, from %s", from))
 	return &upsv1.JoinResponse{Certificate: cert, Ca: ca, Master: s.m.cfg.Name}, nil

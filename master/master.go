@@ -52,6 +52,10 @@ type Options struct {
 	// Exec runs hooks and the programs of alarms; nil: shutdown.Exec.
 	Exec shutdown.Runner
 	Now  func() power.Uptime
+	// Wake wakes a node by its network cards; nil: wake.Send.
+	Wake Waker
+	// Waking is how the own host is woken; nil: wake.Machine.
+	Waking node.Waking
 	// OpenPort opens a UPS's port; nil: this system's serial ports.
 	OpenPort line.Opener
 	// FS is where the journal and what a restart must know lie; nil: the real disk.
@@ -76,6 +80,7 @@ type Master struct {
 	proving   *proving
 	planning  *planning
 	probing   *probing
+	recovery  *recovery
 	events    *events
 	reports   *reports
 	history   chan struct{} // of size one: held by who reads the journal
@@ -133,6 +138,7 @@ func New(o Options) (*Master, error) {
 	m.proving = newProving(m, o.saver(cfg.Data, "proved.json", "a restart of the master forgets what outages have proved"))
 	m.planning = newPlanning(m)
 	m.probing = newProbing(m.hub, o)
+	m.recovery = newRecovery(m, o)
 	m.state = loadRunState(m.saver, o.Boot, o.Log)
 	for _, u := range cfg.UPS {
 		m.addUPS(u, o)
@@ -201,7 +207,7 @@ func (m *Master) addHost(o Options) error {
 	m.nodeState = o.saver(m.cfg.Run, "node.json", "a crash of the master forgets this host's countdown")
 	d, err := node.NewDriver(node.Options{
 		Name: m.cfg.Node.Name, Settings: m.cfg.Node.Settings, Chain: o.Chain, Wall: o.Wall,
-		State: m.nodeState, BootID: o.Boot, Journal: m.journal, Tell: m.tellOwn, Exec: o.Exec, Now: o.Now, Log: o.Log,
+		State: m.nodeState, BootID: o.Boot, Journal: m.journal, Tell: m.tellOwn, Exec: o.Exec, Waking: orMachine(o.Waking), Now: o.Now, Log: o.Log,
 	})
 	if err != nil {
 		return err
@@ -217,7 +223,7 @@ func (m *Master) Tasks() []daemon.Task {
 		m.journal, m.saver, m.alarms,
 		daemon.Func("network", m.runNetwork),
 		daemon.Func("socket", m.runSocket),
-		m.teller, m.hooks, m.reports, m.proving, m.proving.saver, m.planning, m.probing,
+		m.teller, m.hooks, m.reports, m.proving, m.proving.saver, m.planning, m.probing, m.recovery, m.recovery.saver,
 		m.refused,
 	}
 	for _, r := range m.runners {
@@ -263,6 +269,7 @@ func (m *Master) status() *upsv1.MasterStatus {
 	m.hub.status(st)
 	m.proving.fill(st)
 	m.planning.fill(st)
+	m.recovery.fill(st)
 	now := m.now()
 	st.Problems = append(st.Problems, api.FromEntries(m.teller.entries(m.found(), now), now)...)
 	return st
@@ -271,7 +278,7 @@ func (m *Master) status() *upsv1.MasterStatus {
 // found returns everything that this master finds wrong; what the nodes say of
 // themselves is in their reports.
 func (m *Master) found() []health.Found {
-	return slices.Concat(m.hub.found(), m.proving.found(), m.planning.found(), health.On("master/"+m.cfg.Name, m.problems()))
+	return slices.Concat(m.recovery.besides(m.hub.found()), m.recovery.found(), m.proving.found(), m.planning.found(), health.On("master/"+m.cfg.Name, m.problems()))
 }
 
 // problems returns what the master has to say of itself.
@@ -293,7 +300,7 @@ func (m *Master) problems() []health.Problem {
 	if err := m.alarms.Err(); err != nil {
 		ps = append(ps, health.Problem{Name: health.AlarmUnsent, Text: err.Error()})
 	}
-	for _, err := range []error{m.journal.Err(), m.saver.Err(), m.proving.saver.Err()} {
+	for _, err := range []error{m.journal.Err(), m.saver.Err(), m.proving.saver.Err(), m.recovery.saver.Err()} {
 		if err != nil {
 			ps = append(ps, health.Problem{Name: health.Disk, Text: err.Error()})
 		}

@@ -119,6 +119,7 @@ func (m *Master) remove(name, how string) error {
 	}
 	m.hub.remove(name)
 	m.proving.forget(name)
+	m.recovery.forget(name)
 	if door := m.door.Load(); door != nil && key != "" {
 		// The answer to one who leaves by itself is still on its way.
 		time.AfterFunc(lastWord, func() { door.Drop(key) })

@@ -25,7 +25,15 @@ func (h *hub) setOrders(names []string, change func(*nodeRecord) (policy.Order, 
 		}
 	}
 	for i, name := range names {
-		h.nodes[name].order, h.nodes[name].orderOf = orders[i], h.nodes[name].boot
+		n := h.nodes[name]
+		n.order, n.orderOf = orders[i], n.boot
+		switch n.order.Kind {
+		case policy.OrderShutdown:
+			n.sent = n.boot
+		case policy.OrderNone:
+			n.sent = ""
+		case policy.OrderHold, policy.OrderEnd: // neither sends it down for good
+		}
 	}
 	h.wakeSessions()
 	h.wakeWatchers()

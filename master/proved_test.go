@@ -334,27 +334,28 @@ func TestWhatWasNeverProvedIsFound(t *testing.T) {
 		ups    []upsFacts
 		change func(*tale)
 		want   string
+		hook   bool
 	}{
 		"nothing was proved": {[]upsFacts{real}, nil, "ups/main never-low, ups/main kill-unproved, node/host unproved, node/host way-back-unproved, " +
-			"node/web1 unproved, node/web1 way-back-unproved, node/db1 unproved, node/db1 way-back-unproved"},
-		"a cable that can do nothing": {[]upsFacts{{name: "main", real: true}}, func(ta *tale) { ta.r.nodes = nil }, ""},
-		"a pretended UPS":             {[]upsFacts{{name: "main", low: true, kill: true}}, func(ta *tale) { ta.r.nodes = nil }, ""},
+			"node/web1 unproved, node/web1 way-back-unproved, node/db1 unproved, node/db1 way-back-unproved", false},
+		"a cable that can do nothing": {[]upsFacts{{name: "main", real: true}}, func(ta *tale) { ta.r.nodes = nil }, "", false},
+		"a pretended UPS":             {[]upsFacts{{name: "main", low: true, kill: true}}, func(ta *tale) { ta.r.nodes = nil }, "", false},
 		"all was proved": {[]upsFacts{real}, func(ta *tale) {
 			ta.p.UPS["main"] = upsProof{LowWall: ta.wall, KillWall: ta.wall}
 			for _, n := range ta.r.nodes {
 				ta.p.Nodes[n.name] = nodeProof{Outages: 1, BackWall: ta.wall}
 			}
-		}, ""},
+		}, "", false},
 		"a dry run need not come back": {[]upsFacts{{name: "main"}}, func(ta *tale) {
 			ta.r.nodes = ta.r.nodes[1:2]
 			ta.r.nodes[0].methods, ta.r.nodes[0].wake = []string{"none"}, nil
-		}, "node/web1 unproved"},
+		}, "node/web1 unproved", false},
 		"no way back": {[]upsFacts{{name: "main", real: true}}, func(ta *tale) {
 			for i := range ta.r.nodes {
 				ta.r.nodes[i].methods = []string{"logind"}
 			}
 			ta.r.nodes[0].wake, ta.r.nodes[2].wake = []string{"cycle"}, []string{"cycle", "wol"}
-		}, "node/host no-way-back, node/web1 no-way-back, node/host unproved, node/web1 unproved, node/db1 unproved, node/db1 way-back-unproved"},
+		}, "node/host no-way-back, node/web1 no-way-back, node/host unproved, node/web1 unproved, node/db1 unproved, node/db1 way-back-unproved", false},
 		"the cycle is a way where a cable cuts": {[]upsFacts{{name: "main"}, {name: "b", kill: true}}, func(ta *tale) {
 			for i := range ta.r.nodes {
 				ta.r.nodes[i].methods, ta.r.nodes[i].wake = []string{"logind"}, []string{"cycle"}
@@ -362,11 +363,19 @@ func TestWhatWasNeverProvedIsFound(t *testing.T) {
 			}
 			ta.r.nodes[1].ups = []string{"main", "b"}
 			ta.r.nodes[2].foreign = true // who knows
-		}, "node/host no-way-back"},
+		}, "node/host no-way-back", false},
+		"a hook that nobody wrote": {[]upsFacts{{name: "main", kill: true}}, func(ta *tale) {
+			ta.r.nodes = ta.r.nodes[1:2]
+			ta.r.nodes[0].methods, ta.r.nodes[0].wake = []string{"logind"}, []string{"hook"}
+		}, "node/web1 no-way-back, node/web1 unproved", false},
+		"a hook": {[]upsFacts{{name: "main"}}, func(ta *tale) {
+			ta.r.nodes = ta.r.nodes[1:2]
+			ta.r.nodes[0].methods, ta.r.nodes[0].wake = []string{"logind"}, []string{"hook"}
+		}, "node/web1 unproved, node/web1 way-back-unproved", true},
 		"a node that was never heard": {[]upsFacts{{name: "main"}}, func(ta *tale) {
 			ta.r.nodes = []nodeNow{{name: "web1"}}
-		}, "node/web1 unproved, node/web1 way-back-unproved"},
-		"the switch is on the mains": {nil, func(ta *tale) { ta.r.nodes, ta.p.Dark = nil, &ta.wall }, "master/rack1 network-not-on-ups"},
+		}, "node/web1 unproved, node/web1 way-back-unproved", false},
+		"the switch is on the mains": {nil, func(ta *tale) { ta.r.nodes, ta.p.Dark = nil, &ta.wall }, "master/rack1 network-not-on-ups", false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			ta := newTale()
@@ -374,7 +383,7 @@ func TestWhatWasNeverProvedIsFound(t *testing.T) {
 				c.change(ta)
 			}
 			var got []string
-			for _, f := range append(noWayBack(c.ups, ta.r.nodes), ta.p.found("rack1", c.ups, ta.r.nodes)...) {
+			for _, f := range append(noWayBack(c.ups, c.hook, ta.r.nodes), ta.p.found("rack1", c.ups, c.hook, ta.r.nodes)...) {
 				got = append(got, f.On+" "+f.Name)
 				if _, ok := health.Lookup(f.Name); !ok || f.Text == "" {
 					t.Errorf("%v is no kind of problem, or says nothing", f)

@@ -106,6 +106,7 @@ type proving struct {
 	m     *Master
 	saver *journal.Saver
 	facts []upsFacts
+	hook  bool // somebody wrote a hook that wakes machines
 
 	mu     sync.Mutex // guards what follows
 	proofs *proofs
@@ -120,7 +121,7 @@ type upsFacts struct {
 }
 
 func newProving(m *Master, file *journal.Saver) *proving {
-	p := &proving{m: m, saver: file, proofs: newProofs(m.boot)}
+	p := &proving{m: m, saver: file, proofs: newProofs(m.boot), hook: slices.ContainsFunc(m.cfg.Hooks, wakes)}
 	for _, u := range m.cfg.UPS {
 		p.facts = append(p.facts, upsFacts{u.Name, wired(u.Port), u.Cable.HasLow(), u.Cable.Kill.Exists()})
 	}
@@ -208,6 +209,18 @@ func (p *proving) forget(node string) {
 	}
 }
 
+// cameBack notes that a node was switched off and on again on purpose.
+func (p *proving) cameBack(node string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	proof := p.proofs.Nodes[node]
+	proof.BackWall = time.Now()
+	p.proofs.Nodes[node] = proof
+	if p.loaded { // else it would be all that is left
+		p.saver.Put(p.proofs)
+	}
+}
+
 // fill says in st what was proved.
 func (p *proving) fill(st *upsv1.MasterStatus) {
 	p.mu.Lock()
@@ -246,15 +259,15 @@ func (p *proving) found() []health.Found {
 	r := p.m.hub.lives(p.m.cfg.Name)
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	out := noWayBack(p.facts, r.nodes)
+	out := noWayBack(p.facts, p.hook, r.nodes)
 	if p.loaded { // else nobody knows
-		out = append(out, p.proofs.found(p.m.cfg.Name, p.facts, r.nodes)...)
+		out = append(out, p.proofs.found(p.m.cfg.Name, p.facts, p.hook, r.nodes)...)
 	}
 	return out
 }
 
 // found is what the proofs themselves say.
-func (p *proofs) found(master string, ups []upsFacts, nodes []nodeNow) []health.Found {
+func (p *proofs) found(master string, ups []upsFacts, hook bool, nodes []nodeNow) []health.Found {
 	var out []health.Found
 	add := func(on, name, text string) {
 		out = append(out, health.Found{On: on, Problem: health.Problem{Name: name, Text: text}})
@@ -275,7 +288,7 @@ func (p *proofs) found(master string, ups []upsFacts, nodes []nodeNow) []health.
 		if proof.Outages == 0 {
 			add("node/"+n.name, health.Unproved, "it was never seen through an outage")
 		}
-		if proof.BackWall.IsZero() && !n.stays() && !noWay(ups, n) {
+		if proof.BackWall.IsZero() && !n.stays() && !noWay(ups, hook, n) {
 			add("node/"+n.name, health.WayBackUnproved, "it was never seen to come back after an outage")
 		}
 	}
@@ -287,15 +300,19 @@ func (p *proofs) found(master string, ups []upsFacts, nodes []nodeNow) []health.
 	return out
 }
 
-// noWayBack returns the nodes that nothing would start again.
-func noWayBack(ups []upsFacts, nodes []nodeNow) []health.Found {
+// noWayBack returns the nodes that nothing would start again; hook: there is one that
+// wakes machines.
+func noWayBack(ups []upsFacts, hook bool, nodes []nodeNow) []health.Found {
 	var out []health.Found
 	for _, n := range nodes {
-		if !noWay(ups, n) {
+		if !noWay(ups, hook, n) {
 			continue
 		}
-		text := "its [wake] names no method, so nothing would start it after an outage"
-		if len(n.wake) > 0 {
+		text := "its [wake] names no method, or none that can be armed, so nothing would start it after an outage"
+		switch {
+		case slices.Contains(n.wake, policy.WakeHook):
+			text = `it comes back by a hook, and no [[hook]] of master.toml has on = ["wake"]`
+		case len(n.wake) > 0:
 			text = "it comes back by the UPS's own power cycle only, and no cable of its UPSes can cut the load"
 		}
 		out = append(out, health.Found{On: "node/" + n.name, Problem: health.Problem{
@@ -305,17 +322,16 @@ func noWayBack(ups []upsFacts, nodes []nodeNow) []health.Found {
 	return out
 }
 
-// wakeCycle is the method of [wake] by which the UPS's power cycle starts a machine.
-const wakeCycle = "cycle"
-
 // noWay reports whether nothing would start a node again, as far as this master can
 // say: what it has not heard of, and other masters' UPSes, have the benefit of doubt.
-func noWay(ups []upsFacts, n nodeNow) bool {
-	if !n.ever || len(n.methods) == 0 || n.stays() || slices.ContainsFunc(n.wake, func(w string) bool { return w != wakeCycle }) {
+func noWay(ups []upsFacts, hook bool, n nodeNow) bool {
+	works := func(way string) bool { return way != policy.WakeCycle && (way != policy.WakeHook || hook) }
+	if !n.ever || len(n.methods) == 0 || n.stays() || slices.ContainsFunc(n.wake, works) {
 		return false
 	}
 	cuts := func(u upsFacts) bool { return u.kill && slices.Contains(n.ups, u.name) }
-	return len(n.wake) == 0 || !n.foreign && !slices.ContainsFunc(ups, cuts)
+	cycles := slices.Contains(n.wake, policy.WakeCycle) && slices.ContainsFunc(ups, cuts)
+	return len(n.wake) == 0 || !n.foreign && !cycles
 }
 
 // stays reports whether a node never goes: it has no need to come back.

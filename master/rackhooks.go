@@ -20,7 +20,7 @@ const hooksMax = 64
 // ofTheRack are the events that hooks at the top of master.toml hear of the whole
 // rack. The others are those of this host's own machine, whose driver runs them;
 // without [node] they are the UPSes'.
-var ofTheRack = []policy.Event{policy.EventProblem, policy.EventClear, policy.EventReport}
+var ofTheRack = []policy.Event{policy.EventProblem, policy.EventClear, policy.EventReport, policy.EventWake}
 
 // rackHooks runs the hooks at the top of master.toml, one after the other.
 type rackHooks struct {

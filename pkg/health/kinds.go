@@ -42,9 +42,11 @@ const (
 	SecondClaimant   = "second-claimant"
 	SimIgnored       = "sim-ignored"
 	Socket           = "socket"
+	StaysDown        = "stays-down"
 	Unproved         = "unproved"
 	WaitCycle        = "wait-cycle"
 	WaitNobody       = "wait-nobody"
+	WakeUnarmed      = "wake-unarmed"
 	WayBackUnproved  = "way-back-unproved"
 	WeakBattery      = "weak-battery"
 )
@@ -97,9 +99,11 @@ var kinds = []Kind{
 	{SecondClaimant, "Somebody else asked to join under the name of a node.", "If it is that machine set up anew: upsctl token create --replace NAME. If not, find out who.", false, atOnce},
 	{SimIgnored, "This node's UPS is a pretended one, which it does not obey.", "Connect a UPS, or set obey_sim.", false, start},
 	{Socket, "The daemon can't offer its local socket.", "See the reason given: the folder, its rights, another instance.", false, start},
+	{StaysDown, "A machine that an outage put down has not come back, although the power is back.", "Switch it on and find out why it was not woken; upsctl release NODE ends the tries.", false, atOnce},
 	{Unproved, "The node has never been seen through an outage.", "Pull the UPS's mains plug once for a few seconds, best with a node in a dry run first.", true, atOnce},
 	{WaitCycle, "Nodes wait for each other in a circle; one of the waits is ignored.", "Take the name that is said out of one wait_for.", false, start},
 	{WaitNobody, "A node waits for a name or a role that nobody in the rack has.", "Correct wait_for, or let that machine join.", false, start},
+	{WakeUnarmed, "A way back that [wake] method names can't be armed on this machine.", "See the reason given: the firmware's setup, the network card, or take it out of [wake] method.", false, start},
 	{WayBackUnproved, "The node has never been seen to come back after an outage.", "It is proved by the first outage that puts it down.", true, atOnce},
 	{WeakBattery, "The UPS says on mains that its battery is low or worn.", "Replace the battery.", false, atOnce},
 }

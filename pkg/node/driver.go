@@ -52,6 +52,8 @@ type Options struct {
 	Problems func() []health.Problem
 	// Exec runs the hooks, which were looked at before; nil: [shutdown.Exec].
 	Exec shutdown.Runner
+	// Waking is how this machine gets itself woken; nil: by nothing that has to be armed.
+	Waking Waking
 	// Tell takes what people elsewhere should hear; nil: nobody does. It must not
 	// block.
 	Tell func(Notice)
@@ -93,6 +95,8 @@ type Snapshot struct {
 	UPS string
 	// StopTime is how long this machine takes to be off once asked.
 	StopTime time.Duration
+	// Wake is how this machine comes back: its [wake], but for what can't be armed.
+	Wake []string
 	// Problems are the machine's own, the driver's and those of Options.Problems,
 	// sorted by name.
 	Problems []health.Entry
@@ -139,6 +143,7 @@ type Driver struct {
 	rehearsed map[string]power.Uptime // the drills in which this machine had its part, and their ends
 	hooks     hookRuns
 	asked     *asked // the power-off under way
+	waking    waking
 	saved     []byte // what the state file holds
 	checking  bool
 }

@@ -88,14 +88,16 @@ type inspection struct {
 	methods []error // one for each of the chain; nil: it would work
 	hooks   []error // one for each hook; nil: it may be run
 	advice  []error // one for each of the chain; nil: none
+	ways    map[string]string
 }
 
 // inspect looks at all of it side by side. Each look may hang, and then that is what
 // was found.
 func (d *Driver) inspect(ctx context.Context) inspection {
 	chain, hooks := d.o.Chain, d.o.Settings.Hooks
-	found := inspection{make([]error, len(chain)), make([]error, len(hooks)), make([]error, len(chain))}
+	found := inspection{methods: make([]error, len(chain)), hooks: make([]error, len(hooks)), advice: make([]error, len(chain))}
 	var wg sync.WaitGroup
+	wg.Go(func() { found.ways = d.checkWays(ctx) })
 	for i, x := range chain {
 		wg.Go(func() { found.methods[i] = within(ctx, x.Check) })
 		if a, ok := x.(shutdown.Advisor); ok {
@@ -148,6 +150,7 @@ func (d *Driver) conclude(found inspection) {
 	}
 	d.problem(health.CannotPowerOff, text)
 	d.problem(health.InhibitorLimit, texts(found.advice))
+	d.concludeWays(found.ways)
 	for i, err := range found.hooks {
 		text := ""
 		if err != nil {

@@ -31,12 +31,24 @@ func ParseSettings(t *config.Table) Settings {
 	s.policy(t.Table("policy"))
 	s.shutdown(t.Table("shutdown"))
 	w := t.Table("wake")
-	s.Wake = w.Choices("method", []string{"cycle", "wol"}, "cycle", "wol", "rtc", "hook")
+	s.Wake = w.Choices("method", defaultWake(), policy.WakeCycle, policy.WakeWOL, policy.WakeRTC, policy.WakeHook)
+	s.hooks(t)
+	return s
+}
+
+// ParseRackHooks reads the [[hook]] tables at the top of master.toml, which hear of one
+// event more: a machine that is to be switched on.
+func ParseRackHooks(t *config.Table) []Hook {
+	var s Settings
+	s.hooks(t, string(policy.EventWake))
+	return s.Hooks
+}
+
+func (s *Settings) hooks(t *config.Table, more ...string) {
 	for _, h := range t.Tables("hook") {
-		s.Hooks = append(s.Hooks, parseHook(h))
+		s.Hooks = append(s.Hooks, parseHook(h, more))
 	}
 	s.commitHooks(t)
-	return s
 }
 
 func (s *Settings) power(t *config.Table) {
@@ -109,8 +121,8 @@ func (s *Settings) shutdown(t *config.Table) {
 }
 
 // events are the words of "on".
-func events(t *config.Table) []policy.Event {
-	words := []string{"fail", "batlow", "ok", "grace", "cancel", "commit", "problem", "clear", "report"}
+func events(t *config.Table, more []string) []policy.Event {
+	words := append([]string{"fail", "batlow", "ok", "grace", "cancel", "commit", "problem", "clear", "report"}, more...)
 	var out []policy.Event
 	for _, w := range t.Choices("on", nil, words...) {
 		out = append(out, policy.Event(w))
@@ -118,9 +130,9 @@ func events(t *config.Table) []policy.Event {
 	return out
 }
 
-func parseHook(t *config.Table) Hook {
+func parseHook(t *config.Table, more []string) Hook {
 	h := Hook{
-		On:      events(t),
+		On:      events(t, more),
 		Run:     t.Strings("run"),
 		Unit:    t.String("unit", ""),
 		Timeout: t.Duration("timeout", 30*time.Second, 100*time.Millisecond, time.Hour),

@@ -42,10 +42,13 @@ func (d *Driver) powerOff(a policy.PowerOff) {
 	d.asked = asking
 	d.o.Log.Warn("power-off", "node", d.o.Name, "method", by.String(), "attempt", a.Attempt, "reason", a.Reason)
 	d.record(recordPowerOff, powerOffRecord{Node: d.o.Name, Method: by.String(), Attempt: a.Attempt, What: "asked", Why: a.Reason})
-	records := pending(d.records)
+	records, arm := pending(d.records), d.arming()
 	d.flying.Go(func() {
 		defer cancel(nil)
 		awaitRecords(records)
+		if arm != nil && ctx.Err() == nil {
+			arm()
+		}
 		err := ask(ctx, by)
 		if err != nil {
 			d.o.Log.Error("power-off refused", "node", d.o.Name, "method", by.String(), "attempt", a.Attempt, "err", err)
@@ -103,6 +106,7 @@ func (d *Driver) answered(a *asked, err error) {
 
 // cancelPowerOff takes back what was asked for, as far as there is a way.
 func (d *Driver) cancelPowerOff() {
+	d.disarm()
 	if d.asked == nil {
 		return
 	}

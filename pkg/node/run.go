@@ -263,6 +263,7 @@ func (d *Driver) publish() {
 		Feeds:    d.feeds.Names(),
 		UPS:      d.deciding(),
 		StopTime: d.o.Settings.StopTime,
+		Wake:     d.ways(),
 		Problems: d.problems.entries,
 		Drill:    d.rehearsal.report,
 	}

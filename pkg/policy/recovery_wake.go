@@ -35,6 +35,8 @@ type Comeback struct {
 	Waits string
 	// Asked is who shut it down to be woken; empty: an outage did.
 	Asked string
+	// Committed: it had asked for its power-off; else it only fell silent.
+	Committed bool
 	// Overdue: it should have been back for long.
 	Overdue bool
 }
@@ -47,7 +49,7 @@ func (r *Recovery) Comebacks(now power.Uptime) map[string]Comeback {
 			continue
 		}
 		c := Comeback{
-			Outage: a.Outage, Away: a.At, Since: a.since, Powered: a.since > 0, Tries: a.Tries, Ways: a.Ways, Waits: a.waits, Asked: a.Asked,
+			Outage: a.Outage, Away: a.At, Since: a.since, Powered: a.since > 0, Tries: a.Tries, Ways: a.Ways, Waits: a.waits, Asked: a.Asked, Committed: a.Committed,
 		}
 		if c.Powered {
 			c.Overdue = now.Sub(a.since) >= r.patience()

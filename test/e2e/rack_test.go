@@ -84,6 +84,9 @@ port = %q
 cable = %q
 [ups.settle]
 %s
+[[hook]]
+on = ["wake"]
+run = ["/bin/true"]
 `, r.address, r.socket(), r.path("data"), r.path("run"), tty.Path(), o.cable, o.settle))
 	return r
 }
@@ -97,6 +100,8 @@ grace = "1h"
 method = ["command"]
 command = [%q, %q]
 stop_time = "1s"
+[node.wake]
+method = ["hook"] # the cards of this machine are not ours
 `, touch(r.t), r.path("went")))
 }
 
@@ -235,6 +240,8 @@ grace_min = "1s"
 [shutdown]
 %s
 stop_time = "1s"
+[wake]
+method = ["hook"]
 `, name, a.listen, a.socket(), r.address, a.path("data"), a.path("run"), o.grace, method))
 	if o.disk != nil {
 		a.disk = o.disk(a.dir)

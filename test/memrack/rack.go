@@ -46,6 +46,7 @@ type Master struct {
 	machine *machine
 	process *process
 	daemon  *master.Master
+	boots   int
 }
 
 // Node is one machine with an agent.
@@ -55,6 +56,8 @@ type Node struct {
 	machine *machine
 	process *process
 	daemon  *agent.Agent
+	waking  *waking
+	boots   int
 	// Offs are the moments at which a power-off was asked for, since the rack began.
 	mu   sync.Mutex
 	offs []time.Duration
@@ -132,7 +135,7 @@ func (r *Rack) runMaster(m *Master, cfg master.Config, before *master.Master) {
 	on := m.machine
 	d, err := master.New(master.Options{
 		Config: cfg, Boot: on.boot, Chain: []shutdown.Executor{on.off}, Before: before,
-		Exec: r.Exec, FS: on.fs(), OpenPort: m.open, Listen: r.Net.Listen, Dial: r.Net.Dialer(m.host), Probe: r.Net.Prober(m.host), Now: on.now, Log: r.logger(m.name),
+		Exec: r.Exec, Wake: r.waker(), Waking: m.waking(r), FS: on.fs(), OpenPort: m.open, Listen: r.Net.Listen, Dial: r.Net.Dialer(m.host), Probe: r.Net.Prober(m.host), Now: on.now, Log: r.logger(m.name),
 	})
 	if err != nil {
 		r.t.Fatal(err)
@@ -183,7 +186,7 @@ func (r *Rack) Join(name, extra string) *Node {
 // Add starts an agent with extra appended to its agent.toml. It obeys sim ports.
 func (r *Rack) Add(name, extra string) *Node {
 	r.t.Helper()
-	n := &Node{name: name, config: "obey_sim = true\n" + mdnsOff + extra}
+	n := &Node{name: name, config: "obey_sim = true\n" + mdnsOff + extra, waking: newWaking(r.start, len(r.nodes))}
 	n.machine = r.switchedOn(recorder{r, n})
 	r.nodes[name] = n
 	r.StartAgent(n)
@@ -242,7 +245,7 @@ func (r *Rack) runAgent(n *Node, cfg agent.Config, before *agent.Agent) {
 	on := n.machine
 	a, err := agent.New(agent.Options{
 		Config: cfg, Boot: on.boot, Chain: []shutdown.Executor{on.off}, Before: before,
-		Exec: r.Exec, FS: on.fs(), Listen: r.Net.Listen, Dial: r.Net.Dialer(n.name), Now: on.now, Log: r.logger(n.name),
+		Exec: r.Exec, Waking: n.waking, FS: on.fs(), Listen: r.Net.Listen, Dial: r.Net.Dialer(n.name), Now: on.now, Log: r.logger(n.name),
 	})
 	if err != nil {
 		r.t.Fatal(err)

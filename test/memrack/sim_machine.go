@@ -61,7 +61,7 @@ func newSimNode(w *simWorld, i int, p simPolicy) *simNode {
 		n.master.config += "[node]\n" + n.obeys() + p.toml(w.plan, "node.")
 		return n
 	}
-	n.node = &Node{name: p.name, config: n.obeys() + mdnsOff + p.toml(w.plan, "")}
+	n.node = &Node{name: p.name, config: n.obeys() + mdnsOff + p.toml(w.plan, ""), waking: newWaking(w.rack.start, i)}
 	w.rack.nodes[p.name] = n.node
 	return n
 }
