@@ -16,6 +16,9 @@ const (
 	otherBlind = 10 * time.Second
 	// otherLimit is how long past its time it is waited for at all, whatever it does.
 	otherLimit = 2 * time.Minute
+	// slack is added to a kill's time: it counts from when it was ordered, and is on
+	// the wire a little later. A UPS that wants 5 s ignores 4.99.
+	slack = 250 * time.Millisecond
 	// ownBlind is how long a machine that can't see its own UPS stays like this. A
 	// battery that was to be cut is empty by then, so what still runs is on mains:
 	// nobody stays down (law 7).
@@ -133,8 +136,8 @@ func (u *unit) advance(now power.Uptime, open bool) []Action {
 		u.become(waiting, now) // its outputs are idle again when it is back
 	case u.phase == killing && u.look.mains(now):
 		return []Action{u.release(now, fmt.Sprintf("UPS %s: mains are back; released", u.Name))}
-	case u.phase == killing && lasted >= k.Hold+k.Break:
-		return []Action{u.release(now, fmt.Sprintf("UPS %s: told for %v; it may take %v", u.Name, k.Hold+k.Break, k.Delay))}
+	case u.phase == killing && lasted >= u.length():
+		return []Action{u.release(now, fmt.Sprintf("UPS %s: told for %v; it may take %v", u.Name, u.length(), k.Delay))}
 	case u.phase == killing && len(k.Send) > 0:
 		return []Action{{Do: Send, UPS: u.index, Data: k.Send}}
 	case u.phase == obeying && lasted >= k.Delay:
@@ -145,6 +148,9 @@ func (u *unit) advance(now power.Uptime, open bool) []Action {
 	}
 	return nil
 }
+
+// length is how long the kill is held; of its two times one is 0.
+func (u *unit) length() time.Duration { return u.Cable.Kill.Hold + u.Cable.Kill.Break + slack }
 
 func (u *unit) become(p phase, now power.Uptime) { u.phase, u.since = p, now }
 
@@ -256,7 +262,7 @@ func (c *Cutter) Deadline(now power.Uptime) (power.Uptime, bool) {
 		u := &c.units[i]
 		switch {
 		case u.phase == killing:
-			at = append(at, u.since.Add(u.Cable.Kill.Hold+u.Cable.Kill.Break))
+			at = append(at, u.since.Add(u.length()))
 		case u.phase == obeying:
 			at = append(at, u.since.Add(u.Cable.Kill.Delay))
 		case u.phase == waiting && now.Before(u.NotBefore):

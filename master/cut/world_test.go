@@ -21,13 +21,19 @@ type fakeUPS struct {
 	portLost func(power.Uptime) bool // nil: never
 	out      line.Lines
 	brk      bool
+	sends    bool
 }
 
 func (u *fakeUPS) reading(now power.Uptime) cut.Reading {
 	if u.portLost != nil && u.portLost(now) {
-		u.out, u.brk = u.cable.Idle(), false
+		u.out, u.brk, u.sends = u.cable.Idle(), false, false
 		return cut.Reading{}
 	}
+	return cut.Reading{Open: true, Signals: u.cable.Decode(u.inputs(now) | u.out)}
+}
+
+// inputs are what its contacts make of the lines.
+func (u *fakeUPS) inputs(now power.Uptime) line.Lines {
 	var in line.Lines
 	powered := true // the contacts live on the outputs that are held high
 	for _, d := range u.cable.Drive {
@@ -41,7 +47,7 @@ func (u *fakeUPS) reading(now power.Uptime) cut.Reading {
 			in |= s.Line
 		}
 	}
-	return cut.Reading{Open: true, Signals: u.cable.Decode(in | u.out)}
+	return in
 }
 
 // deed is an action, and when.
@@ -54,14 +60,20 @@ func (d deed) String() string {
 	return fmt.Sprintf("%7.2fs %s ups %d %s %x (%s)", time.Duration(d.At).Seconds(), d.Do, d.UPS, d.Levels, d.Data, d.Why)
 }
 
+// complainer is a test or a rapid one.
+type complainer interface {
+	Helper()
+	Errorf(format string, args ...any)
+}
+
 // world plays a Cutter against its UPSes.
 type world struct {
-	t    testing.TB
+	t    complainer
 	seal cut.Seal
 	ups  []*fakeUPS
 	now  power.Uptime
 	c    *cut.Cutter
-	told []deed // Send only the first time in a row
+	told []deed // Send only the first time
 }
 
 // play runs until the end or the moment, whichever is first, and holds laws 4 and 5.
@@ -95,13 +107,13 @@ func (w *world) play(until power.Uptime) []deed {
 // do carries an action out and reports whether it was the last.
 func (w *world) do(a cut.Action) bool {
 	w.t.Helper()
-	last := len(w.told) > 0 && a.Do == cut.Send && w.told[len(w.told)-1].Do == cut.Send
-	if !last {
+	more := a.Do == cut.Send && w.ups[a.UPS].sends
+	if !more {
 		w.told = append(w.told, deed{w.now, a})
 	}
 	if a.Do == cut.Reboot || a.Do == cut.Halt {
 		for i, u := range w.ups {
-			if u.out != u.cable.Idle() || u.brk {
+			if u.out != u.cable.Idle() || u.brk || u.sends {
 				w.t.Errorf("law 4: UPS %d is left with %s, break %v", i, u.out, u.brk)
 			}
 		}
@@ -110,10 +122,10 @@ func (w *world) do(a cut.Action) bool {
 	u, s := w.ups[a.UPS], w.seal.UPS[a.UPS]
 	switch {
 	case a.Do == cut.Release:
-		u.out, u.brk = a.Levels, false
-	case !last && u.mainsAt(w.now):
+		u.out, u.brk, u.sends = a.Levels, false, false
+	case !more && u.mainsAt(w.now):
 		w.t.Errorf("law 4: %s begun on mains at %v", a.Do, time.Duration(w.now))
-	case !last && w.now.Before(s.NotBefore):
+	case !more && w.now.Before(s.NotBefore):
 		w.t.Errorf("law 5: %s %v before its time", a.Do, s.NotBefore.Sub(w.now))
 	}
 	switch a.Do {
@@ -121,6 +133,8 @@ func (w *world) do(a cut.Action) bool {
 		u.out = a.Levels
 	case cut.Break:
 		u.brk = true
+	case cut.Send:
+		u.sends = true
 	}
 	return false
 }

@@ -7,7 +7,8 @@
 // used from anywhere.
 //
 // It won't decide anything: [Cable.Decode] says what the wires say, package power
-// what to believe. And nothing in it asserts a kill level: outputs stand at the
+// what to believe. And nothing in it asserts a kill by itself: outputs stand at the
 // cable's idle levels from the first ioctl after an open, and stay there when the
-// port is closed.
+// port is closed. Whoever opens a port by [OpenPort] has a [Handle] and answers for
+// what is done with it.
 package line

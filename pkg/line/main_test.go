@@ -5,6 +5,7 @@ package line_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -45,13 +46,31 @@ const (
 	portFD  = 4 // the port, stored by an earlier helper
 )
 
+// transmit opens the port, sends on its data wire and closes it.
+func transmit(path string, c line.Cable) error {
+	o, err := line.OpenPort(path, c)
+	if err != nil {
+		return err
+	}
+	defer o.Port.Close()
+	wire := o.Port.(line.Transmitter)
+	if err := errors.Join(wire.Break(true), wire.Break(false)); err != nil {
+		return err
+	}
+	_, err = wire.Send([]byte("UU"))
+	return err
+}
+
 // runHelper watches the port for the cable until its input ends. How is "" or one
-// of: stored (the port is open at portFD), plain (without CAP_SYS_ADMIN, as a
+// of: transmit (only that), stored (the port is open at portFD), plain (without CAP_SYS_ADMIN, as a
 // service that is not root).
 func runHelper(path, cable, how string) error {
 	c, ok := line.Lookup(cable)
 	if !ok {
 		return fmt.Errorf("no cable %q", cable)
+	}
+	if how == "transmit" {
+		return transmit(path, c)
 	}
 	o := line.WatcherOptions{Path: path, Cable: c, Log: slog.New(slog.NewTextHandler(os.Stderr, nil))}
 	o.OnOpen = func(f *os.File) {
