@@ -17,7 +17,6 @@ import (
 	"github.com/lastwatt/lastwatt/pkg/health"
 	"github.com/lastwatt/lastwatt/pkg/policy"
 	"github.com/lastwatt/lastwatt/pkg/power"
-	"github.com/lastwatt/lastwatt/pkg/shutdown"
 )
 
 // planPause keeps a rack whose every heartbeat is a change from being looked at all the
@@ -144,16 +143,16 @@ func (h *hub) planRack(facts map[string]planFacts) policy.PlanRack {
 
 // planNode returns what a plan needs of a node. h.mu is held.
 func (h *hub) planNode(n *nodeRecord) policy.PlanNode {
-	c, need := api.ToPolicy(n.hello)
-	c.Margin = policy.OffMargin
-	c.Methods = len(n.report.GetMethods())
-	c.NeverGoes = slices.Equal(n.report.GetMethods(), []string{shutdown.MethodNone})
-	if slices.ContainsFunc(n.report.GetProblems(), func(p *upsv1.Problem) bool { return p.GetName() == health.Feeds }) {
-		need = len(n.feeds) // it was not told which it lives on, and the first that fails counts
+	m := h.member(n, h.now())
+	c := m.Config
+	c.Margin, c.Methods, c.NeverGoes = policy.OffMargin, len(n.report.GetMethods()), m.DryRun
+	need := m.Need
+	if need == 0 {
+		need = len(n.feeds)
 	}
 	return policy.PlanNode{
 		Waiter: policy.Waiter{Name: n.name, Role: n.role, Feeds: slices.Clone(n.feeds), WaitFor: slices.Clone(n.waitFor), Host: n.host},
-		Config: c, Need: need, Order: h.order(n), Standing: h.standingOf(n), Spoken: n.hello.GetPolicy() != nil,
+		Config: c, Need: need, Order: h.peoples(n), Standing: m.Standing, Spoken: m.Told,
 		Since: n.heard.Add(-n.report.GetPhaseAge().AsDuration()),
 	}
 }

@@ -20,9 +20,10 @@ type planner struct {
 	waits *Waits
 	going bool  // there is an outage already
 	low   clock // when BATLOW was made to come, because nobody can say when it does
-	end   clock // when the others were told that their time is up
-	all   bool  // everybody is to be stepped: what all hear has changed
-	stood bool  // how somebody stands has changed for those who wait
+	fleet Fleet
+	seals bool // it was decided when the load is cut
+	all   bool // everybody is to be stepped: what all hear has changed
+	stood bool // how somebody stands has changed for those who wait
 	out   []PlanEvent
 	buf   []Standing // of awaited
 }
@@ -65,7 +66,9 @@ func (p *planner) play() {
 	for range planSteps {
 		p.tellUPS()
 		p.settle()
+		p.seal()
 		p.tellNodes()
+		p.tellCuts()
 		next := p.next()
 		if !next.Set && !p.force() {
 			return
@@ -158,39 +161,75 @@ func (p *planner) do(n *playedNode, actions []Action) {
 	}
 }
 
-// order is what is wanted of a node at this moment.
+// order is what is wanted of a node at this moment. Who hears nothing keeps the last.
 func (p *planner) order(n *playedNode) Order {
-	if p.end.Set && !n.Host && n.Order.Kind != OrderShutdown {
-		return Order{Kind: OrderEnd, By: "the master"}
+	if p.silent(n) {
+		return n.wanted
 	}
-	return n.Order
+	n.wanted = n.Order
+	if n.Order.Kind != OrderShutdown && p.fleet.Ending() && p.fleet.Ends(p.member(n), p.sources()) {
+		n.wanted = Order{Kind: OrderEnd, By: "the master"}
+	}
+	return n.wanted
+}
+
+// sources are the UPSes at this moment.
+func (p *planner) sources() []Source {
+	var all []Source
+	for _, u := range p.ups {
+		all = append(all, Source{Name: u.Feed, State: u.at(p.now)})
+	}
+	return all
+}
+
+// member is a node at this moment as the fleet's rules know it.
+func (p *planner) member(n *playedNode) Member {
+	m := Member{
+		Standing: p.standing(n), Feeds: n.Feeds, Need: n.Need, Host: n.Host, DryRun: n.Config.NeverGoes,
+		Ordered: n.Order.Kind == OrderShutdown, Awaits: len(n.told.Up) > 0, Config: n.Config, Told: n.Spoken,
+	}
+	if n.feeds.Ambiguous() {
+		m.Need = 0
+	}
+	if n.m != nil {
+		next := n.m.target()
+		m.Goes, m.Timed = next.At, next.Set && n.m.phase != Held
+		m.Good = m.Attached && n.m.known == power.OK
+	}
+	return m
 }
 
 // lookAtHost tells the others that their time is up when the master's host is about to
-// go. One that never goes tells nobody.
+// go, and when it goes seals when the load is cut.
 func (p *planner) lookAtHost() {
-	h := p.host
-	if p.end.Set || h == nil || h.Config.NeverGoes {
+	if p.host == nil {
 		return
 	}
-	if h.committed.Set || h.m != nil && p.hostEnds().passed(p.now) {
-		p.end, p.all = at(p.now), true
+	was := p.fleet.Ending()
+	if p.fleet.Step(p.now, p.member(p.host), p.sources()) != was {
+		p.all = true
 	}
 }
 
-// hostEnds returns when the host will be about to go; not set: nobody can say.
-func (p *planner) hostEnds() clock {
-	next := p.host.m.target()
-	switch p.host.m.phase {
-	case Grace:
-		if len(p.host.told.Up) > 0 {
-			return clock{} // it waits first
-		}
-	case Waiting:
-	default:
-		return clock{}
+// seal decides when the load is cut: when the master's host has gone, because of the
+// power, and everybody who lives on it is off.
+func (p *planner) seal() {
+	h := p.host
+	if p.seals || h == nil || !h.off.Set || h.Order.Kind == OrderShutdown {
+		return
 	}
-	return clock{next.At.Add(-endBefore), next.Set}
+	p.seals = true
+	var members []Member
+	for _, n := range p.nodes {
+		members = append(members, p.member(n))
+	}
+	for _, c := range Cuts(p.now, members, p.sources()) {
+		i := slices.IndexFunc(p.ups, func(u *playedUPS) bool { return u.Feed == c.UPS })
+		if u := p.ups[i]; u.CanCut {
+			u.blocked = c.Blocked
+			u.cut = clock{max(h.off.At, c.NotBefore), len(c.Blocked) == 0}
+		}
+	}
 }
 
 // standing is how a node stands for those who wait for it. Whoever goes is assumed to be
@@ -208,7 +247,7 @@ func (p *planner) standing(n *playedNode) Standing {
 		s.Heard = p.now
 	}
 	if n.committed.Set {
-		s.Phase, s.Committed = Committed, n.committed.At
+		s.Phase, s.Committed, s.Heard = Committed, n.committed.At, n.committed.At
 		s.Attached = n.Config.NeverGoes || n.Host
 	}
 	return s
@@ -243,6 +282,7 @@ func (p *planner) next() clock {
 	for _, u := range p.ups {
 		add(u.low)
 		add(u.end)
+		add(u.cut)
 	}
 	for _, n := range p.nodes {
 		add(n.off)
@@ -253,8 +293,9 @@ func (p *planner) next() clock {
 			add(clock{at, timed})
 		}
 	}
-	if p.host != nil && p.host.m != nil && !p.end.Set {
-		add(p.hostEnds())
+	if p.host != nil {
+		at, timed := p.fleet.Deadline(p.member(p.host))
+		add(clock{at, timed})
 	}
 	return next
 }

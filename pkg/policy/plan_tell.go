@@ -72,6 +72,17 @@ func (p *planner) tellNodes() {
 	}
 }
 
+// tellCuts says which loads are cut at this moment: whoever is off is so before. An empty
+// battery cuts by itself.
+func (p *planner) tellCuts() {
+	for _, u := range p.ups {
+		if u.cut.passed(p.now) && !u.saidCut && !u.end.passed(p.now) {
+			u.saidCut = true
+			p.tell(p.now, PlanEvent{UPS: u.Name, Kind: PlanCut, Text: "the load is cut"})
+		}
+	}
+}
+
 // tellPhase says where a machine stands, if that is news.
 func (p *planner) tellPhase(n *playedNode, say func(PlanKind, string)) {
 	is := n.m.phase
@@ -141,6 +152,9 @@ func (p *planner) warnings() []string {
 		}
 		if u.State.Status == power.Unknown && !u.State.Last.OnBattery() {
 			add("it can't be read now: while that lasts nobody hears of a power failure")
+		}
+		if len(u.blocked) > 0 {
+			add("it is not cut, because nobody can say when " + list(u.blocked) + " will be off: what has shut down starts again only when it is switched on")
 		}
 		if u.State.WeakBattery {
 			add("it says that its battery is low or worn: it lasts shorter than foreseen")
@@ -254,6 +268,9 @@ func (p *planner) resultOf(u *playedUPS) PlanResult {
 	}
 	if last.Set {
 		r.LastOff = rel(last.At)
+	}
+	if u.saidCut {
+		r.Cut, r.HasCut = rel(u.cut.At), true
 	}
 	if u.end.Set {
 		r.End, r.HasEnd = rel(u.end.At), true

@@ -2,7 +2,6 @@ package policy
 
 import (
 	"slices"
-	"time"
 
 	"github.com/lastwatt/lastwatt/pkg/power"
 )
@@ -15,6 +14,10 @@ type playedUPS struct {
 	low   clock // when it says so
 	end   clock // when its battery is expected to be empty
 	said  PlanKind
+	cut   clock
+	// blocked are those because of whom it is not cut.
+	blocked []string
+	saidCut bool
 }
 
 // playedNode is a node of a plan.
@@ -26,6 +29,7 @@ type playedNode struct {
 	on        []*playedNode // whom it waits for
 	stands    Standing      // as those see it who wait for it
 	told      Awaited
+	wanted    Order
 	phase     Phase // the last that was told
 	gone      bool  // it was off from the beginning
 	committed clock
@@ -219,7 +223,3 @@ func (p *planner) dies(n *playedNode) clock {
 	}
 	return at(ends[len(ends)-need])
 }
-
-// endBefore is how long before the master's host goes the others are told that their
-// time is up.
-const endBefore = 10 * time.Second
