@@ -63,6 +63,7 @@ func shortPlan() *upsv1.PlanResponse {
 		Ups: []*upsv1.UpsPlan{
 			{Ups: "main", Margin: dur(-30 * time.Second), End: dur(2 * time.Minute), LastOff: dur(150 * time.Second), Last: "web1", LowMargin: dur(-30 * time.Second), AfterLow: true},
 			{Ups: "blank", LastOff: dur(time.Minute), Last: "web2"},
+			{Ups: "attic", LastOff: dur(-5 * time.Minute), Last: "web3", Cut: dur(80 * time.Second), AfterLow: true},
 			{Ups: "spare"},
 		},
 	}

@@ -46,7 +46,7 @@ func (u foreseenUPS) words() string {
 	if u.Last == "" {
 		return text + "no machine goes down because of it"
 	}
-	text += fmt.Sprintf("%s is off last, at %s", u.Last, when(*u.LastOff, u.AfterLow))
+	text += fmt.Sprintf("%s is off last, %s", u.Last, u.lastOff())
 	if u.Cut != nil {
 		text += "; the load is cut at " + when(*u.Cut, u.AfterLow)
 	}
@@ -71,4 +71,12 @@ func (u foreseenUPS) words() string {
 		text += " (were it low at once: " + low(toDuration(*u.LowMargin)) + ")"
 	}
 	return text
+}
+
+// lastOff says when the last machine is off.
+func (u foreseenUPS) lastOff() string {
+	if u.AfterLow && *u.LastOff < 0 {
+		return "before the battery is low"
+	}
+	return "at " + when(*u.LastOff, u.AfterLow)
 }

@@ -109,7 +109,7 @@ type PlanResult struct {
 	// LowMargin is what Margin would be were the battery low at once.
 	LowMargin    time.Duration
 	HasLowMargin bool
-	// AfterLow: these times count from BATLOW.
+	// AfterLow: these times count from BATLOW; negative ones are before it.
 	AfterLow bool
 }
 

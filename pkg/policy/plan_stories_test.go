@@ -63,6 +63,13 @@ func planTests() []planTest {
 			n = p.node("db1")
 			n.Standing.Attached, n.Standing.Phase, n.Standing.Heard, n.Since = false, policy.Waiting, p.Now.Add(-time.Minute), p.Now.Add(-4*time.Minute)
 		}},
+		{"an outage with one gone that still answers probes", func(p *planned) {
+			p.fail(6 * time.Minute)
+			s := &p.node("web1").Standing
+			s.Attached, s.Phase, s.Committed, s.Answered = false, policy.Done, p.Now.Add(-30*time.Second), p.Now.Add(-time.Second)
+			n := p.node("db1")
+			n.Standing.Phase, n.Since = policy.Waiting, p.Now.Add(-4*time.Minute)
+		}},
 		{"the battery is low", func(p *planned) {
 			p.fail(3 * time.Minute)
 			p.UPS[0].State.Status, p.UPS[0].State.Last, p.UPS[0].State.Since = power.BatLow, power.BatLow, p.Now.Add(-time.Second)
@@ -71,6 +78,12 @@ func planTests() []planTest {
 		{"two UPSes, of which one node needs one", func(p *planned) {
 			p.UPS = append(p.UPS, plannedUPS("spare", 10*time.Minute))
 			p.node("web1").Feeds = []string{"rack1/main", "rack1/spare"}
+			p.node("db1").Feeds = []string{"rack1/spare"}
+		}},
+		{"two UPSes, and one can't say low", func(p *planned) {
+			p.UPS = append(p.UPS, plannedUPS("spare", 0))
+			p.UPS[0].State.Runtime, p.UPS[1].State.HasLow = 0, false
+			p.node("web1").Config.GraceBatLow = true
 			p.node("db1").Feeds = []string{"rack1/spare"}
 		}},
 		{"two UPSes, and only one fails", func(p *planned) {

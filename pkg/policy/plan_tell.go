@@ -245,11 +245,6 @@ func (p *planner) resultOf(u *playedUPS) PlanResult {
 	if !u.fails {
 		return r
 	}
-	rel := func(at power.Uptime) time.Duration {
-		d, low := p.since(at)
-		r.AfterLow = r.AfterLow || low
-		return d
-	}
 	var last, tight clock
 	for _, n := range p.nodes {
 		if !n.livesOn(u) || n.Config.NeverGoes {
@@ -266,10 +261,18 @@ func (p *planner) resultOf(u *playedUPS) PlanResult {
 			tight, r.Margin, r.HasMargin, r.Tight = dies, m, true, n.Name
 		}
 	}
+	cut := clock{u.cut.At, u.saidCut}
+	from := p.start
+	for _, c := range []clock{last, cut, u.end} {
+		if p.low.Set && c.Set && !c.At.Before(p.low.At) {
+			r.AfterLow, from = true, p.low.At
+		}
+	}
+	rel := func(at power.Uptime) time.Duration { return at.Sub(from).Round(time.Millisecond) }
 	if last.Set {
 		r.LastOff = rel(last.At)
 	}
-	if u.saidCut {
+	if cut.Set {
 		r.Cut, r.HasCut = rel(u.cut.At), true
 	}
 	if u.end.Set {

@@ -5835,7 +5835,8 @@ type UpsPlan struct {
 	// The same as margin if the battery were low at once; absent: the cable can't say
 	// that, or nobody lives on the UPS.
 	LowMargin *durationpb.Duration `protobuf:"bytes,7,opt,name=low_margin,json=lowMargin,proto3" json:"low_margin,omitempty"`
-	// The end is counted from "battery low", of which nobody can say when that comes.
+	// Times count from "battery low", of which nobody can say when that comes; negative
+	// ones are before it.
 	AfterLow      bool `protobuf:"varint,8,opt,name=after_low,json=afterLow,proto3" json:"after_low,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
