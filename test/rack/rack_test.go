@@ -342,6 +342,11 @@ func (s status) node(name string) nodeStatus {
 	return s.Nodes[i]
 }
 
+// problem reports whether there is a problem of that name.
+func (s status) problem(name string) bool {
+	return slices.ContainsFunc(s.Problems, func(p struct{ On, Name, Text string }) bool { return p.Name == name })
+}
+
 // attached says that every node of the rack is linked and idle.
 func (r *rack) attached(s status) bool {
 	for _, m := range r.nodes {

@@ -12,6 +12,7 @@ import (
 	"github.com/lastwatt/lastwatt/master"
 	"github.com/lastwatt/lastwatt/master/cut"
 	"github.com/lastwatt/lastwatt/pkg/daemon"
+	"github.com/lastwatt/lastwatt/pkg/health"
 	"github.com/lastwatt/lastwatt/test/vtty"
 )
 
@@ -91,6 +92,11 @@ func TestLaw05SealedPowerOff(t *testing.T) {
 				t.Errorf("nobody said %q", tc.says)
 			}
 			r.checkKills()
+			if r.host.on() {
+				return
+			}
+			r.host.press()
+			r.await("the master to tell why", func(s status) bool { return s.problem(health.Seal) })
 		})
 	}
 }
