@@ -323,7 +323,7 @@ type status struct {
 	text     string
 }
 
-type nodeStatus struct{ Name, Phase, State, Link string }
+type nodeStatus struct{ Name, Phase, State, Link, Off string }
 
 func (s status) ups() string {
 	for _, m := range s.Masters {
