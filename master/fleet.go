@@ -121,9 +121,11 @@ func (h *hub) order(n *nodeRecord) policy.Order {
 	return o
 }
 
-// lingering returns who has the order end, is heard, and has not committed. h.mu is held.
-func (h *hub) lingering() []string {
-	var names []string
+// lingering returns who has the order end, is heard, and has not committed; and whether
+// the own host goes at all.
+func (h *hub) lingering() (names []string, ending bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
 	now, ups := h.now(), h.sources()
 	for _, n := range h.nodes {
 		if m := h.member(n, now); m.Attached && m.Phase < policy.Committed && h.fleet.Ends(m, ups) {
@@ -131,7 +133,7 @@ func (h *hub) lingering() []string {
 		}
 	}
 	slices.Sort(names)
-	return names
+	return names, h.fleet.Ending()
 }
 
 // cuts returns when each UPS that is really on battery may be cut, by the power alone:

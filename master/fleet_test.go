@@ -61,11 +61,9 @@ func TestTheEndIsToldToWhoGoesWithTheHost(t *testing.T) {
 	if diff := cmp.Diff(want, h.orders()); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
-	h.mu.Lock()
-	if got := h.lingering(); !slices.Equal(got, []string{"needs2", "unsure", "web1"}) {
+	if got, ending := h.lingering(); !ending || !slices.Equal(got, []string{"needs2", "unsure", "web1"}) {
 		t.Errorf("those who have not committed and hear it are %v", got)
 	}
-	h.mu.Unlock()
 	s := h.nodes["web1"].session
 	if r := h.response(s, "rack1", time.Second); r.GetOrder().GetKind() != upsv1.OrderKind_ORDER_KIND_END {
 		t.Errorf("web1 is sent %v", r.GetOrder())

@@ -58,6 +58,9 @@ type Options struct {
 	Waking node.Waking
 	// OpenPort opens a UPS's port; nil: this system's serial ports.
 	OpenPort line.Opener
+	// Lift lifts the job timeout of systemd's poweroff.target, or puts it back; nil:
+	// [shutdown.LiftJobTimeout].
+	Lift func(ctx context.Context, on bool) error
 	// FS is where the journal and what a restart must know lie; nil: the real disk.
 	// The rack's keys are always on the real one.
 	FS  journal.FS
@@ -91,6 +94,7 @@ type Master struct {
 	sims      map[string]*simSource
 	runners   []*upsRunner
 	host      *host
+	seals     *seals
 	tries     *trust.Limiter
 	door      atomic.Pointer[trust.Listener] // nil until the network is listened on
 	lan       *lan
@@ -143,6 +147,7 @@ func New(o Options) (*Master, error) {
 	for _, u := range cfg.UPS {
 		m.addUPS(u, o)
 	}
+	m.seals = m.newSeals(o)
 	if cfg.Node != nil {
 		if err := m.addHost(o); err != nil {
 			return nil, err
@@ -206,7 +211,7 @@ func (m *Master) addUPS(u UPS, o Options) {
 func (m *Master) addHost(o Options) error {
 	m.nodeState = o.saver(m.cfg.Run, "node.json", "a crash of the master forgets this host's countdown")
 	d, err := node.NewDriver(node.Options{
-		Name: m.cfg.Node.Name, Settings: m.cfg.Node.Settings, Chain: o.Chain, Wall: o.Wall,
+		Name: m.cfg.Node.Name, Settings: m.cfg.Node.Settings, Chain: m.sealed(o.Chain), Wall: o.Wall,
 		State: m.nodeState, BootID: o.Boot, Journal: m.journal, Tell: m.tellOwn, Exec: o.Exec, Waking: orMachine(o.Waking), Now: o.Now, Log: o.Log,
 	})
 	if err != nil {
@@ -221,6 +226,7 @@ func (m *Master) addHost(o Options) error {
 func (m *Master) Tasks() []daemon.Task {
 	tasks := []daemon.Task{
 		m.journal, m.saver, m.alarms,
+		m.seals,
 		daemon.Func("network", m.runNetwork),
 		daemon.Func("socket", m.runSocket),
 		m.teller, m.hooks, m.reports, m.proving, m.proving.saver, m.planning, m.probing, m.recovery, m.recovery.saver,
@@ -293,6 +299,9 @@ func (m *Master) problems() []health.Problem {
 		if err := m.trouble[name]; err != nil {
 			ps = append(ps, health.Problem{Name: name, Text: err.Error()})
 		}
+	}
+	if err := m.seals.trouble(); err != nil && m.trouble[health.Seal] == nil {
+		ps = append(ps, health.Problem{Name: health.Seal, Text: err.Error()})
 	}
 	if err := m.lan.trouble(); err != nil {
 		ps = append(ps, health.Problem{Name: health.MDNS, Text: err.Error() + "; until then agents need this master's address, or set mdns = false in [discovery]"})

@@ -29,7 +29,9 @@ type Rack struct {
 	t   *testing.T
 	Net *Network
 	// Exec runs the hooks; nil: they are real programs, which a bubble has no time for.
-	Exec    func(context.Context, shutdown.Cmd) (string, error)
+	Exec func(context.Context, shutdown.Cmd) (string, error)
+	// Lift lifts the job timeout of systemd's power-off; nil: nothing happens.
+	Lift    func(ctx context.Context, on bool) error
 	log     *slog.Logger // of every daemon; nil: nobody reads them
 	dir     string
 	start   time.Time
@@ -121,6 +123,13 @@ func (r *Rack) startMaster(m *Master) {
 	r.runMaster(m, cfg, nil)
 }
 
+func (r *Rack) lift(ctx context.Context, on bool) error {
+	if r.Lift == nil {
+		return nil
+	}
+	return r.Lift(ctx, on)
+}
+
 func (r *Rack) masterDir(m *Master) string { return filepath.Join(r.dir, m.host) }
 
 func (r *Rack) masterConfig(m *Master, config string) (master.Config, error) {
@@ -135,7 +144,7 @@ func (r *Rack) runMaster(m *Master, cfg master.Config, before *master.Master) {
 	on := m.machine
 	d, err := master.New(master.Options{
 		Config: cfg, Boot: on.boot, Chain: []shutdown.Executor{on.off}, Before: before,
-		Exec: r.Exec, Wake: r.waker(), Waking: m.waking(r), FS: on.fs(), OpenPort: m.open, Listen: r.Net.Listen, Dial: r.Net.Dialer(m.host), Probe: r.Net.Prober(m.host), Now: on.now, Log: r.logger(m.name),
+		Exec: r.Exec, Lift: r.lift, Wake: r.waker(), Waking: m.waking(r), FS: on.fs(), OpenPort: m.open, Listen: r.Net.Listen, Dial: r.Net.Dialer(m.host), Probe: r.Net.Prober(m.host), Now: on.now, Log: r.logger(m.name),
 	})
 	if err != nil {
 		r.t.Fatal(err)

@@ -9,6 +9,15 @@ import (
 // endLead is how long before a master's host goes everybody hears of it.
 const endLead = 10 * time.Second
 
+// sealing is for how long a master's host may wait for others, and for what it writes,
+// before it asks for its power-off.
+func (n *simNode) sealing() time.Duration {
+	if n.master == nil {
+		return 0
+	}
+	return endLead + 5*time.Second
+}
+
 // mayEnd reports whether a node may have been told that the host of one of its masters is
 // about to go: that host has asked for its power-off, or its time may nearly be up.
 func (j *simJudge) mayEnd(f *simFacts, at time.Duration) bool {

@@ -112,7 +112,7 @@ func (f *simFacts) holds(at time.Duration) bool {
 // due blames a node in an outage that should have gone by now and has not.
 func (j *simJudge) due(f *simFacts) {
 	now := j.w.rack.Since()
-	late := acting + f.hooks() + f.doubted()
+	late := acting + f.hooks() + f.doubted() + f.sealing()
 	if f.status == upsv1.Status_STATUS_BATLOW && f.touch {
 		from := max(f.since, f.agentAt)
 		if f.touchAt > f.since-attaching {
@@ -180,7 +180,7 @@ func (f *simFacts) allowed() time.Duration {
 func (j *simJudge) batteryDied(n *simNode) {
 	f, now := j.nodes[n.i], j.w.rack.Since()
 	j.died++
-	takes := n.hooks() + n.accepting + n.going + acting + time.Second + f.doubted()
+	takes := n.hooks() + n.accepting + n.going + acting + time.Second + f.doubted() + n.sealing()
 	fits := f.knew == f.failAt && !n.waits() && len(n.waitFor) == 0 && now-f.seenAt > n.grace+takes
 	since := f.lowAt // or the newest that its plugs said: low is doubted anew each time
 	for _, u := range f.plugs {

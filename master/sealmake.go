@@ -1,0 +1,125 @@
+package master
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/lastwatt/lastwatt/master/cut"
+	"github.com/lastwatt/lastwatt/pkg/policy"
+	"github.com/lastwatt/lastwatt/pkg/power"
+)
+
+// make returns the seal as of now, and whether it lets this host's own UPS be waited for:
+// else it is not the power that makes the host go. was is the one that stands: nobody's
+// time gets shorter by what is heard later, and a UPS that was on mains meanwhile, or that
+// nobody can say of when it may be cut, is not cut any more. UPSes that are not this
+// host's own are then left out; it waits for its own to be on mains.
+func (s *seals) make(was *cut.Seal) (seal cut.Seal, own bool) {
+	now, cuts := s.hub.cutsNow()
+	seal = cut.Seal{Boot: s.boot, Made: now}
+	if was != nil {
+		seal.Made = was.Made
+	}
+	last := now.Add(s.hub.hostStop())
+	for _, u := range s.ups {
+		i := slices.IndexFunc(cuts, func(c cutNow) bool { return c.name == u.Name })
+		next := cut.Sealed{Name: u.Name, Port: u.Port, Cable: u.Cable, NotBefore: now.Add(sealNever)}
+		if i >= 0 && wired(u.Port) {
+			next.Outage, next.Own = cuts[i].outage, cuts[i].own
+			if len(cuts[i].Blocked) == 0 {
+				next.NotBefore = cuts[i].NotBefore
+			}
+		}
+		if was != nil {
+			next = later(*was, next, now)
+		}
+		if never := next.NotBefore.After(now.Add(sealNever / 2)); next.Outage == "" || never && !next.Own {
+			continue
+		} else if !never {
+			last = max(last, next.NotBefore)
+		}
+		own = own || next.Own
+		seal.UPS = append(seal.UPS, next)
+	}
+	seal.Expires = last.Add(sealSpare)
+	return seal, own
+}
+
+// later returns what of a UPS is sealed from now on.
+func later(was cut.Seal, next cut.Sealed, now power.Uptime) cut.Sealed {
+	i := slices.IndexFunc(was.UPS, func(u cut.Sealed) bool { return u.Name == next.Name })
+	if i < 0 {
+		next.Outage = "" // it began to fail when all was decided
+		return next
+	}
+	old := was.UPS[i]
+	if next.Outage != old.Outage {
+		old.NotBefore = max(old.NotBefore, now.Add(sealNever))
+	} else {
+		old.NotBefore = max(old.NotBefore, next.NotBefore)
+	}
+	return old
+}
+
+// words says in words what is sealed.
+func (s *seals) words(seal cut.Seal) string {
+	now, cuts := s.hub.cutsNow()
+	var all []string
+	for _, c := range cuts {
+		all = append(all, cutWords(c.Cut, now))
+	}
+	return fmt.Sprintf("sealed for %s: %s", seal.Expires.Sub(now).Round(time.Second), strings.Join(all, "; "))
+}
+
+// cutNow is a UPS that is on battery, for its seal.
+type cutNow struct {
+	policy.Cut
+	name   string // without its master's
+	outage string
+	own    bool // the host lives on it
+}
+
+// cutsNow returns when each UPS may be cut, and by which moment's knowledge.
+func (h *hub) cutsNow() (now power.Uptime, all []cutNow) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	host := h.ownHost()
+	for _, c := range h.cuts() {
+		for _, u := range h.ups {
+			if name := h.name + "/" + u.name; name == c.UPS {
+				own := len(host.feeds) == 0 || slices.Contains(host.feeds, name)
+				all = append(all, cutNow{c, u.name, u.state.Outage, own})
+			}
+		}
+	}
+	return h.now(), all
+}
+
+// allGood reports whether every UPS is seen to be on mains, and nobody wants the own host
+// down: whatever made it go is over.
+func (h *hub) allGood() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	host := h.ownHost()
+	return host != nil && !host.ordered() && !slices.ContainsFunc(h.ups, func(u upsRecord) bool { return u.state.Status != power.OK })
+}
+
+// hostStop returns how long the own host takes to be off.
+func (h *hub) hostStop() time.Duration {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if n := h.ownHost(); n != nil {
+		return n.report.GetStopTime().AsDuration()
+	}
+	return 0
+}
+
+// hostDone reports whether the own host says that its power-off was accepted.
+func (h *hub) hostDone() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	n := h.ownHost()
+	return n != nil && h.standingOf(n).Phase == policy.Done
+}
