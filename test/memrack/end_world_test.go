@@ -178,6 +178,7 @@ func (w *endWorld) pass() {
 		m.node.process.stop(nil) // the agent is told to end like any other service
 		if time.Since(at) >= m.goes {
 			m.setOff()
+			w.rack.Net.Power(m.name, false)
 			w.mark(m.name + " off")
 		}
 	}
