@@ -134,7 +134,7 @@ func newEndWorld(t *testing.T, host endSpec, specs ...endSpec) *endWorld {
 	time.Sleep(5 * time.Second)
 	for _, s := range specs {
 		e := &endMachine{w: w, endSpec: s}
-		e.node = &Node{name: s.name, config: mdnsOff + s.config, machine: w.rack.switchedOn(e)}
+		e.node = &Node{name: s.name, config: mdnsOff + s.config, machine: w.rack.switchedOn(e), waking: newWaking(w.rack.start, len(w.machines))}
 		w.rack.nodes[s.name] = e.node
 		w.rack.StartAgent(e.node)
 		synctest.Wait()
