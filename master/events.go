@@ -73,8 +73,8 @@ type event struct {
 	Phase string   `json:"phase,omitempty"`
 	Boot  string   `json:"boot,omitempty"`
 	Feeds []string `json:"feeds,omitempty"`
-	// Woken: something that wakes a node was sent.
-	Woken bool `json:"woken,omitempty"`
+	// Woken is how often a node was woken so far, since its power is back.
+	Woken int `json:"woken,omitempty"`
 }
 
 // nodeThen is a node at the moment of an event.

@@ -119,7 +119,11 @@ func (v *recovery) ended(end wakeResult) {
 	text := strings.Join(says, "; ")
 	v.m.log.Info("wake", "node", w.Node, "try", w.Try, "by", end.by, "err", failed)
 	if w.Try <= 5 || w.Try%36 == 0 { // 36 tries are 6 hours
-		v.m.events.add(event{On: "node/" + w.Node, Kind: kindWake, Text: text, Woken: len(end.by) > 0})
+		e := event{On: "node/" + w.Node, Kind: kindWake, Text: text}
+		if len(end.by) > 0 {
+			e.Woken = w.Try
+		}
+		v.m.events.add(e)
 	}
 	v.m.hub.look()
 }

@@ -67,6 +67,7 @@ type part struct {
 	unwatched  bool // it was off, and the master not there to see whether it had asked
 	bye        bool // the last time that its link ended, it said so
 	removed    bool // struck off in the outage
+	woken      int  // how often, since its power is back
 	before     bool // it was on its way down when the outage began
 }
 
@@ -158,6 +159,8 @@ func (p *part) note() string {
 		return "said that it goes"
 	case p.host:
 		return "the master's host"
+	case p.woken > 0:
+		return "woken " + times(p.woken)
 	default:
 		return ""
 	}

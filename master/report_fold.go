@@ -82,6 +82,12 @@ func (f *fold) take(ev event, now moment) {
 		f.detached(f.node(name), ev.Link)
 	case what == "node" && ev.Kind == kindPhase && ev.Phase != "":
 		f.phase(f.node(name), ev)
+	case what == "node" && ev.Kind == kindWake && ev.Woken > 0:
+		for _, p := range f.node(name).parts {
+			if p.gone() {
+				p.woken = ev.Woken
+			}
+		}
 	case what == "node" && ev.Kind == kindMember:
 		f.removed(name)
 	}

@@ -64,6 +64,27 @@ func stories() []storyCase {
 			  rack1: (the master's host)
 			  web1: asked 5m accepted 5m1s down 5m13s back 11m
 			  web2:`},
+		{"woken, one of them twice", `
+			0s start
+			1s db1 attached
+			1s web1 attached
+			1s web2 attached
+			2m main FAIL o1
+			3m web1 DONE
+			3m10s web1 off
+			3m20s db1 DONE
+			3m30s db1 off
+			4m main OK o1
+			5m db1 woken
+			5m30s db1 woken again
+			6m web1 woken
+			7m web1 attached boot=n2
+			8m db1 attached boot=n2
+			9m web1 woken`, `
+			o1 main: 17:02 failed; 2 of 3 down in 30s; slowest db1 10s; power back after 2m; db1 came back 4m after it, woken; web1 came back 3m after it, woken
+			  db1: asked 1m20s accepted 1m20s down 1m30s back 6m (woken 2 times)
+			  web1: asked 1m accepted 1m down 1m10s back 5m (woken once)
+			  web2:`},
 		{"called back, before and after the power was", `
 			0s web1 attached
 			0s web2 attached

@@ -149,6 +149,8 @@ func (w *chronicle) node(at time.Duration, name string, rest []string) {
 		e.Link, e.Boot, e.Phase, e.Feeds = n.Link, n.Boot, n.Phase, n.Feeds
 	case linkLost, linkOff:
 		n.Link, e.Link = rest[0], rest[0]
+	case "woken":
+		e.Kind, e.Woken = kindWake, len(rest) // "woken", "woken again", …
 	case "removed":
 		delete(w.nodes, name)
 		e.Kind = kindMember

@@ -25,6 +25,7 @@ func (o *outage) summary() string {
 		head += " for " + spell(d, rough)
 	}
 	says = append(says, o.sayPower(anybody)...)
+	says = append(says, o.sayBack()...)
 	says = append(says, o.sayNodes()...)
 	return head + "; " + strings.Join(says, "; ")
 }
@@ -99,6 +100,29 @@ func (o *outage) sayPower(anybody bool) (says []string) {
 		says = append(says, "nobody saw its end")
 	default:
 		says = append(says, "it is not over")
+	}
+	return says
+}
+
+// sayBack says who came back when, of those that had to be woken.
+func (o *outage) sayBack() []string {
+	var says []string
+	last, rough := time.Duration(0), false
+	slowest := ""
+	for _, p := range o.sorted() {
+		if p.woken == 0 || p.back == nil || o.end == nil {
+			continue
+		}
+		up, guess := o.after(p.back)
+		over, also := o.after(o.end)
+		took := max(0, up-over)
+		if slowest == "" || took > last {
+			slowest, last, rough = p.name, took, guess || also
+		}
+		says = append(says, fmt.Sprintf("%s came back %s after it, woken", p.name, spell(took, guess || also)))
+	}
+	if len(says) > 3 {
+		return []string{fmt.Sprintf("%d were woken, %s was the last to come back, %s after it", len(says), slowest, spell(last, rough))}
 	}
 	return says
 }

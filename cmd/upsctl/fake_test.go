@@ -82,7 +82,11 @@ func (f *fake) Release(_ context.Context, r *upsv1.ReleaseRequest) (*upsv1.Relea
 }
 
 func (f *fake) Shutdown(_ context.Context, r *upsv1.ShutdownRequest) (*upsv1.ShutdownResponse, error) {
-	return &upsv1.ShutdownResponse{}, f.act("shutdown " + strings.Join(r.GetNodes(), "+"))
+	what := "shutdown "
+	if r.GetWake() {
+		what = "shutdown and wake "
+	}
+	return &upsv1.ShutdownResponse{}, f.act(what + strings.Join(r.GetNodes(), "+"))
 }
 
 func (f *fake) Simulate(_ context.Context, r *upsv1.SimulateRequest) (*upsv1.SimulateResponse, error) {
@@ -240,6 +244,21 @@ func darkRack() *upsv1.MasterStatus {
 			Phase: upsv1.Phase_PHASE_WAITING, Status: upsv1.Status_STATUS_BATLOW, WaitingOn: []string{"web1"}, WaitingCount: 2}},
 	)
 	m.Problems = []*upsv1.Problem{{On: "node/db1", Name: "node-lost", Age: dur(90 * time.Second), Text: "it was last heard 1m30s ago; look at upsagent and the network there, for it hears of no power failure"}}
+	return m
+}
+
+// backRack is a rack whose power is back, and not yet everybody.
+func backRack() *upsv1.MasterStatus {
+	m := wellRack()
+	down := &upsv1.NodeReport{Phase: upsv1.Phase_PHASE_DONE, Status: upsv1.Status_STATUS_FAIL}
+	m.Nodes = append(m.Nodes,
+		&upsv1.NodeStatus{Name: "db1", Role: "database", Link: upsv1.Link_LINK_OFF, Report: down, Comeback: &upsv1.Comeback{
+			Outage: "b-48", Away: dur(8 * time.Minute), Tries: 2, Next: dur(time.Minute), Ways: []string{"cycle", "wol"},
+			Text: "down; woken 2 times by wol, again in 1m"}},
+		&upsv1.NodeStatus{Name: "nas1", Role: "storage", Link: upsv1.Link_LINK_OFF, Report: down, Comeback: &upsv1.Comeback{
+			Away: dur(9 * time.Minute), Waits: "main to be charged to 30 % (12 % now)", Ways: []string{"wol"},
+			Text: "down; waits for main to be charged to 30 % (12 % now)"}},
+	)
 	return m
 }
 

@@ -40,8 +40,8 @@ released counts from the moment it failed.`,
 
 func (c *cli) releaseCmd() *cobra.Command {
 	return &cobra.Command{
-		Use: "release NODE...", Short: "end holds",
-		Long: `Ends holds before their time. In an outage a node then goes when its grace is over,
+		Use: "release NODE...", Short: "end holds, and the tries to wake machines",
+		Long: `Ends holds before their time, and the tries to wake a machine that an outage put down. In an outage a node then goes when its grace is over,
 counted from the moment the power failed; that may be at once.`,
 		Example: "  upsctl release nas1",
 		Args:    arguments(1, -1), ValidArgsFunction: c.nodeNames,

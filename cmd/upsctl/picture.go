@@ -81,10 +81,23 @@ type nodePicture struct {
 	MasterHost   bool     `json:"master_host"`
 	Off          string   `json:"off,omitempty"` // probed, assumed or cut; empty: it is up, or nobody can say
 	Guest        string   `json:"virtualization,omitempty"`
+	// Comeback is how it stands with a machine that was put down; absent: it is up, or nobody
+	// put it down.
+	Comeback *comebackPicture `json:"comeback,omitempty"`
 	// With --all: whether it answered for itself, and whether it announces itself on
 	// the LAN; null: nobody looked.
 	Answers   *bool `json:"answers"`
 	Announced *bool `json:"announced"`
+}
+
+type comebackPicture struct {
+	Outage string   `json:"outage"` // empty: somebody shut it down to see it come back
+	Away   float64  `json:"away_seconds"`
+	Tries  uint32   `json:"tries"`
+	Next   *float64 `json:"next_seconds"` // until it is woken again; null: it waits, or nothing can wake it
+	Waits  string   `json:"waits"`
+	Ways   []string `json:"ways"`
+	Text   string   `json:"text"`
 }
 
 type problemPicture struct {
@@ -150,6 +163,7 @@ func (p *picture) addAsked(asked []*upsv1.NodeStatus) {
 		} else {
 			was := p.Nodes[i]
 			own.Link, own.LastHeard, own.MasterHost, own.Off, own.Guest = was.Link, was.LastHeard, was.MasterHost, was.Off, was.Guest
+			own.Comeback = was.Comeback
 			p.Nodes[i] = own
 		}
 		p.Nodes[i].Answers = &yes
@@ -244,7 +258,18 @@ func nodeRow(n *upsv1.NodeStatus) nodePicture {
 		Link: linkName(n.GetLink()), LastHeard: seconds(n.GetLastHeard()),
 		WaitingOn: notNil(r.GetWaitingOn()), WaitingCount: r.GetWaitingCount(), HeldBy: r.GetHeldBy(),
 		Feeds: notNil(r.GetFeeds()), StopTime: r.GetStopTime().AsDuration().Seconds(), MasterHost: n.GetIsMasterHost(),
-		Off: offWord(n.GetOff()), Guest: n.GetVirtualization(),
+		Off: offWord(n.GetOff()), Guest: n.GetVirtualization(), Comeback: newComeback(n.GetComeback()),
+	}
+}
+
+// newComeback returns how it stands with a machine that was put down; nil: it was not.
+func newComeback(c *upsv1.Comeback) *comebackPicture {
+	if c == nil {
+		return nil
+	}
+	return &comebackPicture{
+		Outage: c.GetOutage(), Away: c.GetAway().AsDuration().Seconds(), Tries: c.GetTries(), Next: seconds(c.GetNext()),
+		Waits: c.GetWaits(), Ways: notNil(c.GetWays()), Text: c.GetText(),
 	}
 }
 

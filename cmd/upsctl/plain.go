@@ -156,6 +156,9 @@ func (n nodePicture) words() string {
 	case "cut":
 		said += "; off: its power was cut"
 	}
+	if n.Comeback != nil {
+		said += "; " + n.Comeback.Text
+	}
 	if n.Announced != nil && !*n.Announced && !n.MasterHost {
 		said += "; not announced"
 	}

@@ -50,6 +50,7 @@ func fakes() map[string]*fake {
 	return map[string]*fake{
 		"well":     change(func(*upsv1.MasterStatus) {}),
 		"dark":     {acts: true, status: answer(darkRack())},
+		"back":     {acts: true, status: answer(backRack())},
 		"crowd":    {acts: true, status: answer(crowd(3))},
 		"calm":     {acts: true, status: answer(calmRack())},
 		"orphan":   deadMaster(),

@@ -14,12 +14,17 @@ import (
 )
 
 func (c *cli) shutdownCmd() *cobra.Command {
-	var yes bool
+	var yes, wake bool
 	cmd := &cobra.Command{
-		Use: "shutdown [--yes] NODE...", Short: "shut nodes down now",
+		Use: "shutdown [--yes] [--wake] NODE...", Short: "shut nodes down now",
 		Long: `Makes nodes run their hooks and power off now, whatever the power does. It asks
-first; in a script write --yes.`,
+first; in a script write --yes.
+
+With --wake they are woken as soon as they are off, by Wake-on-LAN or a hook, until they
+are back or released: what an outage would need, proved on a quiet afternoon. One that
+nothing could wake is refused.`,
 		Example: `  upsctl shutdown web1 web2
+  upsctl shutdown --wake web1
   upsctl shutdown --yes web1`,
 		Args: arguments(1, -1), ValidArgsFunction: c.nodeNames,
 		RunE: func(cmd *cobra.Command, nodes []string) error {
@@ -29,12 +34,16 @@ first; in a script write --yes.`,
 				}
 			}
 			return c.ask(cmd.Context(), "shut down", func(ctx context.Context, conn *grpc.ClientConn) error {
-				_, err := upsv1.NewControlServiceClient(conn).Shutdown(ctx, &upsv1.ShutdownRequest{Nodes: nodes})
+				_, err := upsv1.NewControlServiceClient(conn).Shutdown(ctx, &upsv1.ShutdownRequest{Nodes: nodes, Wake: wake})
+				if wake {
+					return c.done(err, "told to shut down, and woken then", nodes)
+				}
 				return c.done(err, "told to shut down", nodes)
 			})
 		},
 	}
 	cmd.Flags().BoolVar(&yes, "yes", false, "don't ask whether it is meant")
+	cmd.Flags().BoolVar(&wake, "wake", false, "wake them as soon as they are off, to see whether they come back")
 	return cmd
 }
 

@@ -218,6 +218,13 @@ func (n nodePicture) note(problems []problemPicture) string {
 	if n.Off != "" {
 		notes = append(notes, "off ("+n.Off+")")
 	}
+	switch {
+	case n.Comeback == nil:
+	case n.Comeback.Tries > 0:
+		notes = append(notes, fmt.Sprintf("woken %dx", n.Comeback.Tries))
+	default:
+		notes = append(notes, "to come back")
+	}
 	if n.HeldBy != "" && n.Phase == "HELD" {
 		notes = append(notes, "held by "+n.HeldBy)
 	}
