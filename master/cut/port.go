@@ -103,6 +103,8 @@ func (p *port) act(a Action) error {
 		return p.handle.Drive(a.Levels)
 	case a.Do == Release && p.Cable.Kill.Break > 0 && ok:
 		return errors.Join(wire.Break(false), p.handle.Drive(a.Levels))
+	case a.Do == Release && len(p.Cable.Kill.Send) > 0 && ok:
+		return errors.Join(wire.Flush(), p.handle.Drive(a.Levels)) // seconds of it may be queued
 	case a.Do == Release:
 		return p.handle.Drive(a.Levels)
 	case !ok:

@@ -106,7 +106,8 @@ func (r *runner) do(a Action) (over bool, err error) {
 		return true, nil
 	case a.Do == Reboot:
 		r.Say(a.Why)
-		r.close() // its lines stay at their idle levels
+		// Every line is idle by now. The ports stay open: without one some cables let
+		// the UPS take an open TxD for an order (APC 940-0095A).
 		if err := r.System.Reboot(); err != nil {
 			return true, fmt.Errorf("cannot reboot: %w; the machine goes down, and somebody has to switch it on", err)
 		}

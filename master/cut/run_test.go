@@ -90,6 +90,12 @@ func (m *machine) Send(b []byte) (int, error) {
 	return len(b), nil
 }
 
+// Flush implements line.Transmitter.
+func (m *machine) Flush() error {
+	m.note("flush")
+	return nil
+}
+
 // Quiet implements cut.System.
 func (m *machine) Quiet() error {
 	m.note("quiet")
@@ -122,16 +128,16 @@ func TestRun(t *testing.T) {
 		took   time.Duration
 	}{
 		{name: "levels, then mains", cable: "nut-7", mains: from(130),
-			want: "quiet, open, drive DTR, drive RTS, close, reboot", took: 135250 * time.Millisecond},
+			want: "quiet, open, drive DTR, drive RTS, reboot, close", took: 135250 * time.Millisecond},
 		{name: "a break", cable: "nut-11", mains: from(130),
-			want: "quiet, open, break, unbreak, drive DTR, close, reboot", took: 135250 * time.Millisecond},
+			want: "quiet, open, break, unbreak, drive DTR, reboot, close", took: 135250 * time.Millisecond},
 		{name: "data", cable: "tripplite-bc-lan", mains: from(130),
-			want: "quiet, open, send " + strings.Repeat("U", 96) + ", drive RTS, close, reboot", took: 135250 * time.Millisecond},
-		{name: "mains at once", cable: "nut-7", mains: always, want: "quiet, open, close, reboot", took: 2 * time.Second},
+			want: "quiet, open, send " + strings.Repeat("U", 96) + ", flush, drive RTS, reboot, close", took: 135250 * time.Millisecond},
+		{name: "mains at once", cable: "nut-7", mains: always, want: "quiet, open, reboot, close", took: 2 * time.Second},
 		{name: "no time", cable: "nut-7", mains: never, within: 12 * time.Second,
 			want: "quiet, open, drive DTR, drive RTS, close", took: 12 * time.Second},
 		{name: "a memory that reads as on battery", cable: "nut-7", mains: always, alter: func(m *machine) { m.cache, m.ready = true, 0 },
-			want: "quiet, open, close, reboot", took: 3 * time.Second},
+			want: "quiet, open, reboot, close", took: 3 * time.Second},
 		{name: "a port that refuses once", cable: "nut-7", mains: never, within: 13 * time.Second,
 			alter: func(m *machine) { m.refuse = errors.New("TIOCMSET: EIO") },
 			want:  "quiet, open, close, open, drive DTR, drive RTS, close", took: 13 * time.Second},
@@ -167,7 +173,7 @@ func TestLaw04WhoeverEndsItEndsTheKill(t *testing.T) {
 	for name, want := range map[string]string{
 		"nut-7":            "quiet, open, drive DTR, drive RTS, close",
 		"nut-11":           "quiet, open, break, unbreak, drive DTR, close",
-		"tripplite-bc-lan": "quiet, open, send " + strings.Repeat("U", 96) + ", drive RTS, close",
+		"tripplite-bc-lan": "quiet, open, send " + strings.Repeat("U", 96) + ", flush, drive RTS, close",
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			m := &machine{ready: at(110), ups: &fakeUPS{cable: cable(t, name), mainsAt: never}}

@@ -7,6 +7,8 @@ type Transmitter interface {
 	Break(on bool) error
 	// Send gives bytes to the driver, as many as it takes at once.
 	Send(b []byte) (int, error)
+	// Flush forgets what was given to the driver and is not sent yet.
+	Flush() error
 }
 
 // Asserted returns the output levels while a kill by levels lasts: what it doesn't

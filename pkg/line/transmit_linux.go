@@ -36,6 +36,14 @@ func (p *linuxPort) Send(b []byte) (int, error) {
 	return max(n, 0), err
 }
 
+// Flush implements Transmitter.
+func (p *linuxPort) Flush() error {
+	if err := unix.IoctlSetInt(p.fd, unix.TCFLSH, unix.TCOFLUSH); err != nil {
+		return fmt.Errorf("TCFLSH: %w", err)
+	}
+	return nil
+}
+
 // speed makes a parked port able to transmit: at B0 nothing is sent. 9600 is the
 // speed that serial ports stand at when nobody set one (serial_core.c,
 // init_termios), so it is what every such UPS was tried with.

@@ -93,6 +93,10 @@ var cutFaults = []Fault{
 		Old: "if r.cutter.units[i].phase == killing {", New: "if i < 0 {", Laws: []int{4},
 	},
 	{
+		Name: "what is queued is sent after the kill is over", File: "master/cut/port.go",
+		Old: "errors.Join(wire.Flush(), p.handle.Drive(a.Levels))", New: "p.handle.Drive(a.Levels)", Laws: []int{4},
+	},
+	{
 		Name: "a driver's empty memory is believed", File: "master/cut/port.go",
 		Old: "if o.Cache != \"\" {", New: "if false {", Laws: []int{4},
 	},
