@@ -55,6 +55,8 @@ type Options struct {
 	Wake Waker
 	// Waking is how the own host is woken; nil: wake.Machine.
 	Waking node.Waking
+	// Late says what keeps this system from running the late unit; nil: nobody is asked.
+	Late func() error
 	// OpenPort opens a UPS's port; nil: this system's serial ports.
 	OpenPort line.Opener
 	// Lift lifts the job timeout of systemd's poweroff.target, or puts it back; nil:
@@ -100,8 +102,8 @@ type Master struct {
 	alarms    *alarm.Sender
 	state     runState // what an earlier run on this boot left
 	pulses    []*daemon.Pulse
-	refused   daemon.Task
-	ports     *ports // open ones, from one master to the next
+	cutting   daemon.Task // tells what keeps the load from being cut
+	ports     *ports      // open ones, from one master to the next
 
 	mu      sync.Mutex       // guards trouble
 	trouble map[string]error // by problem name; nil: over
@@ -157,7 +159,7 @@ func New(o Options) (*Master, error) {
 	}
 	m.hub.restoreUp(m.state)
 	m.hub.restoreOrders(m.state)
-	m.refused = m.runRefused(o.FS)
+	m.cutting = m.watchCut(o.FS, o.Late)
 	m.pulses = m.vitals()
 	m.ports.dropOthers()
 	return m, nil
@@ -229,7 +231,7 @@ func (m *Master) Tasks() []daemon.Task {
 		daemon.Func("network", m.runNetwork),
 		daemon.Func("socket", m.runSocket),
 		m.teller, m.hooks, m.reports, m.proving, m.proving.saver, m.planning, m.probing, m.recovery, m.recovery.saver,
-		m.refused,
+		m.cutting,
 	}
 	for _, r := range m.runners {
 		tasks = append(tasks, r, r.src)

@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 
 	"github.com/lastwatt/lastwatt/master"
+	"github.com/lastwatt/lastwatt/master/cut"
 	"github.com/lastwatt/lastwatt/pkg/config"
 	"github.com/lastwatt/lastwatt/pkg/daemon"
 	"github.com/lastwatt/lastwatt/pkg/journal"
@@ -59,7 +60,7 @@ func run(ctx context.Context, file string) error {
 			}
 			m, err := master.New(master.Options{
 				Config: s.Config, Version: version, Boot: boot, Chain: chain, Wall: node.Wall, Before: last.Load(),
-				Stored: stored, Store: daemon.StoreFD, Drop: daemon.DropFD, Now: clock.Now, Log: log,
+				Stored: stored, Store: daemon.StoreFD, Drop: daemon.DropFD, Late: func() error { return cut.Ready("/") }, Now: clock.Now, Log: log,
 			})
 			if err != nil {
 				return g, err

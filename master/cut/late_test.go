@@ -2,6 +2,8 @@ package cut_test
 
 import (
 	"errors"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -53,5 +55,65 @@ func TestWhatWasRefusedIsToldOnce(t *testing.T) {
 	cut.Refuse(nil, dir+"/unmounted", errors.New("x"))
 	if err := cut.Refused(nil, dir+"/unmounted"); err != nil {
 		t.Errorf("it made a folder below a mount point: %v", err)
+	}
+}
+
+func TestReady(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		files map[string]string
+		want  string // of the error; empty: it is
+	}{
+		{"neither", nil, ""},
+		{"systemd, enabled", map[string]string{"run/systemd/system/x": "", "etc/systemd/system/poweroff.target.wants/lastwatt-cut.service": ""}, ""},
+		{"systemd, enabled by the package", map[string]string{"run/systemd/system/x": "", "usr/lib/systemd/system/poweroff.target.wants/lastwatt-cut.service": ""}, ""},
+		{"systemd, only installed", map[string]string{"run/systemd/system/x": "", "usr/lib/systemd/system/lastwatt-cut.service": ""}, "systemctl enable lastwatt-cut.service"},
+		{"sysvinit, with its script", map[string]string{"etc/init.d/halt": "", "etc/init.d/ups-monitor": "exec /usr/bin/upsmaster cut --late poweroff"}, ""},
+		{"sysvinit, in the halt script", map[string]string{"etc/init.d/halt": "upsmaster cut --late halt"}, ""},
+		{"sysvinit, with another's script", map[string]string{"etc/init.d/halt": "", "etc/init.d/ups-monitor": "upsdrvctl shutdown"}, "ups-monitor"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			root := t.TempDir()
+			for path, text := range c.files {
+				path = filepath.Join(root, path)
+				if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+					t.Fatal(err)
+				}
+				if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			err := cut.Ready(root)
+			if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
+				t.Errorf("got %v, want %q", err, c.want)
+			}
+		})
+	}
+}
+
+// TestWhatIsShippedIsWhatIsLookedFor holds the scripts of deploy against Ready.
+func TestWhatIsShippedIsWhatIsLookedFor(t *testing.T) {
+	for file, want := range map[string][]string{
+		"systemd/lastwatt-cut.service": {
+			"ExecStart=/usr/bin/upsmaster cut\n", "DefaultDependencies=no\n", "After=umount.target final.target\n", "Before=systemd-poweroff.service ",
+			"WantedBy=poweroff.target halt.target\n", "TimeoutStartSec=infinity\n", "Type=oneshot\n",
+		},
+		"systemd/upsmaster.service": {"Also=lastwatt-cut.service\n"},
+		"systemd-shutdown/lastwatt": {"upsmaster cut --late", "--within 80s", "poweroff | halt)"},
+		"sysvinit/ups-monitor":      {"upsmaster cut --late poweroff", "poweroff)"},
+	} {
+		text, err := os.ReadFile(filepath.Join("../../deploy", file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, w := range want {
+			if !strings.Contains(string(text), w) {
+				t.Errorf("%s lacks %q", file, w)
+			}
+		}
+		st, err := os.Stat(filepath.Join("../../deploy", file))
+		if script := strings.HasPrefix(string(text), "#!"); err != nil || script != (st.Mode()&0o100 != 0) {
+			t.Errorf("%s: mode %v (%v)", file, st.Mode(), err)
+		}
 	}
 }
