@@ -139,15 +139,3 @@ func (r DrillReport) Clone() DrillReport {
 	r.Steps, r.Ran, r.LeftAside = slices.Clone(r.Steps), slices.Clone(r.Ran), slices.Clone(r.LeftAside)
 	return r
 }
-
-// Furthest returns the step by which the machine would have come closest to going;
-// false: it would have done nothing.
-func (r DrillReport) Furthest() (DrillStep, bool) {
-	var best DrillStep
-	for _, s := range r.Steps {
-		if s.Phase > best.Phase {
-			best = s
-		}
-	}
-	return best, best.Phase != PhaseUnknown && best.Phase != Idle
-}

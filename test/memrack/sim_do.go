@@ -1,6 +1,7 @@
 package memrack
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing/synctest"
@@ -83,6 +84,8 @@ func (w *simWorld) doProcess(n *simNode, s simStep) bool {
 		w.reload(n, s.d)
 	case "reload badly":
 		w.reload(n, -1)
+	case "drill":
+		w.drill(n, s.d)
 	default:
 		return false
 	}
@@ -195,6 +198,27 @@ func (w *simWorld) reload(n *simNode, d time.Duration) {
 	}
 	synctest.Wait()
 	w.judge.reloaded(n, d >= 0, err)
+}
+
+// drill has a master pretend an outage for d; every other time the battery is low in
+// it, and every third whoever asked hangs up half way.
+func (w *simWorld) drill(host *simNode, d time.Duration) {
+	if !host.agent {
+		return
+	}
+	limit := 2*d + 2*time.Minute
+	if d%3 == 0 {
+		limit = d / 2
+	}
+	conn := host.conn
+	go func() {
+		ctx, cancel := context.WithTimeout(context.Background(), limit)
+		defer cancel()
+		stream, err := upsv1.NewControlServiceClient(conn).Drill(ctx, &upsv1.DrillRequest{For: durationpb.New(d), Batlow: d/time.Millisecond%2 == 0})
+		for err == nil { // what comes of it is for other tests
+			_, err = stream.Recv()
+		}
+	}()
 }
 
 // network makes a machine's network what it is to be.

@@ -57,9 +57,26 @@ func (j *simJudge) look() {
 				}
 			}
 			j.problems(st.GetProblems())
+			j.pretends(f, st)
 		default:
 			j.saw(f, j.report(f.simNode))
 		}
+	}
+}
+
+// pretends holds that nothing real bears the mark of a drill, and that none goes on
+// beside a UPS on battery.
+func (j *simJudge) pretends(f *simFacts, st *upsv1.MasterStatus) {
+	for _, u := range st.GetUps() {
+		if u.GetDrill() {
+			j.blame("law 11", f, "its UPS %s is told of as a drill's", u.GetName())
+		}
+		if s := u.GetStatus(); st.GetDrill().GetLeft() != nil && (s == upsv1.Status_STATUS_FAIL || s == upsv1.Status_STATUS_BATLOW) {
+			j.blame("law 11", f, "its UPS %s is on battery, and its drill goes on", u.GetName())
+		}
+	}
+	if st.GetDrill() != nil {
+		j.found["drill"]++
 	}
 }
 
@@ -126,6 +143,9 @@ func (j *simJudge) saw(f *simFacts, r *upsv1.NodeReport) {
 		if f.phase = p; p != upsv1.Phase_PHASE_IDLE {
 			f.told = append(f.told, phaseWord(p))
 		}
+	}
+	if r.GetDrill() && f.phase > upsv1.Phase_PHASE_HELD {
+		j.blame("law 11", f, "it is in %s, and a drill goes on there", phaseWord(f.phase))
 	}
 	if f.taken && f.phase != upsv1.Phase_PHASE_DONE && f.agentAt < f.askedAt && f.liar == honest {
 		j.blame("law 3", f, "its power-off is accepted, and it says %s", phaseWord(f.phase))

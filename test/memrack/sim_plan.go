@@ -132,6 +132,7 @@ func simEvents() map[string]simEvent {
 		"switch off": {of: ofNobody, often: 1, over: "switch on"}, "switch on": {of: ofNobody},
 		"hold": {of: ofMachine, often: 4, d: [2]time.Duration{5 * s, 15 * time.Minute}}, "release": {of: ofMachine, often: 2},
 		"shutdown": {of: ofMachine, often: 1}, "remove": {of: ofNode, often: 1, over: "rejoin"}, "rejoin": {of: ofNode},
+		"drill":       {of: ofMaster, often: 4, d: [2]time.Duration{time.Second, 2 * time.Minute}},
 		"stop master": {of: ofMaster, often: 2, over: "start master"}, "kill master": {of: ofMaster, often: 2, over: "start master"}, "start master": {of: ofMaster},
 		"stop agent": {of: ofNode, often: 1, over: "start agent"}, "kill agent": {of: ofNode, often: 3, over: "start agent"}, "start agent": {of: ofNode},
 		"suspend": {of: ofNode, often: 1, over: "resume"}, "resume": {of: ofNode},
@@ -283,7 +284,7 @@ func (n simPolicy) toml(p simPlan, prefix string) string {
 	t += fmt.Sprintf("wait_for = [%s]\nwait_limit = %q\nwait_limit_batlow = %q\n[%sshutdown]\nstop_time = \"10s\"\n",
 		list(n.waitFor), n.waitLimit, n.waitLow, prefix)
 	if n.hook > 0 {
-		t += fmt.Sprintf("[[%shook]]\non = [\"commit\"]\nrun = [\"/bin/true\", \"%t\", %q]\ntimeout = %q\n", prefix, n.hookFails, n.hook, hookLimit)
+		t += fmt.Sprintf("[[%shook]]\non = [\"commit\"]\nrun = [\"/bin/true\", \"%t\", %q]\ntimeout = %q\ndrill = true\n", prefix, n.hookFails, n.hook, hookLimit)
 	}
 	return t
 }
