@@ -128,9 +128,12 @@ type Cut struct {
 // them does with no more word from its master, which is gone by then. Pretended UPSes cut
 // nothing.
 func Cuts(now power.Uptime, members []Member, ups []Source) []Cut {
-	stop := time.Duration(0)
+	stop, heard := time.Duration(0), now
 	for _, m := range members {
 		stop = max(stop, m.StopTime)
+		if m.Host {
+			heard = now.Add(m.StopTime)
+		}
 	}
 	var cuts []Cut
 	for _, u := range ups {
@@ -142,7 +145,7 @@ func Cuts(now power.Uptime, members []Member, ups []Source) []Cut {
 			if m.Host || m.lives(ups, true) || len(m.Feeds) > 0 && !slices.Contains(m.Feeds, u.Name) {
 				continue
 			}
-			switch off, known := m.offBy(now, u.State, stop); {
+			switch off, known := m.offBy(now, heard, u.State, stop); {
 			case !known:
 				c.Blocked = append(c.Blocked, m.Name)
 			case off.After(c.NotBefore):
@@ -157,11 +160,11 @@ func Cuts(now power.Uptime, members []Member, ups []Source) []Cut {
 
 // offBy returns when a node will be off at the latest, left to itself from now on in the
 // outage of s; not known: nothing makes it go. stop is the longest stop time of those
-// whom it may wait for.
+// whom it may wait for; until heard its master may still tell it who of them is up.
 //
 // A node that has only committed may still run its hooks, so its stop time counts from
 // its last word.
-func (m Member) offBy(now power.Uptime, s power.State, stop time.Duration) (at power.Uptime, known bool) {
+func (m Member) offBy(now, heard power.Uptime, s power.State, stop time.Duration) (at power.Uptime, known bool) {
 	takes := m.StopTime + OffMargin
 	switch m.OffAs(now) {
 	case OffProbed, OffCut, OffAbsent:
@@ -187,8 +190,10 @@ func (m Member) offBy(now power.Uptime, s power.State, stop time.Duration) (at p
 	}
 	silent := from.Add(goodbye)
 	switch {
-	case m.Phase == Waiting && m.Timed:
+	case m.Phase == Waiting && m.Timed && (!m.Attached || s.Known() == power.BatLow):
 		at = m.Goes
+	case m.Phase == Waiting && m.Timed: // it may hear that one has committed, and wait anew
+		at = m.waits(m.Goes, heard, stop)
 	case m.Phase == Held:
 		at = m.waits(max(silent.Add(m.Config.LostLimit), s.OutageSince.Add(m.Config.normal().Grace)), silent, stop)
 	case m.Timed:

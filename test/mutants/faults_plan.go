@@ -23,6 +23,10 @@ var planFaults = []Fault{
 		Old: "c.NotBefore), len(c.Blocked) == 0}", New: "c.NotBefore), true}", Laws: []int{5},
 	},
 	{
+		Name: "whoever waits for somebody does so no longer once the host goes", File: "pkg/policy/fleet.go",
+		Old: "at = m.waits(m.Goes, heard, stop)", New: "at = m.Goes", Laws: []int{5},
+	},
+	{
 		Name: "a plan thinks a battery full that is in debt", File: "pkg/policy/plan_world.go",
 		Old: "max(0, s.Runtime-s.Debt)", New: "max(0, s.Runtime)",
 	},
