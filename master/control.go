@@ -31,7 +31,12 @@ func (s controlService) Hold(ctx context.Context, req *upsv1.HoldRequest) (*upsv
 	}
 	by := api.PeerFrom(ctx).Name
 	o := policy.Order{Kind: policy.OrderHold, By: by, Until: s.m.now().Add(d)}
-	err := s.order(req.GetNodes(), fmt.Sprintf("held for %s by %s", d, by), func(*nodeRecord) (policy.Order, error) { return o, nil })
+	err := s.order(req.GetNodes(), fmt.Sprintf("held for %s by %s", d, by), func(n *nodeRecord) (policy.Order, error) {
+		if (n.host || n.session != nil) && isGoing(n.report) {
+			return n.order, fmt.Errorf("it is too late to hold node %s: it has asked for its power-off; only power that is back can call that back", n.name)
+		}
+		return o, nil
+	})
 	return &upsv1.HoldResponse{}, err
 }
 

@@ -37,6 +37,8 @@ type upsRecord struct {
 	snapshot power.QualifierSnapshot
 	battery  power.Battery // as of the last look
 	record   power.BatteryRecord
+	disabled disabling
+	told     bool // by its runner
 	cable    string
 	lines    []string
 	problems []health.Problem
@@ -111,7 +113,9 @@ func (h *hub) setUPS(rec upsRecord) (changed bool) {
 			continue
 		}
 		was, rec.cable = h.ups[i].state, h.ups[i].cable
-		same := slices.Equal(h.ups[i].lines, rec.lines) && slices.Equal(h.ups[i].problems, rec.problems)
+		same := slices.Equal(h.ups[i].lines, rec.lines) && slices.Equal(h.ups[i].problems, rec.problems) &&
+			percent(h.ups[i].battery) == percent(rec.battery)
+		ordered := h.ups[i].disabled != rec.disabled
 		h.ups[i] = rec
 		if rec.state.Known().OnBattery() {
 			h.drillEnds(rec.name + " is on battery")
@@ -119,7 +123,7 @@ func (h *hub) setUPS(rec upsRecord) (changed bool) {
 		if rec.state.Outage != "" && rec.state.Outage != was.Outage {
 			nodes = h.nodesNow()
 		}
-		if changed = differs(was, rec.state); changed {
+		if changed = ordered || differs(was, rec.state); changed {
 			h.wakeSessions()
 		}
 		if changed || !same {

@@ -85,6 +85,7 @@ type Master struct {
 	planning  *planning
 	probing   *probing
 	recovery  *recovery
+	batteries *batteries
 	events    *events
 	reports   *reports
 	history   chan struct{} // of size one: held by who reads the journal
@@ -145,6 +146,7 @@ func New(o Options) (*Master, error) {
 	m.probing = newProbing(m.hub, o)
 	m.recovery = newRecovery(m, o)
 	m.state = loadRunState(m.saver, o.Boot, o.Log)
+	m.batteries = newBatteries(m, o)
 	for _, u := range cfg.UPS {
 		m.addUPS(u, o)
 	}
@@ -170,44 +172,6 @@ func (o Options) saver(dir, name, cost string) *journal.Saver {
 	return journal.NewSaver(journal.SaverOptions{Path: filepath.Join(dir, name), Cost: cost, FS: o.FS, Log: o.Log})
 }
 
-// addUPS puts one UPS together.
-func (m *Master) addUPS(u UPS, o Options) {
-	m.hub.addUPS(u.Name, u.Cable.Name)
-	r := &upsRunner{name: u.Name, cfg: u, now: m.now, sim: u.Port == SimPort, bare: u.Port == "", asks: make(chan func(), 1), mute: wired(u.Port) && u.Cable.PulledAtComputer().Silent(), q: power.NewQualifier(u.Qualifier(m.boot))}
-	var saved power.Uptime
-	r.tell = func(rec upsRecord) {
-		now := m.now()
-		inDebt := rec.snapshot.Debt > 0 && now.Sub(saved) > debtSave
-		if m.hub.setUPS(rec) || inDebt {
-			saved = now
-			m.save()
-		}
-	}
-	if s, ok := m.state.UPS[u.Name]; ok {
-		r.q.Restore(m.now(), s)
-	}
-	switch {
-	case r.sim:
-		sim := newSimSource()
-		m.sims[u.Name], r.src = sim, sim
-	case r.bare:
-		r.src = noSource{}
-	default:
-		name := "ups-" + u.Name
-		file := m.ports.take(name, u.Port)
-		r.held = file != nil
-		r.src = newLineSource(line.WatcherOptions{
-			Path: u.Port, Cable: u.Cable, Log: m.log.With("ups", u.Name),
-			Open:   o.OpenPort,
-			File:   file,
-			OnOpen: func(f *os.File) { m.ports.store(name, f) },
-			OnEnd:  func(f *os.File) { m.ports.keep(name, f) },
-		})
-	}
-	m.goOn(r, o.Before)
-	m.runners = append(m.runners, r)
-}
-
 // addHost puts the own host's node together.
 func (m *Master) addHost(o Options) error {
 	m.nodeState = o.saver(m.cfg.Run, "node.json", "a crash of the master forgets this host's countdown")
@@ -231,7 +195,7 @@ func (m *Master) Tasks() []daemon.Task {
 		daemon.Func("network", m.runNetwork),
 		daemon.Func("socket", m.runSocket),
 		m.teller, m.hooks, m.reports, m.proving, m.proving.saver, m.planning, m.probing, m.recovery, m.recovery.saver,
-		m.cutting,
+		m.cutting, m.batteries,
 	}
 	for _, r := range m.runners {
 		tasks = append(tasks, r, r.src)
@@ -287,10 +251,6 @@ func (m *Master) status() *upsv1.MasterStatus {
 func (m *Master) found() []health.Found {
 	return slices.Concat(m.recovery.besides(m.hub.found()), m.recovery.found(), m.proving.found(), m.planning.found(), health.On("master/"+m.cfg.Name, m.problems()))
 }
-
-// debtSave is how often the battery's account is saved while it is owed something:
-// what is recharged in between is forgotten at a crash, which is the safe side.
-const debtSave = time.Minute
 
 // goodbye is how long a stopping master tries to say that it goes.
 const goodbye = time.Second

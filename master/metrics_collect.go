@@ -239,13 +239,27 @@ func (e emitter) ups(u *upsv1.UpsState, proof *upsv1.UpsProof) {
 	if u.GetRuntime().AsDuration() > 0 {
 		e.seconds("ups_battery_runtime_seconds", u.GetRuntime(), name)
 	}
+	e.battery(name, u)
 	e.put("ups_battery_weak", one(u.GetWeakBattery()), name)
 	e.put("ups_can_report_low", one(u.GetHasLow()), name)
 	e.put("ups_simulated", one(u.GetSim()), name)
+	e.put("ups_disabled", one(u.GetDisabled() != nil), name)
 	e.put("ups_drill", one(u.GetDrill()), name)
 	e.put("ups_outages_total", float64(proof.GetOutages()), name)
 	e.put("ups_low_proved", one(proof.GetLowWall() != ""), name)
 	e.put("ups_kill_proved", one(proof.GetKillWall() != ""), name)
+}
+
+// battery hands out what is known of a battery.
+func (e emitter) battery(name string, u *upsv1.UpsState) {
+	if u.Charge != nil {
+		e.put("ups_battery_charge_ratio", float64(u.GetCharge())/100, name)
+	}
+	if b := u.GetBattery(); b != nil {
+		e.seconds("ups_battery_declared_runtime_seconds", b.GetDeclared(), name)
+		e.seconds("ups_battery_reserve_seconds", b.GetReserve(), name)
+		e.put("ups_battery_learned_lows", float64(b.GetLows()), name)
+	}
 }
 
 // node hands out what is known of a node.

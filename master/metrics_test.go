@@ -13,6 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	upsv1 "github.com/lastwatt/lastwatt/api/ups/v1"
@@ -39,7 +40,11 @@ func moments() map[string]measured {
 	}
 	well := &upsv1.MasterStatus{
 		Name: "rack1", Version: "v1.2.3",
-		Ups: []*upsv1.UpsState{ups(func(u *upsv1.UpsState) { u.Runtime, u.Debt = dur(12*time.Minute), dur(90*time.Second) })},
+		Ups: []*upsv1.UpsState{ups(func(u *upsv1.UpsState) {
+			u.Runtime, u.Debt, u.Charge = dur(12*time.Minute), dur(90*time.Second), proto.Uint32(87)
+			u.Battery = &upsv1.Battery{Declared: dur(20 * time.Minute), ToLow: dur(9 * time.Minute), Lows: 2, Reserve: dur(3 * time.Minute), Debt: dur(90 * time.Second)}
+			u.Disabled = &upsv1.Disabled{By: "lena", Remaining: dur(time.Minute)}
+		})},
 		Nodes: []*upsv1.NodeStatus{
 			{Name: "rack1", IsMasterHost: true, Link: upsv1.Link_LINK_UP, Report: &upsv1.NodeReport{Phase: upsv1.Phase_PHASE_IDLE, Grace: dur(10 * time.Minute), StopTime: dur(2 * time.Minute)}},
 			{Name: "web1", Link: upsv1.Link_LINK_UP, LastHeard: dur(300 * time.Millisecond),

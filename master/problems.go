@@ -29,7 +29,7 @@ func (m *Master) problems() []health.Problem {
 	if err := m.alarms.Err(); err != nil {
 		ps = append(ps, health.Problem{Name: health.AlarmUnsent, Text: err.Error()})
 	}
-	for _, err := range []error{m.journal.Err(), m.saver.Err(), m.proving.saver.Err(), m.recovery.saver.Err()} {
+	for _, err := range []error{m.journal.Err(), m.saver.Err(), m.proving.saver.Err(), m.recovery.saver.Err(), m.batteries.saver.Err()} {
 		if err != nil {
 			ps = append(ps, health.Problem{Name: health.Disk, Text: err.Error()})
 		}

@@ -90,7 +90,7 @@ func (r *rackHooks) Run(ctx context.Context) error {
 
 // one runs one hook; false: ctx ended first.
 func (r *rackHooks) one(ctx context.Context, i int, h node.Hook, n notice) bool {
-	env := node.HookEnv{Event: n.event, State: n.status.String(), Outage: n.outage, Problem: n.problem, Text: n.text}
+	env := node.HookEnv{Event: n.event, State: n.state(), Outage: n.outage, Problem: n.problem, Text: n.text}
 	switch what, name, _ := strings.Cut(n.on, "/"); what {
 	case "node":
 		env.Node = name

@@ -92,7 +92,7 @@ func (m *Master) goOn(r *upsRunner, before *Master) {
 	}
 	for _, old := range before.runners {
 		if old.name == r.name && reflect.DeepEqual(old.cfg, r.cfg) {
-			r.q, r.flap, r.last, r.seen, r.read = old.q, old.flap, old.last, old.seen, old.read
+			r.q, r.flap, r.last, r.seen, r.read, r.off = old.q, old.flap, old.last, old.seen, old.read, old.off
 			m.hub.goOn(before.hub, r.name)
 		}
 	}

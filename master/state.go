@@ -18,6 +18,8 @@ type runState struct {
 	UPS    map[string]power.QualifierSnapshot `json:"ups"`
 	Orders map[string]order                   `json:"orders"`
 	Up     map[string]upState                 `json:"up"`
+	// Disabled are the UPSes that somebody said not to look at.
+	Disabled map[string]disabling `json:"disabled,omitempty"`
 }
 
 // order is an operator's order to one node.
@@ -34,9 +36,12 @@ type order struct {
 func (h *hub) runState(boot string) runState {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	s := runState{Boot: boot, UPS: map[string]power.QualifierSnapshot{}, Orders: map[string]order{}, Up: h.upNow()}
+	s := runState{Boot: boot, UPS: map[string]power.QualifierSnapshot{}, Orders: map[string]order{}, Up: h.upNow(), Disabled: map[string]disabling{}}
 	for _, u := range h.ups {
 		s.UPS[u.name] = u.snapshot
+		if u.disabled.By != "" {
+			s.Disabled[u.name] = u.disabled
+		}
 	}
 	for name, n := range h.nodes {
 		if o := h.peoples(n); o.Kind != policy.OrderNone {
@@ -63,17 +68,8 @@ const loadLimit = time.Second
 
 // loadRunState reads what an earlier run on this boot left; anything else is
 // nothing, and said.
-func loadRunState(file interface{ Load(v any) error }, boot string, log *slog.Logger) runState {
-	type result struct {
-		s   runState
-		err error
-	}
-	done := make(chan result, 1)
-	go func() {
-		var r result
-		r.err = file.Load(&r.s)
-		done <- r
-	}()
+func loadRunState(file loader, boot string, log *slog.Logger) runState {
+	done := load[runState](file)
 	t := time.NewTimer(loadLimit)
 	defer t.Stop()
 	select {
@@ -82,11 +78,31 @@ func loadRunState(file interface{ Load(v any) error }, boot string, log *slog.Lo
 		case errors.Is(r.err, fs.ErrNotExist):
 		case r.err != nil:
 			log.Warn("cannot read the state of an earlier run; beginning anew", "err", r.err)
-		case r.s.Boot == boot:
-			return r.s
+		case r.v.Boot == boot:
+			return r.v
 		}
 	case <-t.C:
 		log.Error("the disk does not answer; beginning without the state of an earlier run")
 	}
 	return runState{}
+}
+
+// loader is a state file that can be read.
+type loader interface{ Load(v any) error }
+
+// loaded is what a state file held.
+type loaded[T any] struct {
+	v   T
+	err error
+}
+
+// load reads a state file without waiting for the disk.
+func load[T any](file loader) <-chan loaded[T] {
+	done := make(chan loaded[T], 1)
+	go func() {
+		var l loaded[T]
+		l.err = file.Load(&l.v)
+		done <- l
+	}()
+	return done
 }

@@ -23,6 +23,10 @@ func (h *hub) upsStates(now power.Uptime) []*upsv1.UpsState {
 	for _, u := range h.ups {
 		p := api.FromState(u.name, u.state, now)
 		p.Cable, p.Lines = u.cable, u.lines
+		if u.state.Last != power.Unknown { // else nobody has ever heard of it
+			api.FillBattery(p, u.battery)
+		}
+		p.Disabled = u.disabled.wire(now)
 		out = append(out, p)
 	}
 	return out

@@ -3,6 +3,7 @@ package master
 import (
 	"context"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -30,6 +31,14 @@ type notice struct {
 	status  power.Status
 	outage  string
 	text    string
+}
+
+// state is the power's, as hooks are told; what is not about a UPS says nothing of it.
+func (n notice) state() string {
+	if n.status == power.Unknown && !strings.HasPrefix(n.on, "ups/") {
+		return ""
+	}
+	return n.status.String()
 }
 
 // teller looks at the whole rack and tells people of what changed: the power, what

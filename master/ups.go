@@ -19,13 +19,15 @@ type upsRunner struct {
 	flap flapping
 	q    *power.Qualifier
 	now  func() power.Uptime
-	tell func(upsRecord) // never blocks
-	asks chan func()     // size one, see ping
+	tell func(upsRecord)    // never blocks
+	asks chan func()        // size one, see ping
+	does chan func() func() // what others want of it: done by Run, and what it returns when all is told
 	cfg  UPS
 	held bool   // its port is open already
 	last sample // the newest; Run's own, as is all that follows
 	seen bool   // there was one
 	read bool   // it was told what is so, or that nobody can say
+	off  disabling
 }
 
 // reading is how long a master that has just begun may take to read a UPS, before it
@@ -47,14 +49,18 @@ func (u *upsRunner) Run(ctx context.Context) error {
 	until := u.now().Add(reading)
 	for {
 		var st power.State
+		answer := func() {}
 		select {
 		case u.last = <-u.src.Samples():
 			u.seen = true
-			st = u.q.Step(u.now(), u.last.signals)
+			st = u.look()
 		case <-timer.C:
+			st = u.pass()
+		case do := <-u.does:
+			answer = do()
 			st = u.q.Tick(u.now())
-		case answer := <-u.asks:
-			answer()
+		case pong := <-u.asks:
+			pong()
 			continue
 		case <-ctx.Done():
 			return nil
@@ -68,7 +74,8 @@ func (u *upsRunner) Run(ctx context.Context) error {
 		}
 		st.Sim = u.sim
 		u.flap.note(u.now(), st)
-		u.tell(upsRecord{name: u.name, state: st, snapshot: u.q.Snapshot(), battery: u.q.Battery(), record: u.q.Record(), lines: u.last.lines, problems: u.problems(st)})
+		u.tell(upsRecord{name: u.name, state: st, snapshot: u.q.Snapshot(), battery: u.q.Battery(), record: u.q.Record(), disabled: u.off, told: true, lines: u.last.lines, problems: u.problems(st)})
+		answer()
 		timer.Stop()
 		at, timed := u.q.Deadline()
 		if over, flaps := u.flap.until(); flaps && (!timed || over.Before(at)) {
@@ -76,6 +83,9 @@ func (u *upsRunner) Run(ctx context.Context) error {
 		}
 		if early && (!timed || until.Before(at)) {
 			at, timed = until, true
+		}
+		if next, ok := u.next(st); ok && (!timed || next.Before(at)) {
+			at, timed = next, true
 		}
 		if timed {
 			timer.Reset(max(0, at.Sub(u.now())))
@@ -87,7 +97,7 @@ func (u *upsRunner) Run(ctx context.Context) error {
 // is not told until then: a machine that has just booted would take an outage that may
 // be over for one that it is late for, and go down on mains.
 func (u *upsRunner) early(st power.State, until power.Uptime) bool {
-	u.read = u.read || st.Status != power.Unknown || u.seen && u.last.signals.Blind && !u.last.soon || !u.now().Before(until)
+	u.read = u.read || u.off.By != "" || st.Status != power.Unknown || u.seen && u.last.signals.Blind && !u.last.soon || !u.now().Before(until)
 	return !u.read
 }
 
@@ -103,6 +113,8 @@ func (u *upsRunner) unseen() string {
 func (u *upsRunner) problems(st power.State) []health.Problem {
 	var ps []health.Problem
 	switch {
+	case u.off.By != "":
+		ps = append(ps, health.Problem{Name: health.UPSDisabled, Text: u.off.text(u.name)})
 	case u.bare:
 		ps = append(ps, health.Problem{Name: health.NoPort, Text: "nobody watches this UPS: " + u.unseen()})
 	case st.Status == power.Unknown:

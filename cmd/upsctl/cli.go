@@ -108,7 +108,7 @@ blind, a node not idle or out of touch, or any problem).`,
 	flags.BoolVar(&c.json, "json", false, "answer for programs")
 	root.AddCommand(
 		c.statusCmd(), c.doctorCmd(), c.drillCmd(), c.nodeCmd(), c.tokenCmd(), c.joinCmd(), c.caCmd(), c.holdCmd(), c.releaseCmd(), c.shutdownCmd(),
-		c.eventsCmd(), c.historyCmd(), c.planCmd(), c.alarmCmd(), c.simCmd(), c.cablesCmd(), c.probeCmd(), c.checkCmd(), c.demoCmd(), c.versionCmd(), c.completionCmd(),
+		c.eventsCmd(), c.historyCmd(), c.planCmd(), c.alarmCmd(), c.upsCmd(), c.simCmd(), c.cablesCmd(), c.probeCmd(), c.checkCmd(), c.demoCmd(), c.versionCmd(), c.completionCmd(),
 	)
 	root.SuggestionsMinimumDistance = 2 // letters wrong
 	root.SetUsageTemplate(strings.NewReplacer(

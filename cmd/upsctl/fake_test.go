@@ -93,6 +93,14 @@ func (f *fake) Simulate(_ context.Context, r *upsv1.SimulateRequest) (*upsv1.Sim
 	return &upsv1.SimulateResponse{Ups: "main"}, f.act("sim " + r.GetUps() + " " + r.GetStatus().String())
 }
 
+func (f *fake) DisableUps(_ context.Context, r *upsv1.DisableUpsRequest) (*upsv1.DisableUpsResponse, error) {
+	return &upsv1.DisableUpsResponse{}, f.act("disable " + r.GetUps() + " " + r.GetFor().AsDuration().String())
+}
+
+func (f *fake) EnableUps(_ context.Context, r *upsv1.EnableUpsRequest) (*upsv1.EnableUpsResponse, error) {
+	return &upsv1.EnableUpsResponse{}, f.act(fmt.Sprintf("enable %s, new battery %t", r.GetUps(), r.GetNewBattery()))
+}
+
 func (f *fake) CreateToken(_ context.Context, r *upsv1.CreateTokenRequest) (*upsv1.CreateTokenResponse, error) {
 	return &upsv1.CreateTokenResponse{Token: "LW-SECRET", Ttl: r.GetTtl()}, f.act("token " + r.GetRole().String() + " " + r.GetTtl().AsDuration().String())
 }

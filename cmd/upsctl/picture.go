@@ -62,6 +62,10 @@ type upsPicture struct {
 	// if the power failed now; null: nobody can say.
 	Margin *float64 `json:"margin_seconds"`
 	Reason string   `json:"reason,omitempty"`
+	// Absent: nobody can say, or it is a version that does not.
+	Charge   *uint32          `json:"charge_percent,omitempty"`
+	Battery  *batteryPicture  `json:"battery,omitempty"`
+	Disabled *disabledPicture `json:"disabled,omitempty"`
 }
 
 type nodePicture struct {
@@ -310,6 +314,7 @@ func upsPictures(states []*upsv1.UpsState) []upsPicture {
 			Outage: u.GetOutage(), OutAge: seconds(u.GetOutageAge()), Debt: u.GetDebt().AsDuration().Seconds(),
 			Runtime: seconds(u.GetRuntime()), HasLow: u.GetHasLow(), Cable: u.GetCable(), Lines: notNil(u.GetLines()),
 			Weak: u.GetWeakBattery(), Drill: u.GetDrill(), Sim: u.GetSim(), Reason: u.GetReason(),
+			Charge: u.Charge, Battery: batteryOf(u.GetBattery()), Disabled: disabledOf(u.GetDisabled()),
 		})
 	}
 	return out

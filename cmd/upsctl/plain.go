@@ -41,15 +41,21 @@ func (p picture) facts(times *steady) []fact {
 			if len(p.Masters) > 1 {
 				about = "ups " + m.Name + "/" + u.Name
 			}
-			notes := ""
+			notes, is := "", ""
 			for _, n := range u.notes(m.Reachable) {
 				notes += "; " + n
+				if !strings.HasPrefix(n, "charge ") && !strings.HasPrefix(n, "disabled ") { // they tick
+					is += n
+				}
 			}
 			says := about + ": " + u.words() + notes
 			if words := u.margin(spoken); words != "" && m.Reachable {
 				says += "; foreseen: " + words // no news: it changes as the battery recharges
 			}
-			add(about, u.State+u.Outage+notes+u.Reason, says)
+			add(about, u.State+u.Outage+is+u.Reason, says)
+			if words := u.batteryWords(spoken); words != "" {
+				add("battery of "+about, fmt.Sprint(u.Battery.Lows, u.Battery.Assumed > 0), "battery of "+about+": "+words)
+			}
 		}
 	}
 	if len(p.Masters) == 0 {

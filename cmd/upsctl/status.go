@@ -116,6 +116,9 @@ func (m masterPicture) lines(st style) []string {
 		if u.Reason != "" {
 			out = append(out, paragraph(u.Name+": "+u.Reason, st.width)...)
 		}
+		if words := u.batteryWords(span); words != "" {
+			out = append(out, paragraph(u.Name+": "+words, st.width)...)
+		}
 	}
 	return out
 }
@@ -207,6 +210,12 @@ func (u upsPicture) notes(reachable bool) []string {
 		if n.yes {
 			notes = append(notes, n.text)
 		}
+	}
+	if u.Charge != nil && *u.Charge < 100 {
+		notes = append(notes, fmt.Sprintf("charge %d%%", *u.Charge))
+	}
+	if u.Disabled != nil {
+		notes = append(notes, "disabled for "+span(toDuration(u.Disabled.Remaining)))
 	}
 	return notes
 }

@@ -44,6 +44,7 @@ const (
 	SimIgnored       = "sim-ignored"
 	Socket           = "socket"
 	StaysDown        = "stays-down"
+	UPSDisabled      = "ups-disabled"
 	Unproved         = "unproved"
 	WaitCycle        = "wait-cycle"
 	WaitNobody       = "wait-nobody"
@@ -103,6 +104,7 @@ var kinds = []Kind{
 	{Socket, "The daemon can't offer its local socket.", "See the reason given: the folder, its rights, another instance.", false, start},
 	{StaysDown, "A machine that an outage put down has not come back, although the power is back.", "Switch it on and find out why it was not woken; upsctl release NODE ends the tries.", false, atOnce},
 	{Unproved, "The node has never been seen through an outage.", "Pull the UPS's mains plug once for a few seconds, best with a node in a dry run first.", true, atOnce},
+	{UPSDisabled, "Somebody said not to look at a UPS: a power failure would go unnoticed.", "It ends by itself; upsctl ups enable NAME ends it now.", false, atOnce},
 	{WaitCycle, "Nodes wait for each other in a circle; one of the waits is ignored.", "Take the name that is said out of one wait_for.", false, start},
 	{WaitNobody, "A node waits for a name or a role that nobody in the rack has.", "Correct wait_for, or let that machine join.", false, start},
 	{WakeUnarmed, "A way back that [wake] method names can't be armed on this machine.", "See the reason given: the firmware's setup, the network card, or take it out of [wake] method.", false, start},

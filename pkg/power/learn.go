@@ -101,7 +101,10 @@ type BatteryRecord struct {
 func (q *Qualifier) Record() BatteryRecord {
 	l := q.ledger
 	r := BatteryRecord{Debt: l.debt, Assumed: l.assumed, ToLow: l.toLow, Reserve: l.reserve}
-	if q.state.Outage != "" {
+	switch {
+	case q.old != nil:
+		r.Outage, r.OutageAge, r.OutageDebt = q.old.id, q.old.age, q.old.debt
+	case q.state.Outage != "":
 		r.Outage, r.OutageAge, r.OutageDebt = q.state.Outage, q.now.Sub(q.state.OutageSince), q.outageDebt
 		if q.watched.sure {
 			r.LowAge = q.now.Sub(q.watched.lowAt)

@@ -42,6 +42,32 @@ func (u *simPower) pass(d time.Duration) {
 	}
 }
 
+// guess is what a master without a record takes for spent, of a battery that there is.
+func (u *simPower) guess() time.Duration {
+	switch {
+	case u.wire == nil:
+		return 0
+	case u.known:
+		return u.runtime / 2
+	default:
+		return 150 * time.Second
+	}
+}
+
+// show notes for how long the battery is seen to have lasted when it says low.
+func (u *simSaid) show(now time.Duration) {
+	if u.told != upsv1.Status_STATUS_BATLOW || u.wire == nil {
+		return
+	}
+	lasted := time.Nanosecond
+	if u.status == upsv1.Status_STATUS_FAIL {
+		lasted = max(lasted, now-u.since)
+	}
+	if u.shown == 0 || lasted < u.shown {
+		u.shown = lasted
+	}
+}
+
 // is is what the UPS would say now.
 func (u *simPower) is() upsv1.Status {
 	switch {

@@ -82,14 +82,17 @@ func (f *simFacts) early(at time.Duration) time.Duration {
 		if f.mayLow || u.mayBeLow(at) {
 			return 0 // BATLOW makes it go
 		}
-		spent := u.most
+		spent := u.most + u.guess
 		if heardOK := u.status == upsv1.Status_STATUS_OK && at-u.since > acting && f.touch && at-f.touchAt > attaching; !heardOK {
 			from = min(from, u.chainAt)
 			spent -= max(0, at-u.since) // not what this outage costs
 		}
-		if u.known {
+		switch {
+		case u.shown > 0:
+			allow = min(allow, f.grace-spent, u.shown-spent-stopTime-margin)
+		case u.known:
 			allow = min(allow, u.runtime-spent-stopTime-margin)
-		} else {
+		default:
 			allow = min(allow, f.grace-spent)
 		}
 	}
@@ -170,7 +173,10 @@ func (f *simFacts) allowed() time.Duration {
 	}
 	u := f.plugs[0]
 	left := f.grace - f.owed
-	if u.known {
+	switch {
+	case u.shown > 0:
+		left = f.grace // by then it is known how long the battery lasts
+	case u.known:
 		left = min(f.grace, u.runtime-f.owed-stopTime)
 	}
 	return max(left, min(f.grace, f.min))

@@ -60,7 +60,7 @@ var masterFaults = []Fault{
 	},
 	{
 		Name: "a restart of the master takes another boot's state", File: "master/state.go",
-		Old: "case r.s.Boot == boot:", New: `case r.s.Boot != "":`, Laws: []int{1},
+		Old: "case r.v.Boot == boot:", New: `case r.s.Boot != "":`, Laws: []int{1},
 	},
 	{
 		Name: "a hanging disk keeps the master from starting", File: "master/state.go",
