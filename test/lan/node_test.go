@@ -13,6 +13,7 @@ import (
 
 	"github.com/hashicorp/mdns"
 	"github.com/lastwatt/lastwatt/pkg/discovery"
+	"github.com/lastwatt/lastwatt/pkg/wake"
 )
 
 // command is a line to a node; the first field that is set counts.
@@ -21,6 +22,7 @@ type command struct {
 	Browse     []string // kinds
 	Sniff      [][]byte // what no packet may hold
 	Unicast    string   // name of a service that is answered for by unicast only
+	Wake       []byte   // the address of a network card to be woken
 	Stop       bool     // announcing
 	Interfaces []string
 }
@@ -91,6 +93,12 @@ func (n *machine) do(c command) {
 	case c.Unicast != "":
 		if err := unicast(c.Unicast, n.log); err != nil {
 			n.log.Error("cannot answer by unicast", "err", err)
+			os.Exit(1)
+		}
+		n.say(event{Packets: 1})
+	case c.Wake != nil:
+		if err := wake.Send(context.Background(), []net.HardwareAddr{c.Wake}); err != nil {
+			n.log.Error("cannot wake", "err", err)
 			os.Exit(1)
 		}
 		n.say(event{Packets: 1})

@@ -176,6 +176,34 @@ func TestLaw07TheMasterGoesToo(t *testing.T) {
 	}
 }
 
+// TestLaw07TheMasterDiesAtAnyMoment: every 5 s from before the outage until everybody is
+// back, its disk losing what was not synced.
+func TestLaw07TheMasterDiesAtAnyMoment(t *testing.T) {
+	for at := time.Duration(0); at < 150*time.Second; at += 5 * time.Second {
+		t.Run(at.String(), func(t *testing.T) {
+			inBubble(t, known, []string{"db1", "web1"}, func(r *backRack) {
+				r.GiveDisk()
+				r.live(10 * time.Second)
+				on := map[time.Duration]func(){5 * time.Second: func() { r.Sim(fail) }, time.Minute: func() { r.Sim(ok) }}
+				for now := time.Duration(0); now <= 150*time.Second; now += time.Second {
+					if now == at {
+						r.RebootMaster(20 * time.Second)
+					}
+					if do := on[now]; do != nil {
+						do()
+					}
+					r.live(time.Second)
+				}
+				r.live(5 * time.Minute)
+				r.up()
+				if len(r.off) > 0 {
+					r.t.Errorf("it said %q, and these stay down: %v", r.said, r.off)
+				}
+			})
+		})
+	}
+}
+
 func TestLaw07ASecondOutageInTheMiddle(t *testing.T) {
 	inBubble(t, known, []string{"db1", "web1"}, func(r *backRack) {
 		r.Sim(fail)

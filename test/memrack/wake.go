@@ -3,6 +3,7 @@ package memrack
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"slices"
 	"sync"
@@ -106,12 +107,26 @@ func (r *Rack) SwitchOn(n *Node) {
 	r.StartAgent(n)
 }
 
+// GiveDisk gives the first master's machine a disk in memory, which a crash can hurt. Its
+// daemon begins anew.
+func (r *Rack) GiveDisk() {
+	r.StopMaster()
+	r.masters[0].machine.disk = NewDisk()
+	r.StartMaster()
+}
+
 // RebootMaster lets the first master's machine be off for a while, without a word to
-// anybody: the battery is empty.
+// anybody: the battery is empty. Of what a disk in memory had not synced something is lost.
 func (r *Rack) RebootMaster(off time.Duration) {
 	r.t.Helper()
 	m := r.masters[0]
+	if d := m.machine.disk; d != nil {
+		d.Crash(rand.New(rand.NewPCG(uint64(r.Since()), 7))) //nolint:gosec // a story, not a secret
+	}
+	r.Net.Cut(m.host)
 	m.process.stop(nil)
+	r.Net.Drop(m.host)
+	r.Net.Heal(m.host)
 	r.Advance(off)
 	m.boots++
 	m.machine = &machine{boot: fmt.Sprintf("%s-boot%d", m.name, m.boots), born: time.Now(), off: m.machine.off, disk: m.machine.disk}
