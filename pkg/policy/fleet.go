@@ -128,12 +128,17 @@ type Cut struct {
 // them does with no more word from its master, which is gone by then. Pretended UPSes cut
 // nothing.
 func Cuts(now power.Uptime, members []Member, ups []Source) []Cut {
-	stop, heard := time.Duration(0), now
+	stop, heard, undecided := time.Duration(0), now, 0
 	for _, m := range members {
 		stop = max(stop, m.StopTime)
 		if m.Host {
 			heard = now.Add(m.StopTime)
+		} else if m.Attached && !m.committed() {
+			undecided++
 		}
+	}
+	if undecided < 2 {
+		heard = 0 // there is nobody whose commit anybody could hear of
 	}
 	var cuts []Cut
 	for _, u := range ups {
@@ -160,7 +165,8 @@ func Cuts(now power.Uptime, members []Member, ups []Source) []Cut {
 
 // offBy returns when a node will be off at the latest, left to itself from now on in the
 // outage of s; not known: nothing makes it go. stop is the longest stop time of those
-// whom it may wait for; until heard its master may still tell it who of them is up.
+// whom it may wait for; until heard its master may still tell it that one has committed,
+// 0: there is none that has not.
 //
 // A node that has only committed may still run its hooks, so its stop time counts from
 // its last word.
@@ -190,9 +196,9 @@ func (m Member) offBy(now, heard power.Uptime, s power.State, stop time.Duration
 	}
 	silent := from.Add(goodbye)
 	switch {
-	case m.Phase == Waiting && m.Timed && (!m.Attached || s.Known() == power.BatLow):
+	case m.Phase == Waiting && m.Timed && (heard == 0 || !m.Attached || s.Known() == power.BatLow):
 		at = m.Goes
-	case m.Phase == Waiting && m.Timed: // it may hear that one has committed, and wait anew
+	case m.Phase == Waiting && m.Timed: // it may hear of a commit, and wait anew
 		at = m.waits(m.Goes, heard, stop)
 	case m.Phase == Held:
 		at = m.waits(max(silent.Add(m.Config.LostLimit), s.OutageSince.Add(m.Config.normal().Grace)), silent, stop)

@@ -232,7 +232,7 @@ func TestLaw05TheCutWaitsForEverybody(t *testing.T) {
 		{"counts down, lost and gone", member("n", policy.Grace, goes(1950), lost(1940)), 2000},
 		{"late", member("n", policy.Grace, goes(1950)), 2040},
 		{"counts down, will wait", member("n", policy.Grace, goes(2005), waitsFor), 2120 + 60 + 40},
-		{"waits, and anew when it hears who commits", member("n", policy.Waiting, goes(2050), waitsFor), 2050 + 60 + 40},
+		{"waits, so long", member("n", policy.Waiting, goes(2050), waitsFor), 2090},
 		{"waits, lost", member("n", policy.Waiting, goes(2050), waitsFor, lost(1990)), 2090},
 		{"waits for low", member("n", policy.Waiting, waitsFor), 2120 + 60 + 40},
 		{"counts on low", member("n", policy.Grace), 2120 + 120 + 40},
@@ -400,5 +400,28 @@ func TestAFleetOfTwoHundred(t *testing.T) {
 	nodes[77].Phase, nodes[77].Timed = policy.Idle, false
 	if c := policy.Cuts(sec(2000), nodes, ups)[0]; len(c.Blocked) != 1 {
 		t.Errorf("one of 200 that heard nothing: blocked by %d", len(c.Blocked))
+	}
+}
+
+// A node that waits at its limit hears, while the master's host is on its way down, that
+// another has committed, and waits anew for that one; not so once the battery is low.
+func TestLaw05TheCutWaitsForWhoWaitsAnew(t *testing.T) {
+	waits := func(name string, goes power.Uptime) policy.Member {
+		return policy.Member{
+			Standing: policy.Standing{Name: name, Attached: true, Present: true, Phase: policy.Waiting, Goes: goes, Timed: true, Heard: sec(2000), StopTime: 10 * time.Second},
+			Feeds:    []string{"r/a"}, Need: 1, Told: true, Config: policy.Config{WaitFor: true, WaitLimit: time.Minute},
+		}
+	}
+	host := waits("host", 0)
+	host.Host, host.Phase, host.Committed, host.StopTime = true, policy.Committed, sec(2000), 20*time.Second
+	all := []policy.Member{host, waits("a", sec(2005)), waits("b", sec(2010))}
+	for status, want := range map[power.Status]power.Uptime{
+		power.Fail:   sec(2020 + 60 + 10 + 30), // b hears of a until the host is off, has its limit, stops
+		power.BatLow: sec(2010 + 10 + 30),
+	} {
+		ups := []policy.Source{{Name: "r/a", State: power.State{Status: status, Last: status, Outage: "o", OutageSince: sec(1000)}}}
+		if got := policy.Cuts(sec(2000), all, ups)[0].NotBefore; got != want {
+			t.Errorf("%s: not cut before %s, want %s", status, got, want)
+		}
 	}
 }
