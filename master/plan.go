@@ -132,6 +132,9 @@ func (h *hub) planRack(facts map[string]planFacts) policy.PlanRack {
 	r := policy.PlanRack{Now: h.now()}
 	for _, u := range h.ups {
 		f := facts[u.name]
+		if u.battery.ReserveLearned {
+			f.reserve = u.battery.Reserve
+		}
 		r.UPS = append(r.UPS, policy.PlanUPS{Name: u.name, Feed: h.name + "/" + u.name, State: u.state, Reserve: f.reserve, CanCut: f.cuts})
 	}
 	for _, n := range h.nodes {

@@ -69,6 +69,10 @@ func TestPlanIsMadeOfTheRack(t *testing.T) {
 	if e := resp.GetEvents()[0]; e.GetOn() != "ups/main" || e.GetKind() != "fail" || e.GetAt().AsDuration() != 0 {
 		t.Errorf("it begins with %v", e)
 	}
+	m.hub.setUPS(upsRecord{name: "main", state: m.hub.states()[0].State, battery: power.Battery{Reserve: 3 * time.Minute, ReserveLearned: true}})
+	if resp, err = (controlService{m: m}).Plan(t.Context(), &upsv1.PlanRequest{}); err != nil || resp.GetUps()[0].GetLowMargin().AsDuration() != 2*time.Minute {
+		t.Errorf("with a reserve that was learned is foreseen %v, %v", resp.GetUps(), err)
+	}
 	if _, err := (controlService{m: m}).Plan(t.Context(), &upsv1.PlanRequest{Ups: []string{"attic"}}); status.Code(err) != codes.NotFound || !strings.Contains(err.Error(), `there is no UPS "attic"; this master's are ["main"]`) {
 		t.Errorf("of a UPS that is not there is told %v", err)
 	}
