@@ -49,6 +49,7 @@ type session struct {
 	order   policy.Order
 	awaited policy.Awaited
 	drill   node.Drill
+	stop    time.Duration // this node's stop time, as measured
 	err     string        // why it isn't connected, for people
 	first   chan struct{} // closed at the first state ever heard
 }
@@ -180,7 +181,8 @@ func (s *session) heard(address string, m *upsv1.AttachResponse) {
 	was := s.link
 	// A beat that says nothing new needs no decision: the driver has it all.
 	news := was != power.LinkUp || m.GetGoodbye() || order != s.order || !awaited.Equal(s.awaited) || !slices.Equal(ups, s.ups) ||
-		!drill.Equal(s.drill)
+		!drill.Equal(s.drill) || api.ToStopTime(m) != s.stop
+	s.stop = api.ToStopTime(m)
 	s.ups, s.order, s.awaited, s.drill = ups, order, awaited, drill
 	s.address, s.err, s.link = address, "", power.LinkUp
 	if m.GetMaster() != "" {
@@ -242,7 +244,7 @@ func sameLimit(is, was, now power.Uptime) power.Uptime {
 // and whether that is still being heard.
 func (s *session) tellDriver() {
 	s.mu.Lock()
-	up := node.Update{Master: s.master, Link: s.link, UPS: s.ups, Order: s.order, Awaited: s.awaited, Drill: s.drill}
+	up := node.Update{Master: s.master, Link: s.link, UPS: s.ups, Order: s.order, Awaited: s.awaited, Drill: s.drill, StopTime: s.stop}
 	s.mu.Unlock()
 	s.a.driver.Update(up)
 }

@@ -191,6 +191,9 @@ func ToAwaited(p *upsv1.Awaited, now power.Uptime) policy.Awaited {
 	return a
 }
 
+// ToStopTime returns a node's stop time as its master has measured it; 0: it has not.
+func ToStopTime(p *upsv1.AttachResponse) time.Duration { return positive(p.GetStopTime()) }
+
 // maxWaitingOn is how many names a report carries; the rest is a count.
 const maxWaitingOn = 8
 

@@ -24,10 +24,11 @@ type hub struct {
 	mu       sync.Mutex // guards everything that follows
 	ups      []upsRecord
 	nodes    map[string]*nodeRecord
-	waits    *policy.Waits          // who waits for whom; nil: to be looked at anew
-	fleet    policy.Fleet           // whether the own host is about to go
-	watchers map[chan struct{}]bool // woken by any change
-	drill    *drill                 // the one that is on; nil: none
+	waits    *policy.Waits           // who waits for whom; nil: to be looked at anew
+	fleet    policy.Fleet            // whether the own host is about to go
+	stops    map[string]measuredStop // of the nodes, as measured
+	watchers map[chan struct{}]bool  // woken by any change
+	drill    *drill                  // the one that is on; nil: none
 }
 
 // upsRecord is one UPS as the hub knows it.

@@ -165,7 +165,7 @@ func (p *proving) measured(nodes []policy.PlanNode) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for i := range nodes {
-		nodes[i].Measured = p.proofs.Nodes[nodes[i].Name].Stop > 0
+		nodes[i].Measured = p.proofs.Nodes[nodes[i].Name].measured().sure
 	}
 }
 

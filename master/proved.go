@@ -40,11 +40,11 @@ type proofs struct {
 }
 
 type nodeProof struct {
-	Outages  int           `json:"outages"`
-	Last     string        `json:"last"` // the newest outage's id
-	LastWall time.Time     `json:"last_wall"`
-	Stop     time.Duration `json:"stop,omitempty"` // 0: never measured
-	BackWall time.Time     `json:"back_wall"`
+	Outages  int        `json:"outages"`
+	Last     string     `json:"last"` // the newest outage's id
+	LastWall time.Time  `json:"last_wall"`
+	Stops    []stopTook `json:"stops,omitempty"` // the newest last
+	BackWall time.Time  `json:"back_wall"`
 }
 
 type upsProof struct {
@@ -74,11 +74,13 @@ type nodeStory struct {
 type downNode struct {
 	UPS    string        `json:"ups"`
 	Outage string        `json:"outage"`
-	Boot   string        `json:"boot"` // in which it went
-	Went   bool          `json:"went"` // it was seen to go of its own, not only to commit
+	Boot   string        `json:"boot"`         // in which it went
+	Went   bool          `json:"went"`         // it was seen to go of its own, not only to commit
+	At     power.Uptime  `json:"at,omitempty"` // of its commit; 0: not known
 	Stop   time.Duration `json:"stop,omitempty"`
-	Over   *power.Uptime `json:"over,omitempty"` // when the power was seen to be back
-	Late   bool          `json:"late,omitempty"` // too long ago to say how it came back
+	Probed bool          `json:"probed,omitempty"` // Stop is what probes have shown
+	Over   *power.Uptime `json:"over,omitempty"`   // when the power was seen to be back
+	Late   bool          `json:"late,omitempty"`   // too long ago to say how it came back
 }
 
 // linkLook watches the links in an outage's first seconds.
@@ -107,6 +109,9 @@ func (p *proofs) resume(old *proofs, host string) {
 	rebooted := old.Boot != p.Boot
 	for _, d := range p.Down {
 		d.Late = d.Late || rebooted && d.Over != nil
+		if rebooted {
+			d.At = 0
+		}
 	}
 	for ups, o := range p.Open {
 		for name, s := range o.Nodes {
@@ -246,7 +251,7 @@ func (p *proofs) gone(now power.Uptime, ups string, o *openOutage, s *nodeStory,
 	}
 	d := &downNode{UPS: ups, Outage: o.ID, Boot: s.Boot, Went: true}
 	if s.Committed && s.At > 0 { // else it committed since the last look
-		d.Stop = now.Sub(s.At)
+		d.At, d.Stop = s.At, now.Sub(s.At)
 	}
 	s.Heard, s.Committed, s.Gone = true, true, true
 	p.Down[n.name] = d
@@ -270,7 +275,7 @@ func (p *proofs) end(wall time.Time, u upsNow, o *openOutage, r rack) {
 		}
 		stayed := n.link == power.LinkUp && n.boot == s.Boot
 		if stayed {
-			p.prove(name, o.ID, wall, 0)
+			p.prove(name, o.ID, wall, stopTook{})
 		}
 		// A commit that is new now may have come after the OK, and proves nothing. An
 		// older one may still be carried out: what is accepted is not taken back.
@@ -281,14 +286,15 @@ func (p *proofs) end(wall time.Time, u upsNow, o *openOutage, r rack) {
 }
 
 // prove counts an outage that a node was seen through.
-func (p *proofs) prove(name, outage string, wall time.Time, stop time.Duration) {
+func (p *proofs) prove(name, outage string, wall time.Time, stop stopTook) {
 	proof := p.Nodes[name]
 	if proof.Last != outage || proof.Outages == 0 {
 		proof.Outages++
 	}
 	proof.Last, proof.LastWall = outage, wall
-	if stop > 0 {
-		proof.Stop = stop
+	if stop.Took > 0 {
+		proof.Stops = append(proof.Stops, stop)
+		proof.Stops = proof.Stops[max(0, len(proof.Stops)-stopsKept):]
 	}
 	p.Nodes[name] = proof
 }
@@ -298,6 +304,7 @@ func (p *proofs) followDown(now power.Uptime, wall time.Time, n nodeNow, d *down
 	switch {
 	case n.link != power.LinkUp:
 		d.Went = d.Went || n.going() // its last word
+		d.stopped(n)
 	case n.boot == d.Boot:
 		if !n.going() { // it never was off
 			delete(p.Down, n.name)
@@ -305,7 +312,7 @@ func (p *proofs) followDown(now power.Uptime, wall time.Time, n nodeNow, d *down
 	case d.Over != nil: // else how it ends is not known
 		delete(p.Down, n.name)
 		if d.Went {
-			p.prove(n.name, d.Outage, wall, d.Stop)
+			p.prove(n.name, d.Outage, wall, stopTook{d.Stop, d.Probed})
 		}
 		if !d.Late && now.Sub(*d.Over) <= backLimit {
 			proof := p.Nodes[n.name]

@@ -148,8 +148,8 @@ func (ta *tale) proved() []string {
 	for _, name := range slices.Sorted(maps.Keys(ta.p.Nodes)) {
 		n := ta.p.Nodes[name]
 		line := fmt.Sprintf("%s: %d, last %s", name, n.Outages, n.Last)
-		if n.Stop > 0 {
-			line += ", stop " + n.Stop.String()
+		if m := n.measured(); m.takes > 0 {
+			line += ", stop " + (m.takes - policy.OffMargin).String()
 		}
 		if !n.BackWall.IsZero() {
 			line += ", back " + at(n.BackWall)

@@ -46,8 +46,10 @@ type nodeNow struct {
 	status     power.Status
 	ups        []string // of this master's, those that it lives on
 	foreign    bool     // it lives on another master's too
-	methods    []string // by which it goes
-	wake       []string // by which it comes
+	off        policy.OffState
+	silent     power.Uptime // since when it is silent to probes; 0: it is not
+	methods    []string     // by which it goes
+	wake       []string     // by which it comes
 }
 
 // node returns a node; nil: there is none of that name.
@@ -85,6 +87,7 @@ func (h *hub) lives(master string) rack {
 		now := nodeNow{
 			name: name, boot: n.boot, host: n.host, ever: n.ever, link: n.link, phase: api.ToPhase(n.report.GetPhase()),
 			status: api.ToStatus(n.report.GetStatus()), methods: n.report.GetMethods(), wake: n.report.GetWake(),
+			off: h.standingOf(n).OffAs(h.now()), silent: n.silent,
 		}
 		for _, f := range n.report.GetFeeds() {
 			if ups, ours := strings.CutPrefix(f, master+"/"); ours {
@@ -197,6 +200,7 @@ func (p *proving) look() {
 	if p.proofs.step(now, wall, r) {
 		p.saver.Put(p.proofs)
 	}
+	p.m.hub.measure(p.proofs.stops())
 }
 
 // forget drops what was proved of a machine that was struck off, or set up anew.
@@ -233,8 +237,8 @@ func (p *proving) fill(st *upsv1.MasterStatus) {
 		n.Proof = &upsv1.NodeProof{
 			Outages: uint32(proof.Outages), LastOutage: proof.Last, LastWall: wallText(proof.LastWall), BackWall: wallText(proof.BackWall),
 		}
-		if proof.Stop > 0 {
-			n.Proof.StopTime = durationpb.New(proof.Stop)
+		if m := proof.measured(); m.takes > 0 {
+			n.Proof.StopTime = durationpb.New(m.takes)
 		}
 	}
 	for _, u := range st.GetUps() {

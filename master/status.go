@@ -40,6 +40,9 @@ func (h *hub) response(s *session, master string, tempo time.Duration) *upsv1.At
 	r := &upsv1.AttachResponse{Master: master, Ups: h.upsStates(now), Heartbeat: durationpb.New(tempo)}
 	if n := h.nodes[s.node]; n != nil {
 		r.Order = api.FromOrder(h.order(n), now)
+		if d := h.stopTime(n); d > 0 {
+			r.StopTime = durationpb.New(d)
+		}
 		if len(n.waitFor) > 0 {
 			r.Awaited = api.FromAwaited(h.awaited(n, now), now)
 		}

@@ -73,6 +73,9 @@ func (h *hub) standingOf(n *nodeRecord) policy.Standing {
 	if d := n.report.GetDeadline(); d != nil && (s.Phase == policy.Grace || s.Phase == policy.Waiting) {
 		s.Goes, s.Timed = n.heard.Add(d.AsDuration()), true
 	}
+	if d := h.stopTime(n); d > 0 {
+		s.StopTime = d
+	}
 	s.Present = s.Attached || h.wasThere(n) || n.committed != 0
 	return s
 }

@@ -122,10 +122,8 @@ func (d *Driver) beginRehearsal(master string, offer Drill) {
 		return
 	}
 	r.ctx, r.end = ctx, end
-	cfg := d.o.Settings.Policy()
-	cfg.Methods = len(d.o.Chain)
 	state, link := d.feeds.Combined()
-	r.shadow = policy.NewShadow(d.o.Now(), cfg, offer.ID, policy.Power{State: state, Link: link}, d.strongest())
+	r.shadow = policy.NewShadow(d.o.Now(), d.config(), offer.ID, policy.Power{State: state, Link: link}, d.strongest())
 	d.o.Log.Info("a drill begins", "node", d.o.Name, "drill", offer.ID, "master", master)
 	d.record(recordDrill, drillRecord{Node: d.o.Name, Drill: offer.ID, What: "begins"})
 }

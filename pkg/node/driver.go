@@ -80,6 +80,9 @@ type Update struct {
 	Order   policy.Order
 	Awaited policy.Awaited
 	Drill   Drill
+	// StopTime is how long this machine takes to be off once asked, as measured; 0:
+	// it never was, and what its owner wrote counts.
+	StopTime time.Duration
 }
 
 // Snapshot is where this machine stands.
@@ -146,6 +149,7 @@ type Driver struct {
 	waking    waking
 	saved     []byte // what the state file holds
 	checking  bool
+	measured  time.Duration // this machine's stop time; 0: never measured
 }
 
 // NewDriver returns a driver that has not begun to run.

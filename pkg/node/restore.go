@@ -6,6 +6,8 @@ import (
 	"errors"
 	"os"
 	"time"
+
+	"github.com/lastwatt/lastwatt/pkg/policy"
 )
 
 // restoreWait bounds the reading of the state file at the start: a disk that
@@ -57,6 +59,9 @@ func (d *Driver) adopt(raw []byte) {
 	if k.Boot != d.o.BootID {
 		d.o.Log.Info("the state file is of another boot: this node begins anew")
 		return
+	}
+	if d.measured = min(max(0, k.StopTime), stopMost); d.measured > 0 {
+		d.m = policy.NewMachine(d.config())
 	}
 	for _, a := range d.m.Restore(d.o.Now(), k.Machine) {
 		d.act(a)

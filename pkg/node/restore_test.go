@@ -138,7 +138,7 @@ func FuzzStateFile(f *testing.F) {
 	at := power.Uptime(3 * time.Hour)
 	machine := policy.NewMachine(policy.Config{Grace: time.Minute, Methods: 1})
 	machine.Step(at, policy.Power{State: power.State{Status: power.Fail, Last: power.Fail, Outage: "b1-1", OutageSince: at}, Link: power.LinkUp})
-	good, err := json.Marshal(kept{"b1", machine.Snapshot()})
+	good, err := json.Marshal(kept{Boot: "b1", Machine: machine.Snapshot()})
 	if err != nil {
 		f.Fatal(err)
 	}

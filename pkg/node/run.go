@@ -134,6 +134,7 @@ func (d *Driver) update(u Update) {
 	if len(u.UPS) == 0 {
 		u.UPS = old.UPS
 	}
+	u.StopTime = stopTold(u, old)
 	d.told[u.Master] = u
 	for _, s := range u.UPS {
 		d.feed(u.Master+"/"+s.Name, s.State, u.Link)
@@ -152,6 +153,7 @@ func (d *Driver) update(u Update) {
 			d.heard = d.o.Now().Add(hearing)
 		}
 	}
+	d.measure()
 	d.decide(u.Link)
 }
 
@@ -189,9 +191,7 @@ func (d *Driver) forget(master string) error {
 	for _, p := range v.Problems {
 		d.wentAway(p)
 	}
-	cfg := d.o.Settings.Policy()
-	cfg.Methods = len(d.o.Chain)
-	d.m = policy.NewMachine(cfg)
+	d.m = policy.NewMachine(d.config())
 	d.feeds = power.NewFeeds(d.o.Settings.Need, d.o.Settings.Feeds, d.o.Settings.ObeySim)
 	delete(d.told, master)
 	delete(d.silent, master)
@@ -262,7 +262,7 @@ func (d *Driver) publish() {
 		View:     view,
 		Feeds:    d.feeds.Names(),
 		UPS:      d.deciding(),
-		StopTime: d.o.Settings.StopTime,
+		StopTime: d.stopTime(),
 		Wake:     d.ways(),
 		Problems: d.problems.entries,
 		Drill:    d.rehearsal.report,
@@ -286,6 +286,8 @@ func (d *Driver) publish() {
 type kept struct {
 	Boot    string          `json:"boot"`
 	Machine policy.Snapshot `json:"machine"`
+	// StopTime is this machine's, as measured.
+	StopTime time.Duration `json:"stop_time"`
 }
 
 // save hands the machine's state to the state file, if it is new.
@@ -293,7 +295,7 @@ func (d *Driver) save() {
 	if d.o.State == nil {
 		return
 	}
-	b, err := json.Marshal(kept{d.o.BootID, d.m.Snapshot()})
+	b, err := json.Marshal(kept{d.o.BootID, d.m.Snapshot(), d.measured})
 	if err != nil {
 		d.o.Log.Error("cannot encode the state of this node", "err", err)
 		return
