@@ -97,12 +97,14 @@ func (r *Rack) SwitchOff(n *Node) {
 	r.t.Helper()
 	r.StopAgent(n)
 	r.Forget(n)
+	r.Net.Power(n.name, false)
 }
 
 // SwitchOn boots a node.
 func (r *Rack) SwitchOn(n *Node) {
 	r.t.Helper()
 	n.boots++
+	r.Net.Power(n.name, true)
 	n.machine = &machine{boot: fmt.Sprintf("%s-boot%d", n.name, n.boots), born: time.Now(), off: recorder{r, n}, disk: n.machine.disk}
 	r.StartAgent(n)
 }
