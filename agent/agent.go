@@ -37,12 +37,14 @@ type Options struct {
 	Config  Config
 	Version string // for people
 	Boot    string // this boot's id
-	Chain   []shutdown.Executor
-	Wall    func(context.Context, string) // tells the people on this machine; nil: nobody
-	Listen  api.Listener                  // nil: api.Listen
-	Dial    api.Dialer                    // nil: net.Dialer's
-	Exec    shutdown.Runner               // runs hooks and the programs of alarms; nil: shutdown.Exec
-	Waking  Waking                        // how this machine is woken; nil: wake.Machine
+	// Virtualization is what this machine runs in; empty: its own hardware, or not known.
+	Virtualization string
+	Chain          []shutdown.Executor
+	Wall           func(context.Context, string) // tells the people on this machine; nil: nobody
+	Listen         api.Listener                  // nil: api.Listen
+	Dial           api.Dialer                    // nil: net.Dialer's
+	Exec           shutdown.Runner               // runs hooks and the programs of alarms; nil: shutdown.Exec
+	Waking         Waking                        // how this machine is woken; nil: wake.Machine
 	// Before is the agent that ran by the former configuration in this process, all
 	// of whose tasks have ended; nil: there was none.
 	Before *Agent
@@ -58,6 +60,7 @@ type Agent struct {
 	cfg     Config
 	version string
 	boot    string
+	guest   string // what it runs in
 	now     func() power.Uptime
 	log     *slog.Logger
 	listen  api.Listener
@@ -87,7 +90,7 @@ type Agent struct {
 func New(o Options) (*Agent, error) {
 	cfg := o.Config
 	a := &Agent{
-		cfg: cfg, version: o.Version, boot: o.Boot, now: o.Now, log: o.Log, listen: o.Listen, dial: o.Dial, exec: o.Exec, waking: o.Waking,
+		cfg: cfg, version: o.Version, boot: o.Boot, guest: o.Virtualization, now: o.Now, log: o.Log, listen: o.Listen, dial: o.Dial, exec: o.Exec, waking: o.Waking,
 		good: map[string]string{}, trouble: map[string]error{}, joined: make(chan *session), over: make(chan struct{}),
 	}
 	if a.listen == nil {

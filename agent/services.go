@@ -29,7 +29,7 @@ type nodeService struct {
 // GetNodeStatus answers with what this node does and believes now.
 func (s nodeService) GetNodeStatus(context.Context, *upsv1.GetNodeStatusRequest) (*upsv1.GetNodeStatusResponse, error) {
 	now := s.a.now()
-	ns := &upsv1.NodeStatus{Name: s.a.cfg.Name, Role: s.a.cfg.Role, Report: s.a.report(), Link: upsv1.Link_LINK_UNSPECIFIED}
+	ns := &upsv1.NodeStatus{Name: s.a.cfg.Name, Role: s.a.cfg.Role, Report: s.a.report(), Link: upsv1.Link_LINK_UNSPECIFIED, Virtualization: s.a.guest}
 	out := &upsv1.GetNodeStatusResponse{Node: ns}
 	for _, sess := range s.a.allSessions() {
 		sess.mu.Lock()

@@ -33,6 +33,8 @@ type Options struct {
 	Config  Config
 	Version string // for people
 	Boot    string // this boot's id
+	// Virtualization is what this machine runs in; empty: its own hardware, or not known.
+	Virtualization string
 	// Chain and Wall are for the own host; unused without [node].
 	Chain []shutdown.Executor
 	Wall  func(context.Context, string)
@@ -184,6 +186,7 @@ func (m *Master) addHost(o Options) error {
 	}
 	m.host = newHost(*m.cfg.Node, m.cfg.Name, m.hub, d, m.now)
 	m.hub.nodes[m.cfg.Node.Name].boot = m.boot
+	m.hub.nodes[m.cfg.Node.Name].hello.Virtualization = o.Virtualization
 	return nil
 }
 

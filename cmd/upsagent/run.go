@@ -14,6 +14,8 @@ import (
 	"github.com/lastwatt/lastwatt/pkg/daemon"
 	"github.com/lastwatt/lastwatt/pkg/journal"
 	"github.com/lastwatt/lastwatt/pkg/node"
+	"github.com/lastwatt/lastwatt/pkg/shutdown"
+	"github.com/lastwatt/lastwatt/pkg/virt"
 )
 
 type settings = config.Version[agent.Config]
@@ -31,7 +33,10 @@ func run(ctx context.Context, file string) error {
 		Path: file, Bare: file == defaultFile, Read: agent.ReadConfig, Data: func(c agent.Config) string { return c.Data },
 		Places: []string{os.Getenv("STATE_DIRECTORY"), agent.DefaultData}, Replace: journal.Replace, Log: log,
 	}
-	clock := daemon.NewClock()
+	clock, place := daemon.NewClock(), virt.Detect("/")
+	mayGo := func(c agent.Config) error {
+		return place.CanGo(c.Settings.Methods, shutdown.MethodCommand, shutdown.MethodNone)
+	}
 	var last atomic.Pointer[agent.Agent]
 	return daemon.RunGenerations(ctx, log, daemon.Reload[settings]{
 		Start: func() (s settings, trouble, err error) {
@@ -44,18 +49,21 @@ func run(ctx context.Context, file string) error {
 		Load: func() (settings, error) {
 			s, err := files.Load()
 			if err == nil {
-				err = last.Load().Accepts(s.Config)
+				err = errors.Join(mayGo(s.Config), last.Load().Accepts(s.Config))
 			}
 			return s, err
 		},
 		Lock: func(s settings) string { return filepath.Join(s.Config.Run, "upsagent.lock") },
 		Build: func(s settings) (g daemon.Generation, err error) {
+			if err := mayGo(s.Config); err != nil {
+				return g, err
+			}
 			chain, err := s.Config.Settings.Chain()
 			if err != nil {
 				return g, err
 			}
 			a, err := agent.New(agent.Options{
-				Config: s.Config, Version: version, Boot: boot, Chain: chain, Wall: node.Wall, Before: last.Load(), Now: clock.Now, Log: log,
+				Config: s.Config, Version: version, Boot: boot, Virtualization: place.Name, Chain: chain, Wall: node.Wall, Before: last.Load(), Now: clock.Now, Log: log,
 			})
 			if err != nil {
 				return g, err

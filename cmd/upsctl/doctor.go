@@ -84,6 +84,7 @@ type nodeCheckup struct {
 	Reached    bool      `json:"reached"`
 	Took       *float64  `json:"reached_seconds"`
 	Error      string    `json:"error,omitempty"` // why it could not be examined
+	Guest      string    `json:"virtualization,omitempty"`
 	State      string    `json:"state"`
 	Phase      string    `json:"phase"`
 	Cannot     string    `json:"cannot_power_off,omitempty"`
@@ -228,7 +229,7 @@ func nodeExam(st *upsv1.NodeStatus, x *upsv1.NodeExam) nodeCheckup {
 		Cannot: x.GetAnswer().GetCannotPowerOff(), Methods: notNil(r.GetMethods()),
 		StopTime: r.GetStopTime().AsDuration().Seconds(), StopSeen: seconds(st.GetProof().GetStopTime()), Wake: notNil(r.GetWake()),
 		Outages: st.GetProof().GetOutages(), Last: st.GetProof().GetLastOutage(), LastWall: st.GetProof().GetLastWall(),
-		Back: st.GetProof().GetBackWall(), Ran: []ranHook{}, LeftOut: x.GetAnswer().GetLeftOut(),
+		Back: st.GetProof().GetBackWall(), Ran: []ranHook{}, LeftOut: x.GetAnswer().GetLeftOut(), Guest: st.GetVirtualization(),
 	}
 	for _, h := range x.GetAnswer().GetRan() {
 		n.Ran = append(n.Ran, ranHook{h.GetName(), h.GetError(), h.GetTook().AsDuration().Seconds()})

@@ -67,6 +67,7 @@ func sickRack() *upsv1.ExamineResponse {
 	node("nas1", upsv1.Link_LINK_LOST, []string{"logind"}, []string{"cycle"}, &upsv1.NodeExam{Took: dur(3 * time.Millisecond), Answer: &upsv1.ExamineNodeResponse{
 		CannotPowerOff: "logind does not let this daemon power off", LeftOut: "another drill runs on this node; try again when it has ended"}})
 	node("rack1", upsv1.Link_LINK_UP, []string{"none"}, []string{"cycle"}, &upsv1.NodeExam{Answer: &upsv1.ExamineNodeResponse{CannotPowerOff: "it never goes"}})
+	st.Nodes[2].Virtualization = "kvm"
 	// What a node that is out of touch says is newer than what its master has heard.
 	r.Nodes[3].Answer.Node = proto.CloneOf(st.Nodes[3])
 	st.Nodes[3].Report = &upsv1.NodeReport{Problems: []*upsv1.Problem{{On: "node/nas1", Name: "hook", Text: "mended since"}}}
@@ -117,6 +118,7 @@ a-long-name-for-a-machine-in-a-rack: drill hook /usr/local/sbin/stop-db --now:
 a-long-name-for-a-machine-in-a-rack: drill hook /opt/mail failed after 20ms:
   exit status 1
 db1: cannot be examined: 192.0.2.7:8494: no answer
+db1: a guest (kvm): the machine that it runs on has to name it in wait_for
 nas1: would not go down: logind does not let this daemon power off
 nas1: drill hooks not run: another drill runs on this node; try again when it
   has ended

@@ -82,6 +82,9 @@ func (ex checkup) notes() []string {
 		if n.Cannot != "" {
 			out = append(out, n.Name+": would not go down: "+n.Cannot)
 		}
+		if n.Guest != "" {
+			out = append(out, n.Name+": a guest ("+n.Guest+"): the machine that it runs on has to name it in wait_for")
+		}
 		for _, h := range n.Ran {
 			if h.Error != "" {
 				out = append(out, fmt.Sprintf("%s: drill hook %s failed after %s: %s", n.Name, h.Name, brief(h.Took), h.Error))

@@ -154,6 +154,9 @@ func (n nodePicture) words() string {
 	} else {
 		said += "; link " + n.Link
 	}
+	if n.Guest != "" {
+		said += "; a guest (" + n.Guest + ")"
+	}
 	switch n.Off {
 	case "probed":
 		said += "; off: it has gone silent"

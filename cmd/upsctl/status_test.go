@@ -157,11 +157,11 @@ func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
 // TestStatusOfWhoIsOff: how that is known, wherever a node is told of.
 func TestStatusOfWhoIsOff(t *testing.T) {
 	for off, want := range map[upsv1.Off][3]string{
-		upsv1.Off_OFF_UNSPECIFIED: {"off   node-lost", "", "said that it goes\n"},
-		upsv1.Off_OFF_PROBED:      {"off (probed), node-lost", `"off": "probed"`, "; off: it has gone silent"},
+		upsv1.Off_OFF_UNSPECIFIED: {"off   node-lost", "", "said that it goes; a guest (kvm)\n"},
+		upsv1.Off_OFF_PROBED:      {"off (probed), node-lost", `"off": "probed"`, "; a guest (kvm); off: it has gone silent"},
 		upsv1.Off_OFF_ASSUMED:     {"off (assumed), node-lost", `"off": "assumed"`, "; off by now, as far as anybody knows"},
 		upsv1.Off_OFF_CUT:         {"off (cut), node-lost", `"off": "cut"`, "; off: its power was cut"},
-		99:                        {"off   node-lost", "", "said that it goes\n"},
+		99:                        {"off   node-lost", "", "said that it goes; a guest (kvm)\n"},
 	} {
 		m := wellRack()
 		m.Problems = []*upsv1.Problem{{On: "node/web1", Name: "node-lost", Text: "it is off"}}

@@ -16,6 +16,7 @@ import (
 	"github.com/lastwatt/lastwatt/pkg/journal"
 	"github.com/lastwatt/lastwatt/pkg/node"
 	"github.com/lastwatt/lastwatt/pkg/shutdown"
+	"github.com/lastwatt/lastwatt/pkg/virt"
 )
 
 type settings = config.Version[master.Config]
@@ -59,7 +60,7 @@ func run(ctx context.Context, file string) error {
 				}
 			}
 			m, err := master.New(master.Options{
-				Config: s.Config, Version: version, Boot: boot, Chain: chain, Wall: node.Wall, Before: last.Load(),
+				Config: s.Config, Version: version, Boot: boot, Virtualization: virt.Detect("/").Name, Chain: chain, Wall: node.Wall, Before: last.Load(),
 				Stored: stored, Store: daemon.StoreFD, Drop: daemon.DropFD, Late: func() error { return cut.Ready("/") }, Now: clock.Now, Log: log,
 			})
 			if err != nil {
