@@ -28,9 +28,10 @@ func Systemctl() Executor {
 	return command{name: MethodSystemctl, argv: []string{"systemctl", "poweroff", "-i", "--no-ask-password"}, limit: toolLimit, logind: Logind()}
 }
 
-// SysVInit returns the method "sysvinit": shutdown -h -P now.
+// SysVInit returns the method "sysvinit": shutdown -h -P now. Where the helper for it is
+// installed, a shutdown that hangs ends in a forced power-off.
 func SysVInit() Executor {
-	return command{name: MethodSysVInit, argv: []string{"shutdown", "-h", "-P", "now"}, limit: toolLimit}
+	return command{name: MethodSysVInit, argv: []string{"shutdown", "-h", "-P", "now"}, limit: toolLimit, force: forceOff}
 }
 
 // Command returns the method "command": argv is run, and exit status 0 means that
@@ -43,6 +44,7 @@ type command struct {
 	name   string
 	argv   []string
 	limit  time.Duration
+	force  string   // a program that ends what hangs, started when the power-off is accepted
 	logind Executor // who is asked whether we may, unless we are root; nil: nobody
 }
 
@@ -72,6 +74,9 @@ func (c command) PowerOff(ctx context.Context) error {
 	defer cancel()
 	out, err := Exec(ctx, Cmd{Argv: append([]string{path}, c.argv[1:]...)})
 	if err == nil {
+		if c.force != "" {
+			outlive(c.force, forceAfter)
+		}
 		return nil
 	}
 	if out = strings.TrimSpace(out); out != "" {
