@@ -154,6 +154,11 @@ func (n nodePicture) words() string {
 	} else {
 		said += "; link " + n.Link
 	}
+	return said + n.asides()
+}
+
+// asides are what else there is to say of a node.
+func (n nodePicture) asides() (said string) {
 	if n.Guest != "" {
 		said += "; a guest (" + n.Guest + ")"
 	}

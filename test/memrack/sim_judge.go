@@ -85,6 +85,7 @@ type simFacts struct {
 	heldTo  time.Duration
 	ordered bool // down, in this boot
 	askedAt time.Duration
+	leftAt  time.Duration // when it first asked in an outage, in touch with everybody; 0: not
 	// All of them, in every boot.
 	askTimes, tookTimes []time.Duration
 	heardAsks           []time.Duration // of those in an outage, what its masters must have heard
@@ -133,7 +134,7 @@ func (j *simJudge) blame(law string, f *simFacts, format string, args ...any) {
 func (j *simJudge) booted(n *simNode) {
 	f := j.nodes[n.i]
 	f.mayLow, f.mayEnd = false, false
-	f.mayKnow, f.knew, f.ordered, f.askedAt, f.phase, f.failOf = false, -1, false, long, 0, -1
+	f.mayKnow, f.knew, f.ordered, f.askedAt, f.leftAt, f.phase, f.failOf = false, -1, false, long, 0, 0, -1
 	if n.master != nil {
 		j.forgot(n) // its run folder is gone
 	}

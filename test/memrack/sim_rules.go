@@ -63,6 +63,9 @@ func (j *simJudge) asked(f *simFacts, c simCall) {
 		j.inOrder(f, c.at)
 	}
 	f.simNode.asked = true
+	if !c.accepted && f.askedAt < f.chainAt {
+		f.left(c.at)
+	}
 	if !c.accepted && f.askedAt < f.chainAt && !f.ordered && f.status != upsv1.Status_STATUS_OK && j.sure(f, f.failAt) { // what it says is heard
 		f.unheardAsk = c.at
 	}

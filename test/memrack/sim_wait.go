@@ -81,11 +81,36 @@ func (j *simJudge) inOrder(f *simFacts, at time.Duration) {
 		return
 	}
 	for _, o := range j.nodes {
+		if slices.Contains(f.waitFor, o.name) && f.together(o) && o.leftAt > 0 && !o.struck {
+			if by := o.offBy(f); at < by-2*time.Second {
+				j.blame("order", f, "asked for its power-off %s before %s can be known to be off, which it waits for", by-at, o.name)
+			}
+		}
 		if !slices.Contains(f.waitFor, o.name) || !o.powered || !o.steady(at) || o.taken || o.askedAt >= o.agentAt || !f.together(o) {
 			continue
 		}
 		j.blame("order", f, "asked for its power-off while %s is up, which it waits for", o.name)
 	}
+}
+
+// left notes that a node went that others may wait for, undisturbed.
+func (f *simFacts) left(at time.Duration) {
+	f.leftAt = 0
+	if f.steady(at) && !f.murky() && !f.deaf {
+		f.leftAt = at
+	}
+}
+
+// offBy is the earliest moment at which somebody who waits for a node that went may take
+// it for off, or give up: silent to probes for the margin, its time over, or wait_limit.
+// What was measured of its shutdown is longer than what is written, by the margin at least.
+func (f *simFacts) offBy(who *simFacts) time.Duration {
+	commit := f.leftAt - f.hooks()
+	by := commit + min(max(who.waitLimit, stopTime), stopTime+margin)
+	if !f.powered {
+		by = min(by, f.off+margin)
+	}
+	return by
 }
 
 // steady reports whether a node has been in touch for long and runs undisturbed.
