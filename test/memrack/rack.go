@@ -77,16 +77,6 @@ func New(t *testing.T, extra string) *Rack {
 	return r
 }
 
-// NewWired is New with the UPS on a wire: what it says is no pretence.
-func NewWired(t *testing.T, extra string) (*Rack, *Wire) {
-	c, _ := line.Lookup("liebert-powersure")
-	r, w := newRack(t), NewWire(c, Driver{}, 1)
-	m := r.addMaster("rack1", "master", fmt.Sprintf("[[ups]]\nname = \"main\"\nport = \"/dev/wire\"\ncable = %q\n%s", c.Name, extra), r.switchedOn(shutdown.None()))
-	m.open = OpenWires(map[string]*Wire{"/dev/wire": w})
-	r.StartMaster()
-	return r, w
-}
-
 // newRack returns a rack without anybody.
 func newRack(t *testing.T) *Rack {
 	return &Rack{t: t, Net: NewNetwork(), dir: t.TempDir(), start: time.Now(), nodes: map[string]*Node{}}
