@@ -68,6 +68,6 @@ var drillFaults = []Fault{
 	},
 	{
 		Name: "nobody is waited for in a drill", File: "master/drill_hub.go",
-		Old: "s.Present, s.Attached = x != nil && there, x != nil && there", New: "s.Present, s.Attached = false, false",
+		Old: "s.Present, s.Attached = x != nil && there, x != nil && there", New: "s.Present, s.Attached = x == nil && there, x == nil && there",
 	},
 }
