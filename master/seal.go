@@ -65,6 +65,7 @@ type seals struct {
 	trying   int        // power-offs because of the power that are under way
 	taken    bool       // one was accepted
 	seal     *cut.Seal  // the newest; nil: there is to be none
+	back     []string   // outages that are over, though the hub may not know it yet
 	isLifted bool       // the job timeout may be lifted
 	begun    power.Uptime
 	adopted  *cut.Seal // found at the start, and maybe this host's own
@@ -134,14 +135,15 @@ func (s *seals) powerOff(ctx context.Context, by shutdown.Executor) error {
 	s.taken = s.taken || err == nil
 	over := s.trying == 0 && !s.taken
 	sealed := over && s.seal != nil
-	if over {
-		s.seal = nil
+	n := uint64(0)
+	if sealed {
+		s.seal, n = nil, s.file.set(nil)
 	}
 	s.mu.Unlock()
 	switch {
 	case sealed:
 		s.event(kindSeal, "the seal is taken back: "+err.Error())
-		if err := s.file.put(nil, sealLimit); err != nil {
+		if err := s.file.wait(n, sealLimit); err != nil {
 			s.log.Error("cannot take the seal back", "err", err)
 		}
 	case !over:
@@ -158,15 +160,16 @@ func (s *seals) sealAndGo(ctx context.Context, by shutdown.Executor) error {
 	}
 	s.mu.Lock()
 	seal, own := s.make(nil)
+	n := uint64(0)
 	if own {
-		s.seal = &seal
+		s.seal, n = &seal, s.file.set(&seal)
 	}
 	s.mu.Unlock()
 	if !own {
 		return overtaken(ctx)
 	}
 	s.event(kindSeal, s.words(seal))
-	if err := s.file.put(&seal, sealLimit); err != nil {
+	if err := s.file.wait(n, sealLimit); err != nil {
 		s.log.Error("the load may stay on: cannot seal", "err", err)
 	}
 	if ctx.Err() != nil {

@@ -30,25 +30,29 @@ func newSealFile(fsys journal.FS, path string) *sealFile {
 	return &sealFile{fs: fsys, path: path, answer: make(chan struct{})}
 }
 
-// put wants the disk to have s; nil: no seal. It waits so long for the disk; what it then
-// doesn't know is done all the same.
-func (f *sealFile) put(s *cut.Seal, limit time.Duration) error {
+// set wants the disk to have s; nil: no seal. It never blocks; the number is for wait.
+func (f *sealFile) set(s *cut.Seal) uint64 {
 	f.mu.Lock()
+	defer f.mu.Unlock()
 	f.want = s
 	f.asked++
-	mine := f.asked
 	if !f.working {
 		f.working = true
 		go f.work()
 	}
-	f.mu.Unlock()
+	return f.asked
+}
+
+// wait waits so long for the disk to have what was wanted, or to refuse; what it then
+// doesn't know is done all the same.
+func (f *sealFile) wait(n uint64, limit time.Duration) error {
 	t := time.NewTimer(limit)
 	defer t.Stop()
 	for {
 		f.mu.Lock()
 		done, err, answer := f.done, f.err, f.answer
 		f.mu.Unlock()
-		if done >= mine {
+		if done >= n {
 			return err
 		}
 		select {

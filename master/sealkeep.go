@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/lastwatt/lastwatt/master/cut"
+	"github.com/lastwatt/lastwatt/pkg/power"
 )
 
 // Run keeps the seal true while there is one, and sees to it that there is none when
@@ -67,7 +69,7 @@ func (s *seals) find(ctx context.Context) {
 	s.mu.Unlock()
 	if !busy && f.err != nil && !errors.Is(f.err, cut.ErrNone) {
 		s.log.Error("a seal was left over and is removed", "err", f.err)
-		_ = s.file.put(nil, sealLimit) // look tries again
+		s.file.set(nil) // look tries again
 	}
 }
 
@@ -96,14 +98,43 @@ func (s *seals) look() {
 			s.seal, put = &next, true
 		}
 	}
-	seal := s.seal
+	if put {
+		s.put()
+	}
 	s.mu.Unlock()
-	switch {
-	case !put:
-	case seal == nil || len(seal.UPS) == 0:
-		_ = s.file.put(nil, 0) // its trouble is told, and tried again
-	default:
-		_ = s.file.put(seal, 0)
+}
+
+// put wants the disk to have what is now to be there. s.mu is held.
+func (s *seals) put() uint64 {
+	if s.seal == nil || len(s.seal.UPS) == 0 {
+		return s.file.set(nil)
+	}
+	return s.file.set(s.seal)
+}
+
+// before is told what a UPS says before anybody else is: where its outage is over and a
+// seal stands, that lets it be cut no more before the nodes hear that they may stay up.
+// Who waits for the disk here waits 1 s at most.
+func (s *seals) before(ups string, is power.State) {
+	s.mu.Lock()
+	n := uint64(0)
+	if s.seal != nil && !is.Known().OnBattery() {
+		for _, u := range s.seal.UPS {
+			if u.Name == ups && u.Outage != is.Outage && !slices.Contains(s.back, u.Outage) {
+				s.back = append(s.back, u.Outage)
+				next, _ := s.make(s.seal)
+				s.seal = &next
+				n = s.put()
+				break
+			}
+		}
+	}
+	s.mu.Unlock()
+	if n == 0 {
+		return
+	}
+	if err := s.file.wait(n, sealLimit); err != nil {
+		s.log.Error("power is back, and the seal still lets the load be cut", "err", err)
 	}
 }
 

@@ -33,11 +33,12 @@ func (s *seals) make(was *cut.Seal) (seal cut.Seal, own bool) {
 			}
 		}
 		if was != nil {
-			next = later(*was, next, now)
+			next = s.later(*was, next, now)
 		}
-		if never := next.NotBefore.After(now.Add(sealNever / 2)); next.Outage == "" || never && !next.Own {
+		switch {
+		case next.Outage == "" || never(next, now) && !next.Own:
 			continue
-		} else if !never {
+		case !never(next, now):
 			last = max(last, next.NotBefore)
 		}
 		own = own || next.Own
@@ -48,20 +49,25 @@ func (s *seals) make(was *cut.Seal) (seal cut.Seal, own bool) {
 }
 
 // later returns what of a UPS is sealed from now on.
-func later(was cut.Seal, next cut.Sealed, now power.Uptime) cut.Sealed {
+func (s *seals) later(was cut.Seal, next cut.Sealed, now power.Uptime) cut.Sealed {
 	i := slices.IndexFunc(was.UPS, func(u cut.Sealed) bool { return u.Name == next.Name })
 	if i < 0 {
 		next.Outage = "" // it began to fail when all was decided
 		return next
 	}
 	old := was.UPS[i]
-	if next.Outage != old.Outage {
-		old.NotBefore = max(old.NotBefore, now.Add(sealNever))
-	} else {
+	switch {
+	case never(old, now):
+	case next.Outage != old.Outage || slices.Contains(s.back, old.Outage):
+		old.NotBefore = now.Add(sealNever)
+	default:
 		old.NotBefore = max(old.NotBefore, next.NotBefore)
 	}
 	return old
 }
+
+// never reports whether a UPS is sealed so that it is not cut.
+func never(u cut.Sealed, now power.Uptime) bool { return u.NotBefore.After(now.Add(sealNever / 2)) }
 
 // words says in words what is sealed.
 func (s *seals) words(seal cut.Seal) string {

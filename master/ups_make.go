@@ -19,6 +19,7 @@ func (m *Master) addUPS(u UPS, o Options) {
 	var saved power.Uptime
 	off := r.off
 	r.tell = func(rec upsRecord) {
+		m.seals.before(rec.name, rec.state)
 		now := m.now()
 		if off.By != "" && rec.disabled.By == "" {
 			m.event("ups/"+u.Name, "enabled", "it is looked at again")

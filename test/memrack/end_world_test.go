@@ -11,6 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	upsv1 "github.com/lastwatt/lastwatt/api/ups/v1"
 	"github.com/lastwatt/lastwatt/master/cut"
 	"github.com/lastwatt/lastwatt/pkg/line"
 	"github.com/lastwatt/lastwatt/pkg/power"
@@ -40,6 +41,9 @@ type endWorld struct {
 	marks []mark
 }
 
+// masterEnds is how long after the power-off was accepted the master is told to end.
+const masterEnds = 2 * time.Second
+
 // mark is a moment of the transaction.
 type mark struct {
 	name string
@@ -59,7 +63,8 @@ type endSpec struct {
 type endMachine struct {
 	endSpec
 	w    *endWorld
-	node *Node // nil: the host
+	node *Node   // nil: the host
+	exec endExec // its dead is nil while nothing runs
 
 	mu       sync.Mutex
 	tries    int
@@ -67,12 +72,24 @@ type endMachine struct {
 	off      bool
 }
 
-func (m *endMachine) String() string               { return "machine" }
-func (m *endMachine) Check(context.Context) error  { return nil }
-func (m *endMachine) Cancel(context.Context) error { return shutdown.ErrNoCancel }
+// endExec powers a machine off, for one process.
+type endExec struct {
+	m    *endMachine
+	dead chan struct{} // closed when the process is killed
+}
+
+func (x endExec) String() string               { return "machine" }
+func (x endExec) Check(context.Context) error  { return nil }
+func (x endExec) Cancel(context.Context) error { return shutdown.ErrNoCancel }
 
 // PowerOff is accepted after a while, unless it is taken back before.
-func (m *endMachine) PowerOff(ctx context.Context) error {
+func (x endExec) PowerOff(ctx context.Context) error {
+	m := x.m
+	select {
+	case <-x.dead:
+		return errors.New("nobody asks any more")
+	default:
+	}
 	m.mu.Lock()
 	m.tries++
 	try := m.tries
@@ -80,6 +97,8 @@ func (m *endMachine) PowerOff(ctx context.Context) error {
 	m.w.mark(m.name + " asked")
 	select {
 	case <-time.After(m.accepts):
+	case <-x.dead:
+		return errors.New("nobody asks any more")
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
@@ -92,6 +111,44 @@ func (m *endMachine) PowerOff(ctx context.Context) error {
 	m.mu.Unlock()
 	m.w.mark(m.name + " accepted")
 	return nil
+}
+
+// kill ends a machine's daemon without a word, if its system is not on its way down;
+// start starts it again.
+func (m *endMachine) kill() {
+	if at, _ := m.gone(); !at.IsZero() || m.exec.dead == nil {
+		return
+	}
+	host, p, disk := m.name, m.w.rack.masters[0].process, m.w.disk
+	if m.node != nil {
+		p, disk = m.node.process, nil
+	} else {
+		host = "master"
+	}
+	m.w.rack.Net.Cut(host)
+	if disk != nil {
+		disk.Kill()
+	}
+	close(m.exec.dead)
+	m.exec.dead = nil
+	go p.stop(nil) // what it waits for is over for the others
+	synctest.Wait()
+	m.w.rack.Net.Drop(host)
+	m.w.rack.Net.Heal(host)
+}
+
+func (m *endMachine) start() {
+	if at, _ := m.gone(); !at.IsZero() || m.exec.dead != nil {
+		return
+	}
+	m.exec = endExec{m, make(chan struct{})}
+	if m.node != nil {
+		m.node.machine.off = m.exec
+		m.w.rack.StartAgent(m.node)
+		return
+	}
+	m.w.rack.masters[0].machine.off = m.exec
+	m.w.rack.StartMaster()
 }
 
 func (m *endMachine) gone() (accepted time.Time, off bool) {
@@ -120,7 +177,8 @@ func newEndWorld(t *testing.T, host endSpec, specs ...endSpec) *endWorld {
 	}
 	w := &endWorld{t: t, rack: newRack(t), wire: NewWire(c, Driver{}, 1), disk: NewDisk(), mains: true, failed: time.Now()}
 	w.host = &endMachine{w: w, endSpec: host}
-	on := w.rack.switchedOn(w.host)
+	w.host.exec = endExec{w.host, make(chan struct{})}
+	on := w.rack.switchedOn(w.host.exec)
 	on.disk = w.disk
 	w.rack.Lift = func(_ context.Context, on bool) error {
 		w.mark(fmt.Sprintf("lifted %t", on))
@@ -134,7 +192,8 @@ func newEndWorld(t *testing.T, host endSpec, specs ...endSpec) *endWorld {
 	time.Sleep(5 * time.Second)
 	for _, s := range specs {
 		e := &endMachine{w: w, endSpec: s}
-		e.node = &Node{name: s.name, config: mdnsOff + s.config, machine: w.rack.switchedOn(e), waking: newWaking(w.rack.start, len(w.machines))}
+		e.exec = endExec{e, make(chan struct{})}
+		e.node = &Node{name: s.name, config: mdnsOff + s.config, machine: w.rack.switchedOn(e.exec), waking: newWaking(w.rack.start, len(w.machines))}
 		w.rack.nodes[s.name] = e.node
 		w.rack.StartAgent(e.node)
 		synctest.Wait()
@@ -182,7 +241,7 @@ func (w *endWorld) pass() {
 			w.mark(m.name + " off")
 		}
 	}
-	if at, _ := w.host.gone(); !at.IsZero() && time.Since(at) >= 2*time.Second {
+	if at, _ := w.host.gone(); !at.IsZero() && time.Since(at) >= masterEnds {
 		w.rack.masters[0].process.stop(nil)
 		if time.Since(at) >= w.host.goes && w.ended == "" {
 			w.late()
@@ -246,13 +305,32 @@ func (w *endWorld) blame(format string, args ...any) {
 
 // sealNow returns the seal on the host's disk, whatever the disk's faults.
 func (w *endWorld) sealNow() (cut.Seal, error) {
-	return cut.Load(program{d: w.disk, above: true}, cut.Path(w.rack.masterDir(w.rack.masters[0])+"/run"))
+	return cut.Load(program{d: w.disk, above: true}, w.sealPath())
+}
+
+func (w *endWorld) sealPath() string { return cut.Path(w.rack.masterDir(w.rack.masters[0]) + "/run") }
+
+// newSeal is one that is good here and now.
+func (w *endWorld) newSeal() cut.Seal {
+	now := w.rack.masters[0].machine.now()
+	c, _ := line.Lookup("nut-7")
+	return cut.Seal{Boot: "boot", Made: now, Expires: now.Add(time.Hour), UPS: []cut.Sealed{
+		{Name: "main", Outage: "o1", Port: "/dev/wire", Cable: c, NotBefore: now.Add(time.Minute), Own: true},
+	}}
 }
 
 // hasSeal reports whether there is one, whatever it says.
 func (w *endWorld) hasSeal() bool {
 	_, err := w.sealNow()
 	return !errors.Is(err, cut.ErrNone)
+}
+
+// report returns what a machine says of itself.
+func (w *endWorld) report(m *endMachine) *upsv1.NodeReport {
+	if m.node != nil {
+		return w.rack.Own(m.node)
+	}
+	return w.rack.Node("rack1").GetReport()
 }
 
 // marked returns when something happened first; never: it did not.
