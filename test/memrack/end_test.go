@@ -54,8 +54,8 @@ func TestLaw05TheWholeTransaction(t *testing.T) {
 		if wait := w.marked("lifted true") - w.marked("db asked"); wait < 9*time.Second || wait > 11*time.Second {
 			t.Errorf("the host waits %s for app, want 10s", wait)
 		}
-		if after := w.marked("cut") - w.marked("app asked"); after < 40*time.Second || after > 41*time.Second {
-			t.Errorf("the load was cut %s after app asked, want its stop time and 30s", after)
+		if after := w.marked("cut") - w.marked("app asked"); after < 70*time.Second || after > 71*time.Second {
+			t.Errorf("the load was cut %s after app asked, want its stop time, 30s, and the time for which it might wait anew", after)
 		}
 		for _, e := range w.wrong {
 			t.Error(e)
@@ -116,7 +116,7 @@ func endPoints(t *testing.T) (points []time.Duration, steps map[time.Duration]st
 		w := newEndWorld(t, host, nodes...)
 		defer w.stop()
 		w.fails()
-		w.liveTo(140 * time.Second)
+		w.liveTo(170 * time.Second)
 		for _, m := range w.marks {
 			for _, at := range []time.Duration{m.at - time.Millisecond, m.at + time.Millisecond} {
 				if steps[at] == "" {
@@ -146,7 +146,7 @@ func TestLaw05ARaceAtEveryStep(t *testing.T) {
 }
 
 const (
-	mainsBack = 150 * time.Second // at the latest
+	mainsBack = 180 * time.Second // at the latest
 	believed  = 3 * time.Second   // for that long OK must last, with a beat
 )
 
