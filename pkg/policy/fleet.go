@@ -192,7 +192,7 @@ func (m Member) offBy(now, heard power.Uptime, s power.State, stop time.Duration
 	// It counts by itself once its master is silent, which a goodbye may excuse for a while.
 	from := m.Heard
 	if m.Attached {
-		from = heard
+		from = max(now, heard)
 	}
 	silent := from.Add(goodbye)
 	switch {
