@@ -22,7 +22,7 @@ type Fault struct {
 
 // Faults returns every fault, the pure core's first.
 func Faults() []Fault {
-	return slices.Concat(powerFaults, batteryFaults, policyFaults, nodeFaults, healthFaults, masterFaults, agentFaults, wireFaults, cutFaults, planFaults, fleetFaults, backFaults, drillFaults)
+	return slices.Concat(powerFaults, batteryFaults, policyFaults, nodeFaults, healthFaults, masterFaults, agentFaults, wireFaults, cutFaults, planFaults, fleetFaults, sealFaults, backFaults, drillFaults)
 }
 
 // Check says what is wrong with f as a description, against the tree at root.

@@ -87,3 +87,52 @@ var fleetFaults = []Fault{
 		Old: "h.wakeSessions()\n\th.wakeWatchers()\n\ttext", New: "h.wakeWatchers()\n\ttext", Laws: []int{5},
 	},
 }
+
+// sealFaults are seals that stand when they must not, or are missing.
+var sealFaults = []Fault{
+	{
+		Name: "nobody is waited for before the seal", File: "master/seal.go",
+		Old: "	s.awaitEnds(ctx)\n", New: "", Laws: []int{5},
+	},
+	{
+		Name: "a refused power-off leaves its seal", File: "master/seal.go",
+		Old: "s.seal, n = nil, s.file.set(nil)", New: "s.seal = nil", Laws: []int{4},
+	},
+	{
+		Name: "the job timeout is not lifted", File: "master/seal.go",
+		Old: "	s.lifted(ctx, true)\n", New: "", Laws: []int{5},
+	},
+	{
+		Name: "the nodes hear that power is back before the seal does", File: "master/ups_make.go",
+		Old: "		m.seals.before(rec.name, rec.state)\n", New: "", Laws: []int{5},
+	},
+	{
+		Name: "a seal may be shortened", File: "master/sealmake.go",
+		Old: "old.NotBefore = max(old.NotBefore, next.NotBefore)", New: "old.NotBefore = next.NotBefore", Laws: []int{5},
+		Lives: "who is known better later is off at the latest then; it is the safe side of what nobody can play",
+	},
+	{
+		Name: "after the power-off was accepted power does not change the seal", File: "master/sealmake.go",
+		Old: "case next.Outage != old.Outage || slices.Contains(s.back, old.Outage):", New: "case old.Outage == \"\":", Laws: []int{5},
+	},
+	{
+		Name: "a leftover seal stays", File: "master/sealkeep.go",
+		Old: "removed := s.adopted != nil && s.seal == nil", New: "removed := false", Laws: []int{4},
+	},
+	{
+		Name: "a seal whose power-off was accepted does not outlive a restart", File: "master/sealkeep.go",
+		Old: "case s.hub.hostDone():", New: "case s.hub.hostDone() && s.boot == \"\":", Laws: []int{7},
+	},
+	{
+		Name: "a seal that is no good is not told", File: "master/sealkeep.go",
+		Old: "case refused != nil:", New: "case refused != nil && seal != nil:",
+	},
+	{
+		Name: "a seal never ends", File: "master/sealkeep.go",
+		Old: "s.taken, s.seal, put = false, nil, true", New: "s.taken = true", Laws: []int{4},
+	},
+	{
+		Name: "the lift is done where systemd is not init", File: "pkg/shutdown/jobtimeout.go",
+		Old: "os.Lstat(dir); errors.Is(err, fs.ErrNotExist)", New: "os.Lstat(dir); err == nil && errors.Is(err, fs.ErrNotExist)",
+	},
+}
