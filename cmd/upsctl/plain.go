@@ -148,11 +148,14 @@ func (n nodePicture) words() string {
 	default:
 		words = append(words, "has not reported")
 	}
-	said := strings.Join(words, ", ")
+	return strings.Join(words, ", ") + n.contact()
+}
+
+// contact says how a node is in touch, and if not, what becomes of it.
+func (n nodePicture) contact() string {
+	said := "; link " + n.Link
 	if n.Link == "off" {
-		said += "; said that it goes"
-	} else {
-		said += "; link " + n.Link
+		said = "; said that it goes"
 	}
 	return said + n.asides()
 }

@@ -284,7 +284,7 @@ func (r *Recovery) follow(now power.Uptime, n Present, out *RecoveryStep) {
 	}
 	outage, hit := r.hit(n)
 	// One that goes at once, in a failure that was over between two looks.
-	quick := n.going() && !n.Sent && r.before[n.Name]
+	quick := n.going() && r.before[n.Name]
 	switch {
 	case known:
 		a = r.present(n, a)

@@ -4,15 +4,15 @@ package mutants
 var backFaults = []Fault{
 	{
 		Name: "who fell silent in an outage is not brought back", File: "pkg/policy/recovery.go",
-		Old: "	case n.NeverGoes || !hit && !quick || n.going() && n.Sent:", New: "	case n.NeverGoes || !n.going() || n.going() && n.Sent:", Laws: []int{7},
+		Old: "	case n.NeverGoes || !hit && !quick || n.going() && n.Sent:", New: "	case n.NeverGoes || !n.going() && !quick || n.going() && n.Sent:", Laws: []int{7},
 	},
 	{
 		Name: "who goes in a failure between two looks is not brought back", File: "pkg/policy/recovery.go",
-		Old: "quick := n.going() && !n.Sent && r.before[n.Name]", New: "quick := false", Laws: []int{7},
+		Old: "quick := n.going() && r.before[n.Name]", New: "quick := false", Laws: []int{7},
 	},
 	{
 		Name: "who people shut down is woken", File: "pkg/policy/recovery.go",
-		Old: "quick := n.going() && !n.Sent && r.before[n.Name]", New: "quick := n.going() && r.before[n.Name]",
+		Old: "|| n.going() && n.Sent:", New: ":",
 	},
 	{
 		Name: "the first to go comes back first", File: "pkg/policy/recovery_wake.go",
