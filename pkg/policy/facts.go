@@ -183,7 +183,7 @@ func (m *Machine) wanted() bool { return m.outage || m.blind.Set || m.endStands(
 // another feed's, saying that the power is good contradicts it and outranks it; and
 // where the outage is only pretended its end is too.
 func (m *Machine) endStands() bool {
-	return m.order.Kind == OrderEnd && !m.ignored && (m.known != power.OK || m.silent.Set)
+	return m.order.Kind == OrderEnd && !m.ignored && (m.known != power.OK || !m.sees())
 }
 
 // shutdownStands reports whether somebody ordered this node down.

@@ -112,7 +112,7 @@ var policyFaults = []Fault{
 	},
 	{
 		Name: "an order to end halts machines on mains", File: "pkg/policy/facts.go",
-		Old: "&& (m.known != power.OK || m.silent.Set)", New: "",
+		Old: "&& (m.known != power.OK || !m.sees())", New: "",
 	},
 	{
 		Name: "nobody is waited for", File: "pkg/policy/phases.go",
