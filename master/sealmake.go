@@ -29,7 +29,7 @@ func (s *seals) make(was *cut.Seal) (seal cut.Seal, own bool) {
 		if i >= 0 && wired(u.Port) {
 			next.Outage, next.Own = cuts[i].outage, cuts[i].own
 			if len(cuts[i].Blocked) == 0 {
-				next.NotBefore = cuts[i].NotBefore
+				next.NotBefore = max(cuts[i].NotBefore, seal.Made) // the clock goes on meanwhile
 			}
 		}
 		if was != nil {

@@ -283,12 +283,18 @@ func (m *machine) said() string {
 	return string(text)
 }
 
-// tail is the end of what the machine said.
-func (m *machine) tail() string {
-	lines := slices.DeleteFunc(strings.Split(strings.TrimSpace(m.said()), "\n"), func(l string) bool {
-		return strings.Contains(l, "\x1b[") || strings.Contains(l, "was skipped because") // said twice, or for nobody
-	})
-	return strings.Join(lines[max(0, len(lines)-80):], "\n")
+// tale is what our programs said there, and the end of what everybody did.
+func (m *machine) tale() string {
+	lines := strings.Split(strings.TrimSpace(m.said()), "\n")
+	var out []string
+	for i, l := range lines {
+		ours := strings.Contains(l, "upsmaster[") || strings.Contains(l, "upsagent[") || strings.Contains(l, "lastwatt") || strings.Contains(l, "] ups")
+		twice := strings.Contains(l, "\x1b[") // what systemd tells people and logs too
+		if (ours || i > len(lines)-40) && !twice {
+			out = append(out, strings.TrimSpace(l))
+		}
+	}
+	return strings.Join(out, "\n")
 }
 
 // patience is how long a test waits for what takes a moment: the machine may be busy.

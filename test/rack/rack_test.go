@@ -202,7 +202,7 @@ func (r *rack) close() {
 		r.t.Logf("the story:\n%s", r.tale())
 		for _, m := range r.all() {
 			if m != nil {
-				r.t.Logf("the end of what %s said:\n%s", m.name, m.tail())
+				r.t.Logf("what %s said:\n%s", m.name, m.tale())
 			}
 		}
 	}
