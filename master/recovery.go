@@ -264,7 +264,7 @@ func (h *hub) comers(c Config) (ups []policy.Supply, nodes []policy.Present, car
 		p := policy.Present{
 			Name: name, Boot: n.boot, Attached: n.host || n.session != nil, Phase: api.ToPhase(n.report.GetPhase()),
 			Need: need, ObeysSim: cfg.ObeySim, NeverGoes: n.host || neverGoes(n.report.GetMethods()), Sent: n.sent != "" && n.sent == n.boot,
-			Ways: n.report.GetWake(), StopTime: n.report.GetStopTime().AsDuration(), UPS: all,
+			Ways: tried(n.report.GetWake(), n.hello.GetMacs()), StopTime: n.report.GetStopTime().AsDuration(), UPS: all,
 		}
 		if len(n.feeds) > 0 {
 			p.UPS = nil
@@ -282,6 +282,16 @@ func (h *hub) comers(c Config) (ups []policy.Supply, nodes []policy.Present, car
 		}
 	}
 	return ups, nodes, cards
+}
+
+// tried returns by which ways a node is woken: those that it claims to have, and where the
+// master has no hand in any of them its network cards all the same. A firmware may listen
+// for the packet whatever the card's driver knows of that, and it does no harm (law 7).
+func tried(claimed []string, macs [][]byte) []string {
+	if wakeable(claimed) || len(macs) == 0 {
+		return claimed
+	}
+	return append(slices.Clone(claimed), policy.WakeWOL)
 }
 
 func macsOf(h *upsv1.Hello) []net.HardwareAddr {
