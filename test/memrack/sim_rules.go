@@ -88,7 +88,7 @@ func (f *simFacts) early(at time.Duration) time.Duration {
 		spent := u.most + u.guess
 		if heardOK := u.status == upsv1.Status_STATUS_OK && at-u.since > acting && f.touch && at-f.touchAt > attaching; !heardOK {
 			from = min(from, u.chainAt)
-			spent -= max(0, at-u.since) // not what this outage costs
+			spent -= max(0, min(at, f.w.rack.Since())-u.since) // not what this outage costs
 		}
 		switch {
 		case u.shown > 0:
