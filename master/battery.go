@@ -185,7 +185,7 @@ func (b *batteries) file() (batteryFile, bool) {
 		case !u.told:
 			return f, false
 		default:
-			f.UPS[u.name] = u.record
+			f.UPS[u.name] = u.record.Aged(b.now().Sub(u.snapshot.At))
 		}
 	}
 	for _, n := range b.hub.nodes {

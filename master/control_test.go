@@ -60,3 +60,22 @@ func TestLaw10AnOrderOutlivesARestart(t *testing.T) {
 		t.Errorf("%+v", s)
 	}
 }
+
+// TestAHoldThatComesTooLateSaysSo: who has asked for its power-off is not kept up by it.
+func TestAHoldThatComesTooLateSaysSo(t *testing.T) {
+	for phase, want := range map[upsv1.Phase]codes.Code{
+		upsv1.Phase_PHASE_GRACE: codes.OK, upsv1.Phase_PHASE_WAITING: codes.OK,
+		upsv1.Phase_PHASE_COMMITTED: codes.FailedPrecondition, upsv1.Phase_PHASE_DONE: codes.FailedPrecondition,
+	} {
+		m := newTestMaster(t, "", nil)
+		s := attached(m.hub, "web1", "b")
+		m.hub.report(s, &upsv1.NodeReport{Phase: phase})
+		_, err := controlService{m: m}.Hold(t.Context(), &upsv1.HoldRequest{Nodes: []string{"web1"}, For: durationpb.New(time.Hour)})
+		if status.Code(err) != want {
+			t.Errorf("in %s: %v, want %s", phase, err, want)
+		}
+		if held := m.hub.nodes["web1"].order.Kind == policy.OrderHold; held != (want == codes.OK) {
+			t.Errorf("in %s: held %t", phase, held)
+		}
+	}
+}

@@ -113,6 +113,16 @@ func (q *Qualifier) Record() BatteryRecord {
 	return r
 }
 
+// Aged returns r as it is d later, as far as that is known: in an outage the battery is
+// spent.
+func (r BatteryRecord) Aged(d time.Duration) BatteryRecord {
+	if r.Outage != "" {
+		r.Debt += max(0, d)
+		r.OutageAge += max(0, d)
+	}
+	return r
+}
+
 // Learned makes q know what outages have shown, of which an earlier process of this
 // boot has kept the record.
 func (q *Qualifier) Learned(r BatteryRecord) { q.ledger.toLow, q.ledger.reserve = r.ToLow, r.Reserve }

@@ -1,6 +1,7 @@
 package memrack_test
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -30,6 +31,7 @@ type wiredMaster struct {
 	net   *memrack.Network
 	dir   string
 	born  time.Time
+	boot  string // empty: the first
 	stop  func()
 	last  *master.Master
 }
@@ -44,7 +46,7 @@ func (m *wiredMaster) begin(reload bool) {
 		m.Fatal(err)
 	}
 	o := master.Options{
-		Config: cfg, Boot: "boot", Listen: m.net.Listen, Dial: m.net.Dialer("master"),
+		Config: cfg, Boot: cmp.Or(m.boot, "boot"), Listen: m.net.Listen, Dial: m.net.Dialer("master"),
 		OpenPort: memrack.OpenWires(map[string]*memrack.Wire{"/dev/wire": m.wire}),
 		Now:      func() power.Uptime { return power.Uptime(time.Since(m.born)) }, Log: slog.New(slog.DiscardHandler),
 	}
@@ -90,7 +92,7 @@ func (m *wiredMaster) is(d time.Duration, want upsv1.Status, problems ...string)
 	if got := rack.GetUps()[0].GetStatus(); got != want {
 		m.Errorf("the UPS is %s, want %s: %v", got, want, rack.GetUps()[0])
 	}
-	for _, name := range []string{health.Blind, health.Cable} {
+	for _, name := range []string{health.Blind, health.Cable, health.UPSDisabled} {
 		has := slices.ContainsFunc(rack.GetProblems(), func(p *upsv1.Problem) bool { return p.GetName() == name })
 		if has != slices.Contains(problems, name) {
 			m.Errorf("the problem %s: %v, want %v", name, has, !has)

@@ -62,4 +62,32 @@ var batteryFaults = []Fault{
 		Name: "a battery that was switched off counts as dead", File: "pkg/power/ledger.go",
 		Old: "if died || d > l.Reserve() {", New: "if true {",
 	},
+	{
+		Name: "an outage goes on for a host that it put down", File: "master/battery.go",
+		Old: "if b.old.Going {", New: "if false {", Laws: []int{3},
+	},
+	{
+		Name: "what a disk has late is written over", File: "master/battery.go",
+		Old: "if b.late == nil { // else it would be all that is left", New: "if true {", Laws: []int{10},
+	},
+	{
+		Name: "a UPS on battery is disabled", File: "master/disable.go",
+		Old: "if err := u.fed(); err != nil {\n\t\treturn err\n\t}\n\tu.off = d", New: "u.off = d", Laws: []int{2},
+	},
+	{
+		Name: "a restart ends an order not to look", File: "master/state.go",
+		Old: "s.Disabled[u.name] = u.disabled", New: "_ = u.disabled",
+	},
+	{
+		Name: "an order not to look never ends", File: "master/disable.go",
+		Old: "case !u.off.Until.After(now):", New: "case false:",
+	},
+	{
+		Name: "a UPS whose order not to look is over is not looked at", File: "master/disable.go",
+		Old: "\tif u.off.By != \"\" && (!timed || u.off.Until.Before(next)) {", New: "\tif false {",
+	},
+	{
+		Name: "a hold that comes too late says it is on", File: "master/control.go",
+		Old: "(n.host || n.session != nil) && isGoing(n.report)", New: "false",
+	},
 }
