@@ -173,8 +173,8 @@ func (f batteryFile) differs(was batteryFile, since time.Duration) bool {
 	return false
 }
 
-// file returns what is to be kept now; false: not everybody has looked yet, and what an
-// earlier run kept stands. A UPS that is configured no more is forgotten.
+// file returns what is to be kept now; false: there is no battery, or not everybody has
+// looked yet, and what an earlier run kept stands. A UPS that is configured no more is forgotten.
 func (b *batteries) file() (batteryFile, bool) {
 	b.hub.mu.Lock()
 	defer b.hub.mu.Unlock()
@@ -191,7 +191,7 @@ func (b *batteries) file() (batteryFile, bool) {
 	for _, n := range b.hub.nodes {
 		f.Going = f.Going || n.host && isGoing(n.report)
 	}
-	return f, true
+	return f, len(f.UPS) > 0
 }
 
 // percent returns how full a battery is; -1: nobody can say.
