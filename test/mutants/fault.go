@@ -22,7 +22,8 @@ type Fault struct {
 
 // Faults returns every fault, the pure core's first.
 func Faults() []Fault {
-	return slices.Concat(powerFaults, batteryFaults, policyFaults, nodeFaults, healthFaults, masterFaults, agentFaults, wireFaults, cutFaults, planFaults, fleetFaults, sealFaults, backFaults, drillFaults)
+	return slices.Concat(powerFaults, batteryFaults, policyFaults, nodeFaults, healthFaults, masterFaults, agentFaults, wireFaults,
+		fleetFaults, offFaults, sealFaults, cutFaults, backFaults, planFaults, drillFaults)
 }
 
 // Check says what is wrong with f as a description, against the tree at root.
