@@ -103,7 +103,7 @@ func (j *simJudge) left(f *simFacts, told []*upsv1.OutageReport, began []time.Du
 		if !slices.ContainsFunc(told, func(o *upsv1.OutageReport) bool {
 			from := began[slices.Index(told, o)]
 			return slices.ContainsFunc(o.GetNodes(), func(n *upsv1.NodeStory) bool {
-				return n.GetName() == f.name && n.GetCommitted() != nil && from+n.GetCommitted().AsDuration() >= at-rough-f.hooks() // one that goes twice in it: the newest counts
+				return n.GetName() == f.name && n.GetCommitted() != nil && from+n.GetCommitted().AsDuration() >= at-rough-f.hooks()-f.sealing() // one that goes twice in it: the newest counts
 			})
 		}) {
 			var all []string
