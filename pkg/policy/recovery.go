@@ -267,7 +267,13 @@ func (r *Recovery) absent(n Present, outage string) Absent {
 // follow goes on with the story of one node.
 func (r *Recovery) follow(now power.Uptime, n Present, out *RecoveryStep) {
 	if !n.Attached {
-		if _, known := r.state.Nodes[n.Name]; known {
+		outage, hit := r.hit(n)
+		_, known := r.state.Nodes[n.Name]
+		// One whose link ended, too, since the last look: it has no grace and is quick.
+		if !known && r.before[n.Name] && !n.NeverGoes && (hit && !n.going() || n.going() && !n.Sent) {
+			r.state.Nodes[n.Name], known = r.present(n, r.absent(n, outage)), true
+		}
+		if known {
 			r.leave(now, n.Name, out)
 		}
 		return

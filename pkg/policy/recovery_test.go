@@ -285,6 +285,16 @@ func TestWhoIsBroughtBack(t *testing.T) {
 		want string
 	}{
 		{"whoever went", Present{}, down, "wake web #1"},
+		{"one that was gone before anybody looked", Present{}, func(c *rack) {
+			c.nodes["web"].Phase, c.nodes["web"].Attached = Done, false
+			c.supply("main", power.Fail)
+			c.supply("main", power.OK)
+		}, "wake web #1"},
+		{"one that had been told to, and was gone before anybody looked", Present{}, func(c *rack) {
+			c.nodes["web"].Phase, c.nodes["web"].Attached, c.nodes["web"].Sent = Done, false, true
+			c.supply("main", power.Fail)
+			c.supply("main", power.OK)
+		}, ""},
 		{"who is called back is not", Present{}, func(c *rack) {
 			c.supply("main", power.Fail)
 			c.nodes["web"].Phase = Committed
