@@ -58,6 +58,20 @@ mutants: ## break the code on purpose, fault by fault: the tests must notice (ON
 e2e: build ## the real programs on a real tty (test/e2e)
 	go test -timeout 20m $(TESTFLAGS) ./test/e2e/...
 
+.PHONY: rack
+rack: ## real systemd machines on a virtual UPS: down in order, cut, back (test/rack; root)
+	CGO_ENABLED=0 go test -count=1 -timeout 20m $(TESTFLAGS) ./test/rack -rack
+
+PREFIX ?= /usr
+.PHONY: install
+install: build ## put programs, units and man pages in place (DESTDIR=, PREFIX=); enables nothing
+	install -D -m 755 -t $(DESTDIR)$(PREFIX)/bin bin/upsmaster bin/upsagent bin/upsctl
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/lib/systemd/system deploy/systemd/*.service
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/lib/systemd/system/poweroff.target.d deploy/systemd/poweroff.target.d/*.conf
+	install -D -m 755 -t $(DESTDIR)$(PREFIX)/lib/systemd/system-shutdown deploy/systemd-shutdown/lastwatt
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man1 deploy/man/*.1
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man5 deploy/man/*.5
+
 .PHONY: check
 check: fmt vet lint proto generated modules rules cross ## everything a review would ask a machine for
 
