@@ -52,7 +52,7 @@ var fleetFaults = []Fault{
 	},
 	{
 		Name: "a link that ended is a disk at rest", File: "pkg/policy/fleet.go",
-		Old: "case OffProbed, OffCut, OffAbsent:\n", New: "case OffProbed, OffAssumed, OffCut, OffAbsent:\n", Laws: []int{5},
+		Old: "case OffProbed, OffCut, OffAbsent:\n\t\treturn now, true\n\tcase OffNot, OffAssumed:", New: "case OffProbed, OffAssumed, OffCut, OffAbsent:\n\t\treturn now, true\n\tcase OffNot:", Laws: []int{5},
 	},
 	{
 		Name: "who answers is cut off all the same", File: "pkg/policy/fleet.go",
