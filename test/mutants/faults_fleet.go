@@ -51,10 +51,6 @@ var fleetFaults = []Fault{
 		Old: "max(max(m.Committed, m.Heard).Add(takes)", New: "max(m.Committed.Add(takes)", Laws: []int{5},
 	},
 	{
-		Name: "a link that ended is a disk at rest", File: "pkg/policy/fleet.go",
-		Old: "case OffProbed, OffCut, OffAbsent:\n\t\treturn now, true\n\tcase OffNot, OffAssumed:", New: "case OffProbed, OffAssumed, OffCut, OffAbsent:\n\t\treturn now, true\n\tcase OffNot:", Laws: []int{5},
-	},
-	{
 		Name: "who answers is cut off all the same", File: "pkg/policy/fleet.go",
 		Old: "if !m.answers(now) {", New: "if !m.answers(now) || m.Present {", Laws: []int{5},
 	},
