@@ -50,7 +50,7 @@ func TestADaemonsDisk(t *testing.T) {
 		p := run(append(m.Tasks(), a.Tasks()...))
 		time.Sleep(time.Minute)
 		p.stop(nil)
-		wantFiles(t, d, dir, "rack1/data/alarms.json rack1/data/battery.json rack1/data/journal.jsonl rack1/run/master.json rack1/run/node.json web1/data/alarms.json web1/data/journal.jsonl web1/run/state.json", "rack1/data/trust")
+		wantFiles(t, d, dir, "rack1/data/alarms.json rack1/data/journal.jsonl rack1/run/master.json rack1/run/node.json web1/data/alarms.json web1/data/journal.jsonl web1/run/state.json", "rack1/data/trust")
 	})
 }
 
