@@ -3,7 +3,6 @@
 package rack
 
 import (
-	"strings"
 	"testing"
 	"time"
 )
@@ -44,7 +43,7 @@ func TestLaw07MainsBackInTheLateUnit(t *testing.T) {
 	r.ups.SetHold(time.Hour) // it is deaf: there is time
 	r.ups.Mains(false)
 	n = r.follow(n, chain, "web1 "+off+" | web2 "+off, "db1 "+off)
-	until(t, "the late unit", func() bool { return strings.Contains(r.host.said(), "lastwatt: ") })
+	until(t, "the late unit", r.late)
 	r.ups.Mains(true)
 	n = r.follow(n, chain, host+" "+rebooted, host+" "+booted)
 	n = r.follow(n, chain, "db1 "+woken, "db1 "+booted)

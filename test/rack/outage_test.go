@@ -40,7 +40,11 @@ func TestOrder(t *testing.T) {
 	r.ups.Mains(false)
 	n = r.follow(n, chain, "web1 "+off)
 	r.await("the master to know", func(s status) bool { return s.node("web1").Off == "probed" })
-	r.follow(n, chain, "db1 "+off, "disk1 "+off, host+" "+off)
+	n = r.follow(n, chain, "db1 "+off, "disk1 "+off)
+	until(t, "the late unit", r.late)
+	if got := r.since(n); len(got) > 0 {
+		t.Errorf("it happened: %v", got)
+	}
 }
 
 // slow makes a machine one that takes long to be off after its agent has ended.
@@ -77,7 +81,8 @@ func TestPlugPulled(t *testing.T) {
 	r.follow(n, 0, "web1 "+dark, "web1 "+booted)
 }
 
-// TestBatteryDies: everybody goes, the battery dies, and with the mains the outlets come
+// TestBatteryDies: everybody goes, the master's machine waits in its late unit because its
+// cable can't cut the load, the battery dies, and with the mains the outlets come
 // back, with whom all boot and are nodes as before.
 func TestBatteryDies(t *testing.T) {
 	t.Parallel()
@@ -86,7 +91,8 @@ func TestBatteryDies(t *testing.T) {
 	}})
 	n := len(r.since(0))
 	r.ups.Mains(false)
-	n = r.follow(n, patience, "web1 "+off+" | db1 "+off+" | "+host+" "+off)
+	n = r.follow(n, patience, "web1 "+off+" | db1 "+off)
+	until(t, "the late unit", r.late)
 	for _, m := range r.all() {
 		m.outlet(false)
 	}
@@ -94,7 +100,7 @@ func TestBatteryDies(t *testing.T) {
 	for _, m := range r.all() {
 		m.outlet(true)
 	}
-	n = r.follow(n, patience, "web1 "+booted+" | db1 "+booted+" | "+host+" "+booted)
+	n = r.follow(n, patience, host+" "+dark, "web1 "+booted+" | db1 "+booted+" | "+host+" "+booted)
 	r.await("everybody to be fine", r.attached)
 	if got := r.since(n); len(got) > 0 {
 		t.Errorf("it happened: %v", got)

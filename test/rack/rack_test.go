@@ -258,6 +258,9 @@ func (r *rack) wake(mac net.HardwareAddr) {
 	}
 }
 
+// late reports whether the late unit of the master's machine has begun.
+func (r *rack) late() bool { return strings.Contains(r.host.said(), "lastwatt: ") }
+
 // note adds to the story.
 func (r *rack) note(who, what string) {
 	r.mu.Lock()
