@@ -79,10 +79,6 @@ var batteryFaults = []Fault{
 		Old: "s.Disabled[u.name] = u.disabled", New: "_ = u.disabled",
 	},
 	{
-		Name: "an order not to look never ends", File: "master/disable.go",
-		Old: "case !u.off.Until.After(now):", New: "case false:",
-	},
-	{
 		Name: "a UPS whose order not to look is over is not looked at", File: "master/disable.go",
 		Old: "\tif u.off.By != \"\" && (!timed || u.off.Until.Before(next)) {", New: "\tif false {",
 	},
