@@ -46,6 +46,7 @@ type batteries struct {
 	log   *slog.Logger
 	late  <-chan loaded[batteryFile] // nil: what was kept is here
 	old   batteryFile
+	lost  bool         // there was an account, and it can't be read, or not yet
 	run   []*upsRunner // those that have a battery
 
 	// What was saved last: Run's own.
@@ -70,6 +71,7 @@ func newBatteries(m *Master, o Options) *batteries {
 	case l := <-b.late:
 		b.take(l)
 	case <-t.C:
+		b.lost = true
 		b.log.Error("the disk does not answer; nobody knows yet what the batteries owe")
 	}
 	return b
@@ -82,6 +84,7 @@ func (b *batteries) take(l loaded[batteryFile]) {
 	case l.err == nil:
 		b.old = l.v
 	case !errors.Is(l.err, fs.ErrNotExist):
+		b.lost = true
 		b.log.Warn("cannot read what the batteries owe: none is believed full or empty", "err", l.err)
 	}
 	b.last = b.old
@@ -92,8 +95,9 @@ func (b *batteries) take(l loaded[batteryFile]) {
 func (b *batteries) recall(name string, q *power.Qualifier, sameBoot bool) {
 	r, ok := b.old.UPS[name]
 	switch {
-	case !ok:
+	case !ok && b.lost:
 		q.Assume()
+	case !ok: // nobody has seen it spend anything: an owner's grace counts from the first day
 	case sameBoot:
 		q.Learned(r)
 	default:

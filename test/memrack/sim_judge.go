@@ -47,7 +47,6 @@ type simSaid struct {
 	outAt    time.Duration // the newest moment at which nobody could see it
 	most     time.Duration // the longest that it can be believed to have been on battery in all
 	least    time.Duration // what a master that watched must know of as spent
-	guess    time.Duration // what one without a record takes for spent
 	shown    time.Duration // the shortest that a battery may be believed to last; 0: nothing was shown
 	was      []span        // it was bad
 	maybe    []span        // it may have been taken for bad
@@ -100,7 +99,7 @@ type simFacts struct {
 func newJudge(w *simWorld) *simJudge {
 	j := &simJudge{w: w, seen: visits{}, found: map[string]int{}}
 	for _, u := range w.ups {
-		j.ups = append(j.ups, &simSaid{simPower: u, status: upsv1.Status_STATUS_OK, guess: u.guess()})
+		j.ups = append(j.ups, &simSaid{simPower: u, status: upsv1.Status_STATUS_OK})
 	}
 	for _, n := range w.nodes {
 		f := &simFacts{simNode: n, status: upsv1.Status_STATUS_OK, knew: -1, heldAt: long, heldTo: long, askedAt: long}

@@ -42,7 +42,7 @@ func (u *simPower) pass(d time.Duration) {
 	}
 }
 
-// guess is what a master without a record takes for spent, of a battery that there is.
+// guess is what a master takes for spent whose disk doesn't say, of a battery that there is.
 func (u *simPower) guess() time.Duration {
 	switch {
 	case u.wire == nil:

@@ -85,7 +85,10 @@ func (f *simFacts) early(at time.Duration) time.Duration {
 		if f.mayLow || u.mayBeLow(at) {
 			return 0 // BATLOW makes it go
 		}
-		spent := u.most + u.guess
+		spent := u.most
+		if f.w.nodes[u.master].ailing {
+			spent += u.guess()
+		}
 		if heardOK := u.status == upsv1.Status_STATUS_OK && at-u.since > acting && f.touch && at-f.touchAt > attaching; !heardOK {
 			from = min(from, u.chainAt)
 			spent -= max(0, min(at, f.w.rack.Since())-u.since) // not what this outage costs
