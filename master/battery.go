@@ -2,8 +2,6 @@ package master
 
 import (
 	"context"
-	"errors"
-	"io/fs"
 	"log/slog"
 	"math"
 	"reflect"
@@ -83,7 +81,7 @@ func (b *batteries) take(l loaded[batteryFile]) {
 	switch {
 	case l.err == nil:
 		b.old = l.v
-	case !errors.Is(l.err, fs.ErrNotExist):
+	case l.lost():
 		b.lost = true
 		b.log.Warn("cannot read what the batteries owe: none is believed full or empty", "err", l.err)
 	}

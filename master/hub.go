@@ -1,6 +1,7 @@
 package master
 
 import (
+	"context"
 	"slices"
 	"sync"
 	"time"
@@ -337,6 +338,28 @@ func (h *hub) wakeSessions() {
 		}
 		if n.wake != nil {
 			poke(n.wake)
+		}
+	}
+}
+
+// follow calls look now and whenever something has changed, until ctx ends. Between two
+// looks lies what it returns: a rack whose every heartbeat is a change costs no more.
+func (h *hub) follow(ctx context.Context, look func() (pause time.Duration)) error {
+	wake, stop := h.watch()
+	defer stop()
+	pause := time.NewTimer(0)
+	defer pause.Stop()
+	for {
+		pause.Reset(look())
+		select {
+		case <-pause.C:
+		case <-ctx.Done():
+			return nil
+		}
+		select {
+		case <-wake:
+		case <-ctx.Done():
+			return nil
 		}
 	}
 }

@@ -57,30 +57,16 @@ func (p *planning) String() string { return "plan" }
 
 // Run looks whenever something has changed, until ctx ends.
 func (p *planning) Run(ctx context.Context) error {
-	wake, stop := p.m.hub.watch()
-	defer stop()
-	pause := time.NewTimer(0)
-	defer pause.Stop()
 	var last policy.PlanRack
-	for {
+	return p.m.hub.follow(ctx, func() time.Duration {
 		began := time.Now()
 		r := p.rack()
 		if is := coarse(r); !reflect.DeepEqual(is, last) {
 			last = is
 			p.keep(r.Now, policy.NewPlan(r))
 		}
-		pause.Reset(max(planPause, planShare*time.Since(began)))
-		select {
-		case <-pause.C:
-		case <-ctx.Done():
-			return nil
-		}
-		select {
-		case <-wake:
-		case <-ctx.Done():
-			return nil
-		}
-	}
+		return max(planPause, planShare*time.Since(began))
+	})
 }
 
 func (p *planning) keep(now power.Uptime, plan policy.Plan) {

@@ -2,9 +2,7 @@ package master
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
 	"maps"
 	"slices"
 	"strings"
@@ -137,55 +135,30 @@ func (p *proving) String() string { return "proofs" }
 // Run takes what an earlier run kept and then looks whenever something changed,
 // until ctx ends. While the disk doesn't answer nothing is proved.
 func (p *proving) Run(ctx context.Context) error {
-	loaded := make(chan *proofs, 1)
-	go func() { loaded <- p.load() }() // a disk that hangs must not keep this from ending
 	select {
-	case old := <-loaded:
-		p.adopt(old)
+	case l := <-load[proofs](p.saver):
+		p.adopt(l)
 	case <-ctx.Done():
 		return nil
 	}
-	wake, stop := p.m.hub.watch()
-	defer stop()
-	pause := time.NewTimer(0)
-	defer pause.Stop()
-	for {
+	return p.m.hub.follow(ctx, func() time.Duration {
 		p.look()
-		pause.Reset(provePause)
-		select {
-		case <-pause.C:
-		case <-ctx.Done():
-			return nil
-		}
-		select {
-		case <-wake:
-		case <-ctx.Done():
-			return nil
-		}
-	}
+		return provePause
+	})
 }
 
-// load reads the file; nil: there is none that could be used.
-func (p *proving) load() *proofs {
-	old := &proofs{}
-	switch err := p.saver.Load(old); {
-	case err == nil:
-		return old
-	case !errors.Is(err, fs.ErrNotExist):
-		p.m.log.Warn("cannot read what outages have proved: nothing is proved now", "err", err)
+func (p *proving) adopt(l loaded[proofs]) {
+	if l.lost() {
+		p.m.log.Warn("cannot read what outages have proved: nothing is proved now", "err", l.err)
 	}
-	return nil
-}
-
-func (p *proving) adopt(old *proofs) {
 	host := ""
 	if p.m.host != nil {
 		host = p.m.host.name
 	}
 	p.mu.Lock()
 	p.loaded = true
-	if old != nil {
-		p.proofs.resume(old, host)
+	if l.err == nil {
+		p.proofs.resume(&l.v, host)
 	}
 	p.mu.Unlock()
 	p.m.hub.look() // there is more to tell now

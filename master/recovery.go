@@ -2,8 +2,6 @@ package master
 
 import (
 	"context"
-	"errors"
-	"io/fs"
 	"maps"
 	"net"
 	"slices"
@@ -84,8 +82,7 @@ func (v *recovery) String() string { return "recovery" }
 // Run takes what an earlier run kept, and then looks whenever something changed or is due,
 // until ctx ends. A disk that doesn't answer keeps nobody down who went in this run.
 func (v *recovery) Run(ctx context.Context) error {
-	loaded := make(chan *keptRecovery, 1)
-	go func() { loaded <- v.load() }() // a disk that hangs must not keep this from ending
+	late := load[keptRecovery](v.saver)
 	wake, stop := v.m.hub.watch()
 	defer stop()
 	timer, pause := time.NewTimer(0), time.NewTimer(0)
@@ -108,28 +105,19 @@ func (v *recovery) Run(ctx context.Context) error {
 		case <-timer.C:
 		case end := <-v.ends:
 			v.ended(end)
-		case old := <-loaded:
-			v.adopt(old)
+		case l := <-late:
+			v.adopt(l)
 		case <-ctx.Done():
 			return nil
 		}
 	}
 }
 
-// load reads the file; nil: there is none that could be used.
-func (v *recovery) load() *keptRecovery {
-	old := &keptRecovery{}
-	switch err := v.saver.Load(old); {
-	case err == nil:
-		return old
-	case !errors.Is(err, fs.ErrNotExist):
-		v.m.log.Error("cannot read who went in the last outage: whoever is still down is not woken", "err", err)
-	}
-	return nil
-}
-
 // adopt takes what an earlier run kept; what was seen since is newer.
-func (v *recovery) adopt(old *keptRecovery) {
+func (v *recovery) adopt(l loaded[keptRecovery]) {
+	if l.lost() {
+		v.m.log.Error("cannot read who went in the last outage: whoever is still down is not woken", "err", l.err)
+	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.loaded = true
@@ -138,9 +126,10 @@ func (v *recovery) adopt(old *keptRecovery) {
 			v.keep() // what happened since
 		}
 	}()
-	if old == nil {
+	if l.err != nil {
 		return
 	}
+	old := l.v
 	v.r.Restore(v.m.now(), old.Recovery, old.Boot == v.m.boot)
 	for name, texts := range old.Cards {
 		if _, known := v.cards[name]; known {

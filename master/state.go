@@ -75,8 +75,7 @@ func loadRunState(file loader, boot string, log *slog.Logger) runState {
 	select {
 	case r := <-done:
 		switch {
-		case errors.Is(r.err, fs.ErrNotExist):
-		case r.err != nil:
+		case r.lost():
 			log.Warn("cannot read the state of an earlier run; beginning anew", "err", r.err)
 		case r.v.Boot == boot:
 			return r.v
@@ -95,6 +94,9 @@ type loaded[T any] struct {
 	v   T
 	err error
 }
+
+// lost reports whether there is something that can't be read.
+func (l loaded[T]) lost() bool { return l.err != nil && !errors.Is(l.err, fs.ErrNotExist) }
 
 // load reads a state file without waiting for the disk.
 func load[T any](file loader) <-chan loaded[T] {
