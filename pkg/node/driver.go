@@ -92,7 +92,8 @@ type Snapshot struct {
 	// At is when the snapshot was true; View.Deadline is on the same clock.
 	At   power.Uptime
 	View policy.View
-	// Feeds are the UPSes heard of that count, "MASTER/UPS", sorted.
+	// Feeds are the UPSes that count, "MASTER/UPS", sorted: those that were named, else
+	// those heard of.
 	Feeds []string
 	// UPS is the one whose state decides; empty: none known.
 	UPS string

@@ -241,6 +241,15 @@ func (d *Driver) awaited() policy.Awaited {
 	return all
 }
 
+// lives returns the feeds that this machine lives on: those that were named, else those
+// that were heard of.
+func (d *Driver) lives() []string {
+	if named := d.o.Settings.Feeds; len(named) > 0 {
+		return slices.Sorted(slices.Values(named))
+	}
+	return d.feeds.Names()
+}
+
 // deciding returns the name of the feed whose state decides, as far as it can be
 // told from the others.
 func (d *Driver) deciding() string {
@@ -260,7 +269,7 @@ func (d *Driver) publish() {
 		Name:     d.o.Name,
 		At:       d.o.Now(),
 		View:     view,
-		Feeds:    d.feeds.Names(),
+		Feeds:    d.lives(),
 		UPS:      d.deciding(),
 		StopTime: d.stopTime(),
 		Wake:     d.ways(),

@@ -88,12 +88,16 @@ func (s Source) failing() bool { return s.State.Known().OnBattery() }
 // pretended reports whether it is no UPS that feeds anybody.
 func (s Source) pretended() bool { return s.State.Sim || s.State.Drill }
 
-// lives reports whether a node lives on when all UPSes are cut that are on battery: on
-// those of its feeds that are good, and on other masters' where it says that its power is
-// good. Of what it does not say nobody knows. Earnest: a pretended UPS feeds nobody.
+// lives reports whether a node lives on when all UPSes are cut that are on battery: one
+// that none of them feeds, and else on those of its feeds that are good, and on other
+// masters' where it says that its power is good. Of what it does not say nobody knows. Earnest: a pretended UPS feeds nobody.
 func (m Member) lives(ups []Source, earnest bool) bool {
 	if len(m.Feeds) == 0 {
 		return false
+	}
+	going := func(s Source) bool { return s.failing() && slices.Contains(m.Feeds, s.Name) }
+	if !slices.ContainsFunc(ups, going) {
+		return true // what is cut does not feed it
 	}
 	need, live := m.Need, 0
 	if need <= 0 {

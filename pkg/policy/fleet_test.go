@@ -183,6 +183,7 @@ var lives = []struct {
 	{"another master's, not good", member("n", policy.Grace, feeds(1, "r/a", "s/x")), false},
 	{"says good, and can't be", member("n", policy.Idle, isGood), false},
 	{"says good, and can't be on two", member("n", policy.Idle, feeds(2, "r/a", "s/x"), isGood), false},
+	{"on one alone that is not known", member("n", policy.Idle, feeds(1, "r/c")), true},
 	{"one that is not known", member("n", policy.Grace, feeds(1, "r/a", "r/c")), false},
 }
 

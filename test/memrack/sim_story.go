@@ -123,9 +123,9 @@ func (j *simJudge) parts(u *simSaid, began time.Duration, o *upsv1.OutageReport)
 			j.blame("story", j.nodes[u.master], "it tells of %q, which there is not", n.GetName())
 			continue
 		}
-		// With hooks it may have been called back before it asked; who goes though it was
-		// called back goes without asking again.
-		if f := j.nodes[i]; n.GetCommitted() != nil && f.hook == 0 && f.liar != stubborn {
+		// With hooks, or before it sealed, it may have been called back before it asked; who
+		// goes though it was called back goes without asking again.
+		if f := j.nodes[i]; n.GetCommitted() != nil && f.hook == 0 && f.master == nil && f.liar != stubborn {
 			j.part(f, o, "asked for its power-off", began, n.GetCommitted().AsDuration(), f.askTimes)
 		}
 		if f := j.nodes[i]; n.GetAccepted() != nil {

@@ -7,6 +7,7 @@ import (
 	"net"
 	"slices"
 	"sync"
+	"testing/synctest"
 	"time"
 
 	"github.com/lastwatt/lastwatt/agent"
@@ -133,4 +134,5 @@ func (r *Rack) RebootMaster(off time.Duration) {
 	m.boots++
 	m.machine = &machine{boot: fmt.Sprintf("%s-boot%d", m.name, m.boots), born: time.Now(), off: m.machine.off, disk: m.machine.disk}
 	r.StartMaster()
+	synctest.Wait() // it listens
 }
