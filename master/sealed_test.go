@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -47,11 +48,11 @@ method = %[3]s
 					t.Fatal(err)
 				}
 				cut.Refuse(nil, dir, cut.ErrTorn)
-				enabled := false
+				var enabled atomic.Bool
 				m, err := New(Options{
 					Config: cfg, Boot: "b", Chain: []shutdown.Executor{shutdown.None()}, Now: func() power.Uptime { return 1 }, Log: slog.New(slog.DiscardHandler),
 					Late: func() error {
-						if enabled {
+						if enabled.Load() {
 							return nil
 						}
 						return errors.New("not enabled")
@@ -78,7 +79,7 @@ method = %[3]s
 				if got := said(health.Seal); !strings.Contains(got, "the seal is torn") {
 					t.Errorf("refused: %q", got)
 				}
-				enabled = true
+				enabled.Store(true)
 				time.Sleep(lateEvery + time.Second)
 				if got := said(health.LateUnit); got != "" {
 					t.Errorf("enabled since: %q", got)
