@@ -43,7 +43,7 @@ test: ## all tests but the end-to-end ones
 
 .PHONY: race
 race: ## the same under the race detector (needs a C compiler)
-	CGO_ENABLED=1 go test -race -shuffle=on $(TESTFLAGS) $(UNIT)
+	CGO_ENABLED=1 go test -race -shuffle=on -timeout 30m $(TESTFLAGS) $(UNIT)
 
 .PHONY: sim
 sim: ## racks in memory through random outages, held against the laws (SEEDS=n; 320 are 2,000 outages)
