@@ -25,7 +25,7 @@ const (
 func Systemctl() Executor {
 	// -i: an inhibitor lock, such as a package upgrade's, must not outlive the
 	// battery (systemctl(1)).
-	return command{name: MethodSystemctl, argv: []string{"systemctl", "poweroff", "-i", "--no-ask-password"}, limit: toolLimit, logind: Logind()}
+	return command{name: MethodSystemctl, argv: []string{"systemctl", "poweroff", "-i", "--no-ask-password"}, limit: toolLimit, logind: Logind(), going: going}
 }
 
 // SysVInit returns the method "sysvinit": shutdown -h -P now. Where the helper for it is
@@ -44,8 +44,9 @@ type command struct {
 	name   string
 	argv   []string
 	limit  time.Duration
-	force  string   // a program that ends what hangs, started when the power-off is accepted
-	logind Executor // who is asked whether we may, unless we are root; nil: nobody
+	force  string                     // a program that ends what hangs, started when the power-off is accepted
+	logind Executor                   // who is asked whether we may, unless we are root; nil: nobody
+	going  func(context.Context) bool // the system goes down already; nil: nobody can say
 }
 
 func (c command) String() string { return c.name }
@@ -73,7 +74,7 @@ func (c command) PowerOff(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, c.limit)
 	defer cancel()
 	out, err := Exec(ctx, Cmd{Argv: append([]string{path}, c.argv[1:]...)})
-	if err == nil {
+	if err == nil || c.going != nil && c.going(ctx) {
 		if c.force != "" {
 			outlive(c.force, forceAfter)
 		}

@@ -22,11 +22,12 @@ const (
 
 // Logind returns the method "logind": PowerOff of systemd-logind over D-Bus. An
 // error of logind's own is a [dbus.Error] to [errors.As].
-func Logind() Executor { return logind{dial: dbus.SystemBusPrivate, limit: logindLimit} }
+func Logind() Executor { return logind{dial: dbus.SystemBusPrivate, limit: logindLimit, going: going} }
 
 type logind struct {
 	dial  func(...dbus.ConnOption) (*dbus.Conn, error)
 	limit time.Duration
+	going func(context.Context) bool // the system goes down already; nil: nobody can say
 }
 
 func (logind) String() string { return MethodLogind }
@@ -53,7 +54,7 @@ func (l logind) Check(ctx context.Context) error {
 
 func (l logind) PowerOff(ctx context.Context) error {
 	const interactive = false // there is nobody to type a password
-	if err := l.call(ctx, "PowerOff", nil, interactive); err != nil {
+	if err := l.call(ctx, "PowerOff", nil, interactive); err != nil && (l.going == nil || !l.going(ctx)) {
 		return fmt.Errorf("cannot power off by logind: %w", err)
 	}
 	return nil
