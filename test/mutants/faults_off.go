@@ -84,6 +84,10 @@ var offFaults = []Fault{
 	},
 	{
 		Name: "a refused power-off is forced", File: "pkg/shutdown/command.go",
-		Old: "	if err == nil {\n		if c.force", New: "	if c.force != \"\" {\n		outlive(c.force, forceAfter)\n	}\n	if err == nil {\n		if false && c.force", Laws: []int{3},
+		Old: "	if err == nil || c.going != nil && c.going(ctx) {\n		if c.force", New: "	if c.force != \"\" {\n		outlive(c.force, forceAfter)\n	}\n	if err == nil || c.going != nil && c.going(ctx) {\n		if false && c.force", Laws: []int{3},
+	},
+	{
+		Name: "an answer that is lost is a refusal", File: "pkg/shutdown/logind.go",
+		Old: "err != nil && (l.going == nil || !l.going(ctx))", New: "err != nil", Laws: []int{7},
 	},
 }
