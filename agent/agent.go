@@ -292,7 +292,7 @@ func (a *Agent) hello() *upsv1.Hello {
 	return &upsv1.Hello{
 		Role: a.cfg.Role, Version: a.version, Listen: a.cfg.Listen, BootId: a.boot,
 		WaitFor: a.cfg.Settings.WaitFor, WaitLimit: durationpb.New(a.cfg.Settings.WaitLimit),
-		Policy: api.FromPolicy(a.cfg.Settings.Policy(), a.cfg.Settings.Need), Macs: a.macs(),
+		Policy: api.FromPolicy(a.cfg.Settings.Policy(), a.cfg.Settings.Need), Macs: a.macs(), Virtualization: a.guest,
 	}
 }
 

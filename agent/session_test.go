@@ -50,3 +50,12 @@ func TestSteadyKeepsMomentsThatOnlyJittered(t *testing.T) {
 		}
 	}
 }
+
+// TestHelloSaysWhatItRunsIn: a guest comes back only with its host, so its master tells.
+func TestHelloSaysWhatItRunsIn(t *testing.T) {
+	a := newTestAgent(t, "", nil)
+	a.guest = "kvm"
+	if got := a.hello().GetVirtualization(); got != "kvm" {
+		t.Errorf("it says %q", got)
+	}
+}
