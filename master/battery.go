@@ -63,12 +63,9 @@ func newBatteries(m *Master, o Options) *batteries {
 		b.saver.Inherit(o.Before.batteries.saver)
 	}
 	b.late = load[batteryFile](b.saver)
-	t := time.NewTimer(loadLimit)
-	defer t.Stop()
-	select {
-	case l := <-b.late:
+	if l, soon := inTime(b.late); soon {
 		b.take(l)
-	case <-t.C:
+	} else {
 		b.lost = true
 		b.log.Error("the disk does not answer; nobody knows yet what the batteries owe")
 	}

@@ -69,19 +69,14 @@ const loadLimit = time.Second
 // loadRunState reads what an earlier run on this boot left; anything else is
 // nothing, and said.
 func loadRunState(file loader, boot string, log *slog.Logger) runState {
-	done := load[runState](file)
-	t := time.NewTimer(loadLimit)
-	defer t.Stop()
-	select {
-	case r := <-done:
-		switch {
-		case r.lost():
-			log.Warn("cannot read the state of an earlier run; beginning anew", "err", r.err)
-		case r.v.Boot == boot:
-			return r.v
-		}
-	case <-t.C:
+	r, soon := inTime(load[runState](file))
+	switch {
+	case !soon:
 		log.Error("the disk does not answer; beginning without the state of an earlier run")
+	case r.lost():
+		log.Warn("cannot read the state of an earlier run; beginning anew", "err", r.err)
+	case r.v.Boot == boot:
+		return r.v
 	}
 	return runState{}
 }
@@ -93,6 +88,18 @@ type loader interface{ Load(v any) error }
 type loaded[T any] struct {
 	v   T
 	err error
+}
+
+// inTime returns what is read within loadLimit; false: it comes later, or never.
+func inTime[T any](late <-chan loaded[T]) (l loaded[T], soon bool) {
+	t := time.NewTimer(loadLimit)
+	defer t.Stop()
+	select {
+	case l = <-late:
+		return l, true
+	case <-t.C:
+		return l, false
+	}
 }
 
 // lost reports whether there is something that can't be read.

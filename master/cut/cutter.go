@@ -105,22 +105,14 @@ func (c *Cutter) Step(now power.Uptime, rs []Reading) []Action {
 	if c.end != 0 && !now.Before(c.end) {
 		return append(acts, c.giveUp(now)...)
 	}
-	for i := range c.units {
-		if u := &c.units[i]; !u.Own && u.may(now) {
-			acts = append(acts, u.begin(now))
-		}
-	}
+	acts = append(acts, c.begin(now, false)...)
 	if !c.othersThrough(now) {
 		return acts
 	}
 	if on := c.ownMains(now); on != nil || !c.has(own) {
 		return append(acts, c.leave(on)...)
 	}
-	for i := range c.units {
-		if u := &c.units[i]; u.Own && u.may(now) {
-			acts = append(acts, u.begin(now))
-		}
-	}
+	acts = append(acts, c.begin(now, true)...)
 	if !c.has(busy) && c.unseen(now) {
 		c.over = true
 		acts = append(acts, Action{Do: Reboot, Why: fmt.Sprintf("nobody could see this machine's UPS for %v, so this is no battery any more", ownBlind)})
@@ -163,6 +155,17 @@ func (u *unit) release(now power.Uptime, why string) Action {
 // off, and its lines say battery now (laws 4, 5).
 func (u *unit) may(now power.Uptime) bool {
 	return u.phase == waiting && u.Cable.Kill.Exists() && !now.Before(u.NotBefore) && u.look.battery(now)
+}
+
+// begin begins the kill of every UPS that may be cut now, of the machine's own or of the
+// others.
+func (c *Cutter) begin(now power.Uptime, own bool) (acts []Action) {
+	for i := range c.units {
+		if u := &c.units[i]; u.Own == own && u.may(now) {
+			acts = append(acts, u.begin(now))
+		}
+	}
+	return acts
 }
 
 // begin begins the kill.
@@ -235,7 +238,12 @@ func (c *Cutter) leave(on *unit) []Action {
 		return nil
 	}
 	c.over = true
-	return []Action{{Do: Reboot, Why: fmt.Sprintf("UPS %s is on mains: up again instead of down", on.Name)}}
+	return []Action{upAgain(on)}
+}
+
+// upAgain is a reboot because of a UPS that is on mains.
+func upAgain(on *unit) Action {
+	return Action{Do: Reboot, Why: fmt.Sprintf("UPS %s is on mains: up again instead of down", on.Name)}
 }
 
 // giveUp ends it because the time is over.
@@ -247,7 +255,7 @@ func (c *Cutter) giveUp(now power.Uptime) (acts []Action) {
 	}
 	c.over = true
 	if on := c.ownMains(now); on != nil && !c.has(busy) {
-		return append(acts, Action{Do: Reboot, Why: fmt.Sprintf("UPS %s is on mains: up again instead of down", on.Name)})
+		return append(acts, upAgain(on))
 	}
 	return append(acts, Action{Do: Halt, Why: "no time left"})
 }

@@ -165,8 +165,6 @@ func NewDriver(o Options) (*Driver, error) {
 		o.Wall = nil // nobody is to be frightened by what will not happen
 	}
 	o.Exec = o.Exec.OrReal()
-	cfg := o.Settings.Policy()
-	cfg.Methods = len(o.Chain)
 	d := &Driver{
 		o:         o,
 		vetted:    vet,
@@ -175,7 +173,6 @@ func NewDriver(o Options) (*Driver, error) {
 		walls:     make(chan string, wallsMax),
 		over:      make(chan struct{}),
 		updates:   map[string]Update{},
-		m:         policy.NewMachine(cfg),
 		feeds:     power.NewFeeds(o.Settings.Need, o.Settings.Feeds, o.Settings.ObeySim),
 		told:      map[string]Update{},
 		silent:    map[string]power.Uptime{},
@@ -184,6 +181,7 @@ func NewDriver(o Options) (*Driver, error) {
 		rehearsed: map[string]power.Uptime{},
 		hooks:     hookRuns{faults: map[fault]string{}},
 	}
+	d.m = policy.NewMachine(d.config())
 	d.publish()
 	return d, nil
 }
