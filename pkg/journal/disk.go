@@ -71,10 +71,15 @@ func (d *disk) wait(ctx context.Context) {
 	}
 }
 
-// once does the work and notes how it went; only a change is logged.
+// once does the work and notes how it went.
 func (d *disk) once(work func() error) {
 	d.begin()
-	err := work()
+	d.note(work())
+}
+
+// note says how an operation of the disk went; only a change is logged. Work that
+// lets go of who waits for it notes first, so that they find the reason.
+func (d *disk) note(err error) {
 	d.mu.Lock()
 	before := d.err
 	d.busy, d.err = time.Time{}, err

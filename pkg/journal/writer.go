@@ -163,6 +163,7 @@ func (w *Writer) Read(fn func(Entry) error) error {
 // drain writes the queue up to the first failure.
 func (w *Writer) drain() error {
 	if err := w.ensureOpen(); err != nil {
+		w.disk.note(err)
 		w.releaseAll()
 		return err
 	}
@@ -176,9 +177,11 @@ func (w *Writer) drain() error {
 		if err != nil {
 			_ = w.j.Close()
 			w.j = nil
+			w.disk.note(err)
 			w.releaseAll()
 			return err
 		}
+		w.disk.note(nil)
 		w.written(p, e, dropped)
 	}
 }

@@ -70,7 +70,7 @@ func TestLaw12AFullDiskCostsNothingAndIsTold(t *testing.T) {
 		}
 		want := "cannot write " + d.path + ": no space left on device; protection goes on, but outages are not recorded"
 		if err := w.Err(); err == nil || err.Error() != want {
-			t.Errorf("got  %v\nwant %s", err, want)
+			t.Errorf("who is let go does not find why: got  %v\nwant %s", err, want)
 		}
 		took(w.Record("two", 2))
 		d.set(nil, nil)
