@@ -6,6 +6,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	upsv1 "github.com/lastwatt/lastwatt/api/ups/v1"
+	"github.com/lastwatt/lastwatt/master/history"
 	"github.com/lastwatt/lastwatt/pkg/power"
 )
 
@@ -14,8 +15,8 @@ import (
 // attaches.
 func TestTheHubTellsWhatAStoryIsMadeOf(t *testing.T) {
 	h, _, _ := testHub()
-	var got []event
-	h.event = func(e event) { got = append(got, e) }
+	var got []history.Event
+	h.event = func(e history.Event) { got = append(got, e) }
 	h.expect("db1")
 	idle := &upsv1.NodeReport{Phase: upsv1.Phase_PHASE_IDLE, Feeds: []string{"rack1/main"}}
 	s := h.attach("web1", "", &upsv1.Hello{BootId: "n1"}, idle)
@@ -28,11 +29,11 @@ func TestTheHubTellsWhatAStoryIsMadeOf(t *testing.T) {
 	}
 	h.report(s, &upsv1.NodeReport{Phase: upsv1.Phase_PHASE_DONE, Leaving: true})
 	h.detach(s, "")
-	want := []event{
+	want := []history.Event{
 		{On: "node/web1", Kind: "link", Text: "attached", Link: "up", Phase: "IDLE", Boot: "n1", Feeds: []string{"rack1/main"}},
 		{On: "node/web1", Kind: "phase", Text: "IDLE", Phase: "IDLE"},
 		{On: "ups/main", Kind: "state", Text: "OK, was UNKNOWN", Status: "OK", Since: 3},
-		{On: "ups/main", Kind: "state", Text: "FAIL, was OK", Status: "FAIL", Since: 7, Outage: "o1", Began: 7, Pretended: true, Nodes: []nodeThen{
+		{On: "ups/main", Kind: "state", Text: "FAIL, was OK", Status: "FAIL", Since: 7, Outage: "o1", Began: 7, Pretended: true, Nodes: []history.NodeThen{
 			{Name: "db1"}, {Name: "web1", Link: "up", Phase: "IDLE", Boot: "n1", Feeds: []string{"rack1/main"}}}},
 		{On: "ups/main", Kind: "state", Text: "BATLOW, was FAIL", Status: "BATLOW", Since: 9, Outage: "o1", Began: 7, Pretended: true},
 		{On: "ups/main", Kind: "state", Text: "OK, was BATLOW", Status: "OK", Since: 3, Outage: "o1", Began: 7},

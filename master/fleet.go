@@ -7,6 +7,7 @@ import (
 
 	"github.com/lastwatt/lastwatt/api"
 	upsv1 "github.com/lastwatt/lastwatt/api/ups/v1"
+	"github.com/lastwatt/lastwatt/master/history"
 	"github.com/lastwatt/lastwatt/pkg/health"
 	"github.com/lastwatt/lastwatt/pkg/policy"
 	"github.com/lastwatt/lastwatt/pkg/power"
@@ -77,7 +78,7 @@ func (h *hub) ownHost() *nodeRecord {
 
 // stepFleet looks whether the own host is about to go, makes everybody hear of it that it
 // is or is no more, and returns what is to be told. h.mu is held.
-func (h *hub) stepFleet() []event {
+func (h *hub) stepFleet() []history.Event {
 	n := h.ownHost()
 	if n == nil {
 		return nil
@@ -92,7 +93,7 @@ func (h *hub) stepFleet() []event {
 	if was {
 		text = "this host stays up, and who has not gone counts on by itself"
 	}
-	return []event{{On: "master/" + h.name, Kind: kindFleet, Text: text}}
+	return []history.Event{{On: "master/" + h.name, Kind: kindFleet, Text: text}}
 }
 
 // tickFleet is stepFleet when time has passed; it returns for how long nothing is due.

@@ -11,9 +11,11 @@ import (
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/lastwatt/lastwatt/api"
 	upsv1 "github.com/lastwatt/lastwatt/api/ups/v1"
+	"github.com/lastwatt/lastwatt/master/history"
 	"github.com/lastwatt/lastwatt/pkg/journal"
 )
 
@@ -47,7 +49,7 @@ func (s controlService) GetHistory(ctx context.Context, req *upsv1.GetHistoryReq
 	case <-ctx.Done():
 		return nil, api.Error(codes.DeadlineExceeded, errors.New("somebody else is reading the journal; try again"))
 	}
-	all, warning, err := s.m.readOutages(ctx, newFold(s.m.cfg.Name, time.Local))
+	all, warning, err := s.m.readOutages(ctx, history.NewFold(s.m.cfg.Name, time.Local))
 	if err != nil {
 		return nil, err
 	}
@@ -63,9 +65,9 @@ func (s controlService) GetHistory(ctx context.Context, req *upsv1.GetHistoryReq
 
 // readOutages folds the journal on disk: outages, newest first, and what of it could
 // not be read.
-func (m *Master) readOutages(ctx context.Context, f *fold) (all []*outage, warning string, err error) {
+func (m *Master) readOutages(ctx context.Context, f *history.Fold) (all []*history.Outage, warning string, err error) {
 	err = m.journal.Read(func(e journal.Entry) error {
-		f.add(e)
+		f.Add(e)
 		return ctx.Err()
 	})
 	switch {
@@ -74,31 +76,31 @@ func (m *Master) readOutages(ctx context.Context, f *fold) (all []*outage, warni
 	case err != nil:
 		warning = err.Error()
 	}
-	all = slices.Clone(f.all)
+	all = f.Outages()
 	slices.Reverse(all)
 	return all, warning, nil
 }
 
 // pickOutage returns the one whose id is or begins with id.
-func pickOutage(all []*outage, id string) ([]*outage, error) {
-	var fit []*outage
+func pickOutage(all []*history.Outage, id string) ([]*history.Outage, error) {
+	var fit []*history.Outage
 	var names []string
 	for _, o := range all {
-		if o.id == id {
-			return []*outage{o}, nil
+		if o.ID == id {
+			return []*history.Outage{o}, nil
 		}
-		if strings.HasPrefix(o.id, id) {
+		if strings.HasPrefix(o.ID, id) {
 			fit = append(fit, o)
 		}
 		if len(names) < idsTold {
-			names = append(names, o.id)
+			names = append(names, o.ID)
 		}
 	}
 	switch {
 	case len(fit) == 1:
 		return fit, nil
 	case len(fit) > 1:
-		return nil, api.Error(codes.InvalidArgument, fmt.Errorf("%d outages begin with %q, %s and %s among them; write more of it", len(fit), id, fit[0].id, fit[1].id))
+		return nil, api.Error(codes.InvalidArgument, fmt.Errorf("%d outages begin with %q, %s and %s among them; write more of it", len(fit), id, fit[0].ID, fit[1].ID))
 	case len(all) == 0:
 		return nil, api.Error(codes.NotFound, fmt.Errorf("there is no outage %q, nor any other", id))
 	default:
@@ -107,11 +109,11 @@ func pickOutage(all []*outage, id string) ([]*outage, error) {
 }
 
 // answerHistory returns the stories for the wire, as many as fit.
-func answerHistory(all []*outage, warning string) *upsv1.GetHistoryResponse {
+func answerHistory(all []*history.Outage, warning string) *upsv1.GetHistoryResponse {
 	out := &upsv1.GetHistoryResponse{Warning: warning}
 	size := 0
 	for i, o := range all {
-		r := o.message()
+		r := reportOf(o.Story())
 		if size += proto.Size(r); size > historyBytes {
 			more := fmt.Sprintf("the oldest %d of %d outages are left out: the answer would be too large", len(all)-i, len(all))
 			out.Warning = strings.TrimPrefix(out.Warning+"; "+more, "; ")
@@ -120,4 +122,26 @@ func answerHistory(all []*outage, warning string) *upsv1.GetHistoryResponse {
 		out.Outages = append(out.Outages, r)
 	}
 	return out
+}
+
+func reportOf(s history.Story) *upsv1.OutageReport {
+	r := &upsv1.OutageReport{
+		Outage: s.ID, Ups: s.UPS, Began: s.Began.Format(time.RFC3339), Sim: s.Pretended, GoingOn: s.GoingOn,
+		Lasted: span(s.Lasted), LowAfter: span(s.LowAfter), MasterOff: span(s.MasterOff), Summary: s.Summary,
+	}
+	for _, n := range s.Nodes {
+		r.Nodes = append(r.Nodes, &upsv1.NodeStory{
+			Name: n.Name, Absent: n.Absent, Note: n.Note, Went: n.Went,
+			Committed: span(n.Committed), Accepted: span(n.Accepted), Down: span(n.Down), Back: span(n.Back), Lost: span(n.Lost),
+		})
+	}
+	return r
+}
+
+// span is absent where d is.
+func span(d *time.Duration) *durationpb.Duration {
+	if d == nil {
+		return nil
+	}
+	return durationpb.New(*d)
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/lastwatt/lastwatt/api"
 	upsv1 "github.com/lastwatt/lastwatt/api/ups/v1"
+	"github.com/lastwatt/lastwatt/master/history"
 	"github.com/lastwatt/lastwatt/pkg/health"
 	"github.com/lastwatt/lastwatt/pkg/node"
 	"github.com/lastwatt/lastwatt/pkg/policy"
@@ -18,9 +19,9 @@ import (
 // across I/O, a wait, or a call out.
 type hub struct {
 	now   func() power.Uptime
-	event func(event) // told outside the mutex; never blocks
-	save  func()      // what a restart must know has changed; likewise
-	name  string      // the master's, as feeds bear it
+	event func(history.Event) // told outside the mutex; never blocks
+	save  func()              // what a restart must know has changed; likewise
+	name  string              // the master's, as feeds bear it
 
 	mu       sync.Mutex // guards everything that follows
 	ups      []upsRecord
@@ -82,7 +83,7 @@ type session struct {
 	removed  chan struct{} // closed when the node was struck off
 }
 
-func newHub(now func() power.Uptime, event func(event)) *hub {
+func newHub(now func() power.Uptime, event func(history.Event)) *hub {
 	return &hub{now: now, event: event, save: func() {}, nodes: map[string]*nodeRecord{}, watchers: map[chan struct{}]bool{}}
 }
 
@@ -108,7 +109,7 @@ func (h *hub) expect(name string) {
 // where nothing did, nobody is woken.
 func (h *hub) setUPS(rec upsRecord) (changed bool) {
 	var was power.State
-	var nodes []nodeThen
+	var nodes []history.NodeThen
 	h.mu.Lock()
 	for i := range h.ups {
 		if h.ups[i].name != rec.name {
@@ -169,7 +170,7 @@ func (h *hub) attach(name, address string, hello *upsv1.Hello, report *upsv1.Nod
 	n.waitFor, n.waitLimit, n.standing = hello.GetWaitFor(), hello.GetWaitLimit().AsDuration(), standing{}
 	h.waits = nil
 	h.mu.Unlock()
-	h.event(linkEvent(name, linkUp, "attached", hello.GetBootId(), report, h.now()))
+	h.event(linkEvent(name, history.LinkUp, "attached", hello.GetBootId(), report, h.now()))
 	h.report(s, report)
 	h.save()
 	return s
@@ -238,9 +239,9 @@ func (h *hub) detach(s *session, why string) {
 	h.save()
 	switch {
 	case leaving:
-		h.event(linkEvent(s.node, linkOff, "said that it goes", "", nil, h.now()))
+		h.event(linkEvent(s.node, history.LinkOff, "said that it goes", "", nil, h.now()))
 	case mine:
-		h.event(linkEvent(s.node, linkLost, "lost: "+why, "", nil, h.now()))
+		h.event(linkEvent(s.node, history.LinkLost, "lost: "+why, "", nil, h.now()))
 	}
 }
 
@@ -275,7 +276,7 @@ func (h *hub) hostReport(name string, r *upsv1.NodeReport) {
 }
 
 // take stores r and says what people want to know of the change. h.mu is held.
-func (h *hub) take(n *nodeRecord, r *upsv1.NodeReport) (events []event) {
+func (h *hub) take(n *nodeRecord, r *upsv1.NodeReport) (events []history.Event) {
 	was := n.report
 	n.report, n.heard, n.ever = r, h.now(), true
 	n.note(was, r, n.heard)

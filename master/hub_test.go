@@ -8,6 +8,7 @@ import (
 	"time"
 
 	upsv1 "github.com/lastwatt/lastwatt/api/ups/v1"
+	"github.com/lastwatt/lastwatt/master/history"
 	"github.com/lastwatt/lastwatt/pkg/policy"
 	"github.com/lastwatt/lastwatt/pkg/power"
 )
@@ -16,7 +17,7 @@ import (
 func testHub() (h *hub, now *power.Uptime, events *[]string) {
 	now, events = new(power.Uptime), new([]string)
 	*now = power.Uptime(time.Hour)
-	h = newHub(func() power.Uptime { return *now }, func(e event) { *events = append(*events, e.On+" "+e.Kind+" "+e.Text) })
+	h = newHub(func() power.Uptime { return *now }, func(e history.Event) { *events = append(*events, e.On+" "+e.Kind+" "+e.Text) })
 	h.addUPS("main", "nut-7")
 	return h, now, events
 }

@@ -17,6 +17,7 @@ import (
 
 	"github.com/lastwatt/lastwatt/api"
 	upsv1 "github.com/lastwatt/lastwatt/api/ups/v1"
+	"github.com/lastwatt/lastwatt/master/history"
 	"github.com/lastwatt/lastwatt/pkg/alarm"
 	"github.com/lastwatt/lastwatt/pkg/daemon"
 	"github.com/lastwatt/lastwatt/pkg/health"
@@ -128,11 +129,11 @@ func New(o Options) (*Master, error) {
 		m.dial = new(net.Dialer).DialContext
 	}
 	m.journal = journal.NewWriter(journal.WriterOptions{
-		Path: m.journalPath(), Boot: o.Boot, FS: o.FS, Log: o.Log, Mark: ofAnOutage,
+		Path: m.journalPath(), Boot: o.Boot, FS: o.FS, Log: o.Log, Mark: history.OfAnOutage,
 		Now: func() time.Duration { return time.Duration(m.now()) },
 	})
 	m.events = &events{journal: m.journal, now: o.Now, boot: o.Boot, log: o.Log}
-	m.hub = newHub(o.Now, func(e event) { m.events.add(e) })
+	m.hub = newHub(o.Now, func(e history.Event) { m.events.add(e) })
 	m.hub.name, m.hub.save = cfg.Name, m.save
 	m.alarms = m.newAlarms(o.FS)
 	m.hooks = newRackHooks(m)
@@ -222,7 +223,7 @@ func (m *Master) Resumed(asleep time.Duration) {
 
 // event records what happened, for people. It never blocks.
 func (m *Master) event(on, kind, text string) {
-	m.events.add(event{On: on, Kind: kind, Text: text})
+	m.events.add(history.Event{On: on, Kind: kind, Text: text})
 }
 
 // save puts what a restart must know on its way to disk. It never blocks.

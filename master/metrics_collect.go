@@ -16,6 +16,7 @@ import (
 
 	"github.com/lastwatt/lastwatt/api"
 	upsv1 "github.com/lastwatt/lastwatt/api/ups/v1"
+	"github.com/lastwatt/lastwatt/master/history"
 	"github.com/lastwatt/lastwatt/pkg/health"
 	"github.com/lastwatt/lastwatt/pkg/policy"
 	"github.com/lastwatt/lastwatt/pkg/power"
@@ -86,16 +87,16 @@ type tally struct {
 }
 
 // note counts e. It never blocks.
-func (t *tally) note(e event) {
+func (t *tally) note(e history.Event) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.changes == nil {
 		t.changes, t.losses = map[string]uint64{}, map[string]uint64{}
 	}
 	switch {
-	case e.Kind == kindState:
+	case e.Kind == history.KindState:
 		t.changes[e.On]++
-	case e.Kind == kindLink && e.Link == linkLost:
+	case e.Kind == history.KindLink && e.Link == history.LinkLost:
 		t.losses[e.On]++
 	}
 }
@@ -267,15 +268,15 @@ func (e emitter) node(n *upsv1.NodeStatus) {
 	name, r := n.GetName(), n.GetReport()
 	e.states("node_phase", name, api.ToPhase(r.GetPhase()).String(), policy.Idle.String(), policy.Held.String(), policy.Grace.String(),
 		policy.Waiting.String(), policy.Committed.String(), policy.Done.String(), policy.PhaseUnknown.String())
-	link := linkLost // or never had, as upsctl says it
+	link := history.LinkLost // or never had, as upsctl says it
 	switch n.GetLink() {
 	case upsv1.Link_LINK_UP:
-		link = linkUp
+		link = history.LinkUp
 	case upsv1.Link_LINK_OFF:
-		link = linkOff
+		link = history.LinkOff
 	default:
 	}
-	e.states("node_link", name, link, linkUp, linkLost, linkOff)
+	e.states("node_link", name, link, history.LinkUp, history.LinkLost, history.LinkOff)
 	e.seconds("node_last_heard_age_seconds", n.GetLastHeard(), name)
 	e.seconds("node_deadline_seconds", r.GetDeadline(), name)
 	e.seconds("node_grace_seconds", r.GetGrace(), name)

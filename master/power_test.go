@@ -10,6 +10,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	upsv1 "github.com/lastwatt/lastwatt/api/ups/v1"
+	"github.com/lastwatt/lastwatt/master/history"
 	"github.com/lastwatt/lastwatt/pkg/power"
 )
 
@@ -42,7 +43,7 @@ func TestAStreamEnds(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				start := time.Now()
-				h := newHub(func() power.Uptime { return power.Uptime(time.Since(start)) }, func(event) {})
+				h := newHub(func() power.Uptime { return power.Uptime(time.Since(start)) }, func(history.Event) {})
 				h.addUPS("main", "nut-7")
 				sess := attached(h, "web1", "b")
 				attached(h, "web2", "b")

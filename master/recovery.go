@@ -11,6 +11,7 @@ import (
 
 	"github.com/lastwatt/lastwatt/api"
 	upsv1 "github.com/lastwatt/lastwatt/api/ups/v1"
+	"github.com/lastwatt/lastwatt/master/history"
 	"github.com/lastwatt/lastwatt/pkg/journal"
 	"github.com/lastwatt/lastwatt/pkg/node"
 	"github.com/lastwatt/lastwatt/pkg/policy"
@@ -220,7 +221,7 @@ func (v *recovery) release(names []string, by string) {
 		}
 		v.mu.Unlock()
 		if gone {
-			v.m.event("node/"+name, kindWake, "it is not woken any more, by "+by)
+			v.m.event("node/"+name, history.KindWake, "it is not woken any more, by "+by)
 		}
 	}
 	v.m.hub.look()

@@ -13,6 +13,7 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	upsv1 "github.com/lastwatt/lastwatt/api/ups/v1"
+	"github.com/lastwatt/lastwatt/master/history"
 	"github.com/lastwatt/lastwatt/pkg/config"
 	"github.com/lastwatt/lastwatt/pkg/health"
 	"github.com/lastwatt/lastwatt/pkg/node"
@@ -119,7 +120,7 @@ func (v *recovery) ended(end wakeResult) {
 	text := strings.Join(says, "; ")
 	v.m.log.Info("wake", "node", w.Node, "try", w.Try, "by", end.by, "err", failed)
 	if w.Try <= 5 || w.Try%36 == 0 { // 36 tries are 6 hours
-		e := event{On: "node/" + w.Node, Kind: kindWake, Text: text}
+		e := history.Event{On: "node/" + w.Node, Kind: history.KindWake, Text: text}
 		if len(end.by) > 0 {
 			e.Woken = w.Try
 		}
@@ -181,18 +182,11 @@ func comebackText(c policy.Comeback, now power.Uptime) string {
 	case c.Tries == 0:
 		return "down; only the UPS's power cycle can start it"
 	}
-	text := fmt.Sprintf("down; woken %s by %s", times(c.Tries), strings.Join(masterWays(c.Ways), " and "))
+	text := fmt.Sprintf("down; woken %s by %s", history.Times(c.Tries), strings.Join(masterWays(c.Ways), " and "))
 	if c.Timed {
 		text += ", again in " + config.FormatDuration(c.Next.Sub(now).Round(time.Second))
 	}
 	return text
-}
-
-func times(n int) string {
-	if n == 1 {
-		return "once"
-	}
-	return fmt.Sprintf("%d times", n)
 }
 
 // masterWays are those of a node's ways back that a master has a hand in.
@@ -225,7 +219,7 @@ func (v *recovery) found() []health.Found {
 		}
 		switch {
 		case c.Tries > 0:
-			text += "; it was woken " + times(c.Tries)
+			text += "; it was woken " + history.Times(c.Tries)
 		case !wakeable(c.Ways):
 			text += `; nothing but the UPS's power cycle can start it: add wol or hook to its [wake] method`
 		}

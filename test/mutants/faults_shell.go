@@ -7,7 +7,7 @@ var masterFaults = []Fault{
 		Old: "return !u.read", New: "return false", Laws: []int{3},
 	},
 	{
-		Name: "a story takes the moment when it heard for the one when it was", File: "master/report_fold.go",
+		Name: "a story takes the moment when it heard for the one when it was", File: "master/history/fold.go",
 		Old: "since = f.past(ev.Since)", New: "since = f.now", Laws: []int{12},
 	},
 	{

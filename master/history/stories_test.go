@@ -1,4 +1,4 @@
-package master
+package history
 
 type storyCase struct{ name, story, want string }
 

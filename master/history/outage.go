@@ -1,13 +1,10 @@
-package master
+package history
 
 import (
 	"maps"
 	"slices"
 	"time"
 
-	"google.golang.org/protobuf/types/known/durationpb"
-
-	upsv1 "github.com/lastwatt/lastwatt/api/ups/v1"
 	"github.com/lastwatt/lastwatt/pkg/power"
 )
 
@@ -28,10 +25,10 @@ func (m moment) before(n moment) bool {
 	return m.wall.Before(n.wall)
 }
 
-// outage is the story of one outage, as far as it is known. A nil moment did not
+// Outage is the story of one outage, as far as it is known. A nil moment did not
 // happen, or nobody saw it.
-type outage struct {
-	id, ups   string
+type Outage struct {
+	ID, UPS   string
 	pretended bool
 	began     moment  // the first FAIL
 	low       *moment // the first BATLOW
@@ -44,13 +41,13 @@ type outage struct {
 }
 
 // during reports whether the outage went on at m.
-func (o *outage) during(m moment) bool {
+func (o *Outage) during(m moment) bool {
 	return !m.before(o.began) && (!o.over || o.end != nil && m.before(*o.end))
 }
 
 // part is one node's part in an outage.
 type part struct {
-	of        *outage
+	of        *Outage
 	name      string
 	host      bool    // the master's own
 	absent    bool    // not attached at the beginning
@@ -86,7 +83,7 @@ func (p *part) gone() bool {
 
 // after returns how long after the outage's beginning m was: never negative, and
 // never before what was written in an earlier boot. rough: by the wall clock.
-func (o *outage) after(m *moment) (d time.Duration, rough bool) {
+func (o *Outage) after(m *moment) (d time.Duration, rough bool) {
 	if m.boot == o.began.boot {
 		return max(0, m.at.Sub(o.began.at)), false
 	}
@@ -98,10 +95,10 @@ func (o *outage) after(m *moment) (d time.Duration, rough bool) {
 }
 
 // waits reports whether something is still to be told of the outage.
-func (o *outage) waits() bool { return !o.over || o.waiting > 0 }
+func (o *Outage) waits() bool { return !o.over || o.waiting > 0 }
 
 // sorted returns the parts by name.
-func (o *outage) sorted() []*part {
+func (o *Outage) sorted() []*part {
 	var all []*part
 	for _, name := range slices.Sorted(maps.Keys(o.parts)) {
 		all = append(all, o.parts[name])
@@ -109,33 +106,53 @@ func (o *outage) sorted() []*part {
 	return all
 }
 
-// message returns the story for the wire.
-func (o *outage) message() *upsv1.OutageReport {
-	r := &upsv1.OutageReport{
-		Outage: o.id, Ups: o.ups, Began: o.began.wall.Format(time.RFC3339), Sim: o.pretended, GoingOn: !o.over,
-		Lasted: o.span(o.end), LowAfter: o.span(o.low), MasterOff: o.span(o.dark), Summary: o.summary(),
+// Story is an outage as it is told. Times count from its beginning; nil: it did not
+// happen, or nobody saw it.
+type Story struct {
+	ID, UPS                     string
+	Began                       time.Time // by the wall clock, where the people are
+	Pretended, GoingOn          bool
+	Lasted, LowAfter, MasterOff *time.Duration
+	Summary                     string
+	Nodes                       []NodeStory // by name
+}
+
+// NodeStory is a node's part in a [Story].
+type NodeStory struct {
+	Name                                  string
+	Absent                                bool   // not attached at the beginning
+	Went                                  bool   // down, of its own
+	Note                                  string // what the times don't say
+	Committed, Accepted, Down, Back, Lost *time.Duration
+}
+
+// Story returns what is told of the outage.
+func (o *Outage) Story() Story {
+	s := Story{
+		ID: o.ID, UPS: o.UPS, Began: o.began.wall, Pretended: o.pretended, GoingOn: !o.over,
+		Lasted: o.span(o.end), LowAfter: o.span(o.low), MasterOff: o.span(o.dark), Summary: o.Summary(),
 	}
 	for _, p := range o.sorted() {
 		lost := p.lost
 		if p.unheard != nil && !p.asked() {
 			lost = p.unheard
 		}
-		r.Nodes = append(r.Nodes, &upsv1.NodeStory{
+		s.Nodes = append(s.Nodes, NodeStory{
 			Name: p.name, Absent: p.absent, Note: p.note(), Went: p.went(),
 			Committed: o.span(p.committed), Accepted: o.span(p.accepted), Down: o.span(p.down),
 			Back: o.span(p.back), Lost: o.span(lost),
 		})
 	}
-	return r
+	return s
 }
 
-// span is after for the wire; absent where m did not happen.
-func (o *outage) span(m *moment) *durationpb.Duration {
+// span is after without the doubt; nil where m did not happen.
+func (o *Outage) span(m *moment) *time.Duration {
 	if m == nil {
 		return nil
 	}
 	d, _ := o.after(m)
-	return durationpb.New(d)
+	return &d
 }
 
 // note says what the times of a node don't.
@@ -160,7 +177,7 @@ func (p *part) note() string {
 	case p.host:
 		return "the master's host"
 	case p.woken > 0:
-		return "woken " + times(p.woken)
+		return "woken " + Times(p.woken)
 	default:
 		return ""
 	}

@@ -1,4 +1,4 @@
-package master
+package history
 
 import (
 	"fmt"
@@ -8,8 +8,8 @@ import (
 	"github.com/lastwatt/lastwatt/pkg/config"
 )
 
-// summary is the story in one line, for people, in this master's local time.
-func (o *outage) summary() string {
+// Summary is the story in one line, for people, in this master's local time.
+func (o *Outage) Summary() string {
 	head := o.began.wall.Format("15:04") + " failed"
 	if o.pretended {
 		head = o.began.wall.Format("15:04") + " failed (pretended)"
@@ -31,7 +31,7 @@ func (o *outage) summary() string {
 }
 
 // lasted returns how long the outage was, where its end was seen.
-func (o *outage) lasted() (d time.Duration, rough, ended bool) {
+func (o *Outage) lasted() (d time.Duration, rough, ended bool) {
 	if o.end == nil {
 		return 0, false, false
 	}
@@ -40,7 +40,7 @@ func (o *outage) lasted() (d time.Duration, rough, ended bool) {
 }
 
 // sayDown says how many went, in what time, and who took longest.
-func (o *outage) sayDown() []string {
+func (o *Outage) sayDown() []string {
 	var first, last, longest time.Duration
 	of, down, timed := 0, 0, 0
 	slowest := ""
@@ -79,7 +79,7 @@ func (o *outage) sayDown() []string {
 }
 
 // sayPower says what the UPS did.
-func (o *outage) sayPower(anybody bool) (says []string) {
+func (o *Outage) sayPower(anybody bool) (says []string) {
 	if !anybody && o.over {
 		says = append(says, "nobody had to go down")
 	}
@@ -105,7 +105,7 @@ func (o *outage) sayPower(anybody bool) (says []string) {
 }
 
 // sayBack says who came back when, of those that had to be woken.
-func (o *outage) sayBack() []string {
+func (o *Outage) sayBack() []string {
 	var says []string
 	last, rough := time.Duration(0), false
 	slowest := ""
@@ -174,7 +174,7 @@ func (s special) words() (one, many string) {
 }
 
 // sayNodes says what is special of single nodes, those of a kind together.
-func (o *outage) sayNodes() (says []string) {
+func (o *Outage) sayNodes() (says []string) {
 	var names [specials][]string
 	for _, p := range o.sorted() {
 		s := o.special(p)
@@ -194,7 +194,7 @@ func (o *outage) sayNodes() (says []string) {
 }
 
 // special returns what is special of a node.
-func (o *outage) special(p *part) special {
+func (o *Outage) special(p *part) special {
 	switch {
 	case p.removed:
 		return wasRemoved
@@ -251,4 +251,12 @@ func spell(d time.Duration, rough bool) string {
 		return "about " + s
 	}
 	return s
+}
+
+// Times says how often, for people.
+func Times(n int) string {
+	if n == 1 {
+		return "once"
+	}
+	return fmt.Sprintf("%d times", n)
 }

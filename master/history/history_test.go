@@ -1,4 +1,4 @@
-package master
+package history
 
 import (
 	"encoding/json"
@@ -21,7 +21,7 @@ type chronicle struct {
 	entries []journal.Entry
 	boot    int
 	offset  time.Duration // of this boot's clock
-	nodes   map[string]*nodeThen
+	nodes   map[string]*NodeThen
 	seen    map[string]bool // outages
 }
 
@@ -30,7 +30,7 @@ func storyStart() time.Time { return time.Date(2026, 11, 20, 17, 0, 0, 0, time.U
 
 func chronicles(t testing.TB, story string) []journal.Entry {
 	t.Helper()
-	w := &chronicle{t: t, offset: time.Hour, nodes: map[string]*nodeThen{}, seen: map[string]bool{}}
+	w := &chronicle{t: t, offset: time.Hour, nodes: map[string]*NodeThen{}, seen: map[string]bool{}}
 	for _, l := range strings.Split(strings.TrimSpace(story), "\n") {
 		w.line(strings.Fields(l))
 	}
@@ -50,12 +50,12 @@ func (w *chronicle) line(words []string) {
 		if len(rest) == 0 {
 			rest = []string{"main", "left", "right"}
 		}
-		w.write(at, event{On: "master/rack1", Kind: kindStart, UPS: rest})
+		w.write(at, Event{On: "master/rack1", Kind: KindStart, UPS: rest})
 	case "reboot": // the clock of the new boot is at zero
 		w.hangUp()
 		w.boot, w.offset = w.boot+1, -at
 	case "reported":
-		w.write(at, event{On: "ups/main", Kind: kindReport, Outage: rest[0]})
+		w.write(at, Event{On: "ups/main", Kind: KindReport, Outage: rest[0]})
 	case "main", "left", "right":
 		w.ups(at, who, rest)
 	default:
@@ -72,7 +72,7 @@ func (w *chronicle) hangUp() {
 	}
 }
 
-func (w *chronicle) write(at time.Duration, e event) {
+func (w *chronicle) write(at time.Duration, e Event) {
 	w.t.Helper()
 	data, err := json.Marshal(e)
 	if err != nil {
@@ -80,14 +80,14 @@ func (w *chronicle) write(at time.Duration, e event) {
 	}
 	w.entries = append(w.entries, journal.Entry{
 		Seq: uint64(len(w.entries) + 1), Boot: fmt.Sprintf("boot%d", w.boot), At: at + w.offset, Wall: storyStart().Add(at),
-		Name: eventRecord, Data: data,
+		Name: Record, Data: data,
 	})
 }
 
 // ups: main FAIL o1 [sim] [unknown]
 func (w *chronicle) ups(at time.Duration, name string, rest []string) {
 	const settle = 100 * time.Millisecond // believed that much later
-	e := event{On: "ups/" + name, Kind: kindState, Status: rest[0], Since: power.Uptime(at + w.offset)}
+	e := Event{On: "ups/" + name, Kind: KindState, Status: rest[0], Since: power.Uptime(at + w.offset)}
 	if len(rest) > 1 {
 		e.Outage, e.Pretended = rest[1], slices.Contains(rest, "sim")
 		if !w.seen[e.Outage] {
@@ -124,18 +124,18 @@ func (w *chronicle) node(at time.Duration, name string, rest []string) {
 	}
 	n := w.nodes[name]
 	if n == nil {
-		n = &nodeThen{Name: name, Boot: "n1", Phase: "IDLE"}
+		n = &NodeThen{Name: name, Boot: "n1", Phase: "IDLE"}
 		w.nodes[name] = n
 	}
-	e := event{On: "node/" + name, Kind: kindLink, Since: since}
+	e := Event{On: "node/" + name, Kind: KindLink, Since: since}
 	switch rest[0] {
 	case "host":
-		n.Host, n.Link = true, linkUp
+		n.Host, n.Link = true, LinkUp
 		return
 	case "unseen":
 		return
 	case "attached":
-		n.Link, n.Phase = linkUp, "IDLE"
+		n.Link, n.Phase = LinkUp, "IDLE"
 		for _, o := range rest[1:] {
 			switch key, value, _ := strings.Cut(o, "="); key {
 			case "boot":
@@ -147,28 +147,28 @@ func (w *chronicle) node(at time.Duration, name string, rest []string) {
 			}
 		}
 		e.Link, e.Boot, e.Phase, e.Feeds = n.Link, n.Boot, n.Phase, n.Feeds
-	case linkLost, linkOff:
+	case LinkLost, LinkOff:
 		n.Link, e.Link = rest[0], rest[0]
 	case "woken":
-		e.Kind, e.Woken = kindWake, len(rest) // "woken", "woken again", …
+		e.Kind, e.Woken = KindWake, len(rest) // "woken", "woken again", …
 	case "removed":
 		delete(w.nodes, name)
-		e.Kind = kindMember
+		e.Kind = KindMember
 	default:
-		n.Phase, e.Kind, e.Phase = rest[0], kindPhase, rest[0]
+		n.Phase, e.Kind, e.Phase = rest[0], KindPhase, rest[0]
 	}
 	w.write(at, e)
 }
 
 // retold folds entries and writes the stories as a test compares them.
 func retold(entries []journal.Entry) string {
-	f := newFold("rack1", time.UTC)
+	f := NewFold("rack1", time.UTC)
 	for _, e := range entries {
-		f.add(e)
+		f.Add(e)
 	}
 	var b strings.Builder
 	for _, o := range f.all {
-		fmt.Fprintf(&b, "%s %s: %s\n", o.id, o.ups, o.summary())
+		fmt.Fprintf(&b, "%s %s: %s\n", o.ID, o.UPS, o.Summary())
 		for _, p := range o.sorted() {
 			fmt.Fprintf(&b, "  %s:%s\n", p.name, row(o, p))
 		}
@@ -176,7 +176,7 @@ func retold(entries []journal.Entry) string {
 	return b.String()
 }
 
-func row(o *outage, p *part) string {
+func row(o *Outage, p *part) string {
 	var b strings.Builder
 	if p.absent {
 		b.WriteString(" absent")
@@ -226,7 +226,7 @@ func TestWhatIsNoEventIsNotInAStory(t *testing.T) {
 	var with []journal.Entry
 	for i, e := range entries {
 		with = append(with, journal.Entry{Boot: "other", Name: "phase", Data: json.RawMessage(`{"to":"DONE"}`)},
-			journal.Entry{Boot: "other", Name: eventRecord, Data: json.RawMessage(`[]`)}, e)
+			journal.Entry{Boot: "other", Name: Record, Data: json.RawMessage(`[]`)}, e)
 		with[3*i].At = -1
 	}
 	if diff := cmp.Diff(retold(entries), retold(with)); diff != "" {
@@ -235,19 +235,19 @@ func TestWhatIsNoEventIsNotInAStory(t *testing.T) {
 }
 
 func TestOnlyTheNewestAreRemembered(t *testing.T) {
-	f := newFold("rack1", time.UTC)
+	f := NewFold("rack1", time.UTC)
 	for i := range keepOutages + 20 {
 		for _, e := range chronicles(t, fmt.Sprintf("%dm main FAIL o%d\n%dm main OK o%d", 2*i, i, 2*i+1, i)) {
-			f.add(e)
+			f.Add(e)
 		}
 	}
-	if len(f.all) != keepOutages || len(f.byID) != keepOutages || f.all[0].id != "o20" {
-		t.Errorf("%d and %d, the oldest is %s", len(f.all), len(f.byID), f.all[0].id)
+	if len(f.all) != keepOutages || len(f.byID) != keepOutages || f.all[0].ID != "o20" {
+		t.Errorf("%d and %d, the oldest is %s", len(f.all), len(f.byID), f.all[0].ID)
 	}
 }
 
-func TestTheStoryForTheWire(t *testing.T) {
-	f := newFold("rack1", time.FixedZone("", 2*3600))
+func TestAStory(t *testing.T) {
+	f := NewFold("rack1", time.FixedZone("", 2*3600))
 	for _, e := range chronicles(t, `
 		0s web1 attached
 		2m main FAIL o1 sim
@@ -257,16 +257,21 @@ func TestTheStoryForTheWire(t *testing.T) {
 		20m start
 		21m web1 attached boot=n2
 		21m main OK`) {
-		f.add(e)
+		f.Add(e)
 	}
-	r := f.all[0].message()
-	if r.GetBegan() != "2026-11-20T19:02:00+02:00" || !r.GetSim() || r.GetGoingOn() || r.GetLowAfter().AsDuration() != 2*time.Minute ||
-		r.GetMasterOff().AsDuration().Round(time.Second) != 2*time.Minute || r.GetLasted().AsDuration() != 19*time.Minute {
-		t.Errorf("%v", r)
+	two, minute, nineteen := 2*time.Minute, time.Minute, 19*time.Minute
+	dark := two + 100*time.Millisecond // the low was believed that much later
+	want := Story{
+		ID: "o1", UPS: "main", Began: time.Date(2026, 11, 20, 17, 2, 0, 0, time.UTC), Pretended: true,
+		Lasted: &nineteen, LowAfter: &two, MasterOff: &dark, Summary: f.all[0].Summary(),
+		Nodes: []NodeStory{{Name: "web1", Went: true, Note: "went, nobody saw when", Committed: &minute, Back: &nineteen}},
 	}
-	n := r.GetNodes()[0]
-	if n.GetCommitted().AsDuration() != time.Minute || n.GetAccepted() != nil || n.GetDown() != nil || !n.GetWent() || n.GetBack().AsDuration() != 19*time.Minute || n.GetNote() == "" {
-		t.Errorf("%v", n)
+	got := f.all[0].Story()
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if clock := got.Began.Format(time.RFC3339); clock != "2026-11-20T19:02:00+02:00" {
+		t.Errorf("it began at %s, which is not these people's clock", clock)
 	}
 }
 
@@ -282,9 +287,9 @@ func BenchmarkFold(b *testing.B) {
 	}
 	b.ReportMetric(float64(len(entries)), "entries")
 	for b.Loop() {
-		f := newFold("rack1", time.UTC)
+		f := NewFold("rack1", time.UTC)
 		for _, e := range entries {
-			f.add(e)
+			f.Add(e)
 		}
 	}
 }

@@ -4,85 +4,16 @@ import (
 	"context"
 	"fmt"
 	"math"
-	"slices"
 	"time"
 
+	"github.com/lastwatt/lastwatt/master/history"
 	"github.com/lastwatt/lastwatt/pkg/journal"
 	"github.com/lastwatt/lastwatt/pkg/power"
 )
 
-const (
-	// reportWait is how long after an outage its report waits for those who went: a
-	// machine that takes longer to come back has got stuck.
-	reportWait = 15 * time.Minute
-	// reportOld is how many reports that were never told a start tells at most.
-	reportOld = 3
-	// readLimit is how long the reports wait for the old entries at the start. The
-	// price of a disk that hangs: what was told before the restart may be told again.
-	readLimit = 30 * time.Second
-)
-
-// reporter decides when an outage's report is due. It is pure.
-type reporter struct {
-	fold  *fold
-	boot  string
-	ended map[string]power.Uptime // outages that are over and not told
-}
-
-func newReporter(f *fold, boot string) *reporter {
-	return &reporter{fold: f, boot: boot, ended: map[string]power.Uptime{}}
-}
-
-// Step takes what happened since and returns the outages whose report is due: over,
-// with everyone back or after a while. Each is returned once.
-func (r *reporter) Step(now power.Uptime, entries ...journal.Entry) (due []string) {
-	for _, e := range entries {
-		r.fold.add(e)
-	}
-	for _, o := range r.fold.all {
-		if !o.over || o.told {
-			continue
-		}
-		if _, ok := r.ended[o.id]; !ok {
-			r.ended[o.id] = now
-			if o.end != nil && o.end.boot == r.boot {
-				r.ended[o.id] = min(now, o.end.at)
-			}
-		}
-		if !o.waits() || !now.Before(r.ended[o.id].Add(reportWait)) {
-			o.told = true
-			due = append(due, o.id)
-		}
-	}
-	for id := range r.ended {
-		if o := r.fold.byID[id]; o == nil || o.told {
-			delete(r.ended, id)
-		}
-	}
-	return due
-}
-
-// Deadline returns when Step has something to do even if nothing happens.
-func (r *reporter) Deadline() (at power.Uptime, ok bool) {
-	for _, since := range r.ended {
-		if due := since.Add(reportWait); !ok || due.Before(at) {
-			at, ok = due, true
-		}
-	}
-	return at, ok
-}
-
-// catchUp takes what was written before this start. What nobody was told of then is
-// old news by now, but for the newest.
-func (r *reporter) catchUp() {
-	fresh := reportOld
-	for _, o := range slices.Backward(r.fold.all) {
-		if o.over && !o.told {
-			fresh--
-			o.told = fresh < 0
-		}
-	}
-}
+// readLimit is how long the reports wait for the old entries at the start. The price
+// of a disk that hangs: what was told before the restart may be told again.
+const readLimit = 30 * time.Second
 
 // reports tells the report of each outage that is over, once, restarts of the master
 // in between or not: what was told is in the journal.
@@ -97,7 +28,7 @@ func (t *reports) String() string { return "reports" }
 // Run follows the journal until ctx ends.
 func (t *reports) Run(ctx context.Context) error {
 	began := t.m.now()
-	t.m.events.add(event{On: "master/" + t.m.cfg.Name, Kind: kindStart, Text: "upsmaster " + t.m.version + " begins", UPS: t.m.upsNames()})
+	t.m.events.add(history.Event{On: "master/" + t.m.cfg.Name, Kind: history.KindStart, Text: "upsmaster " + t.m.version + " begins", UPS: t.m.upsNames()})
 	entries, ended := make(chan journal.Entry), make(chan struct{})
 	go func() {
 		defer close(ended)
@@ -116,7 +47,7 @@ func (t *reports) Run(ctx context.Context) error {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
-		var due []string
+		var due []*history.Outage
 		select {
 		case e := <-entries:
 			if old.written(e) {
@@ -128,8 +59,8 @@ func (t *reports) Run(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		}
-		for _, id := range due {
-			t.report(ctx, r.fold.byID[id])
+		for _, o := range due {
+			t.report(ctx, o)
 		}
 		timer.Stop()
 		if at, ok := r.Deadline(); ok {
@@ -140,7 +71,7 @@ func (t *reports) Run(ctx context.Context) error {
 
 // caughtUp is what was on disk when a start read it.
 type caughtUp struct {
-	r    *reporter
+	r    *history.Reporter
 	last uint64          // the newest Seq
 	now  map[string]bool // the entries of this process
 }
@@ -163,7 +94,7 @@ func (t *reports) catchUp(ctx context.Context, began power.Uptime) *caughtUp {
 	go func() {
 		c := &caughtUp{r: t.newReporter(), now: map[string]bool{}}
 		err := t.m.journal.Read(func(e journal.Entry) error {
-			c.r.fold.add(e)
+			c.r.Add(e)
 			c.last = max(c.last, e.Seq)
 			if e.Boot == t.m.boot && power.Uptime(e.At) >= began {
 				c.now[identity(e)] = true
@@ -173,7 +104,7 @@ func (t *reports) catchUp(ctx context.Context, began power.Uptime) *caughtUp {
 		if err != nil && ctx.Err() == nil {
 			t.m.log.Warn("some of the journal can't be read; reports go without it", "err", err)
 		}
-		c.r.catchUp()
+		c.r.CatchUp()
 		done <- c
 	}()
 	timer := time.NewTimer(readLimit)
@@ -188,17 +119,17 @@ func (t *reports) catchUp(ctx context.Context, began power.Uptime) *caughtUp {
 	return &caughtUp{r: t.newReporter()}
 }
 
-func (t *reports) newReporter() *reporter {
-	return newReporter(newFold(t.m.cfg.Name, time.Local), t.m.boot)
+func (t *reports) newReporter() *history.Reporter {
+	return history.NewReporter(history.NewFold(t.m.cfg.Name, time.Local), t.m.boot)
 }
 
 // report writes an outage's report and then tells it: whoever was told of it twice
 // would look for a second outage.
-func (t *reports) report(ctx context.Context, o *outage) {
-	e := event{On: "ups/" + o.ups, Kind: kindReport, Text: o.summary(), Outage: o.id}
+func (t *reports) report(ctx context.Context, o *history.Outage) {
+	e := history.Event{On: "ups/" + o.UPS, Kind: history.KindReport, Text: o.Summary(), Outage: o.ID}
 	select {
 	case <-t.m.events.add(e):
-		t.tell(o.id, e.Text)
+		t.tell(o.ID, e.Text)
 	case <-ctx.Done():
 	}
 }

@@ -1,4 +1,4 @@
-package master
+package history
 
 import (
 	"encoding/json"
@@ -14,18 +14,18 @@ import (
 // takes some 10 KiB for each.
 const keepOutages = 500
 
-// fold makes the stories of outages out of the journal's entries, oldest first, and
+// Fold makes the stories of outages out of the journal's entries, oldest first, and
 // of nothing else: what a restarted master tells is what the one before would have.
 // It is pure, takes any entries in any order without complaint, and the same again
 // changes nothing but, at worst, a moment. It is not safe for concurrent use.
-type fold struct {
+type Fold struct {
 	master string // its name, by which feeds name its UPSes
 	zone   *time.Location
 	now    moment // of the newest entry
 	any    bool   // there was one
-	all    []*outage
-	byID   map[string]*outage
-	open   map[string]*outage // by UPS
+	all    []*Outage
+	byID   map[string]*Outage
+	open   map[string]*Outage // by UPS
 	nodes  map[string]*tracked
 }
 
@@ -40,71 +40,74 @@ type tracked struct {
 	parts []*part // in outages that are not over, or whose end it has yet to live to
 }
 
-// newFold returns a fold that knows nothing; zone is where the people are.
-func newFold(master string, zone *time.Location) *fold {
-	return &fold{master: master, zone: zone, byID: map[string]*outage{}, open: map[string]*outage{}, nodes: map[string]*tracked{}}
+// NewFold returns a fold that knows nothing; zone is where the people are.
+func NewFold(master string, zone *time.Location) *Fold {
+	return &Fold{master: master, zone: zone, byID: map[string]*Outage{}, open: map[string]*Outage{}, nodes: map[string]*tracked{}}
 }
 
-// add takes the next entry.
-func (f *fold) add(e journal.Entry) {
-	if e.Name != eventRecord {
+// Add takes the next entry.
+func (f *Fold) Add(e journal.Entry) {
+	if e.Name != Record {
 		return
 	}
-	var ev event
+	var ev Event
 	if json.Unmarshal(e.Data, &ev) != nil {
 		return
 	}
 	f.take(ev, moment{boot: e.Boot, at: power.Uptime(e.At), wall: e.Wall.In(f.zone)})
 }
 
+// Outages returns the stories, the oldest first; the caller changes nothing in them.
+func (f *Fold) Outages() []*Outage { return slices.Clone(f.all) }
+
 // take takes what happened at now.
-func (f *fold) take(ev event, now moment) {
+func (f *Fold) take(ev Event, now moment) {
 	switch {
 	case f.any && f.now.boot != now.boot:
 		f.rebooted(now)
-	case ev.Kind == kindStart:
+	case ev.Kind == KindStart:
 		f.restarted()
 	}
 	f.now, f.any = now, true
 	what, name, _ := strings.Cut(ev.On, "/")
 	switch {
-	case ev.Kind == kindStart:
+	case ev.Kind == KindStart:
 		f.unwatched(ev.UPS)
-	case ev.Kind == kindReport:
+	case ev.Kind == KindReport:
 		if o := f.byID[ev.Outage]; o != nil {
 			o.told = true
 		}
-	case what == "ups" && ev.Kind == kindState:
+	case what == "ups" && ev.Kind == KindState:
 		f.state(name, ev)
-	case what == "node" && ev.Kind == kindLink && ev.Link == linkUp:
+	case what == "node" && ev.Kind == KindLink && ev.Link == LinkUp:
 		f.attached(f.node(name), ev)
-	case what == "node" && ev.Kind == kindLink && ev.Link != "":
+	case what == "node" && ev.Kind == KindLink && ev.Link != "":
 		f.detached(f.node(name), ev.Link)
-	case what == "node" && ev.Kind == kindPhase && ev.Phase != "":
+	case what == "node" && ev.Kind == KindPhase && ev.Phase != "":
 		f.phase(f.node(name), ev)
-	case what == "node" && ev.Kind == kindWake && ev.Woken > 0:
+	case what == "node" && ev.Kind == KindWake && ev.Woken > 0:
 		for _, p := range f.node(name).parts {
 			if p.gone() {
 				p.woken = ev.Woken
 			}
 		}
-	case what == "node" && ev.Kind == kindMember:
+	case what == "node" && ev.Kind == KindMember:
 		f.removed(name)
 	}
 }
 
 // moment returns a copy of the present one.
-func (f *fold) moment() *moment {
+func (f *Fold) moment() *moment {
 	m := f.now
 	return &m
 }
 
 // past returns the moment at of the present boot.
-func (f *fold) past(at power.Uptime) moment {
+func (f *Fold) past(at power.Uptime) moment {
 	return moment{boot: f.now.boot, at: at, wall: f.now.wall.Add(-f.now.at.Sub(at))}
 }
 
-func (f *fold) node(name string) *tracked {
+func (f *Fold) node(name string) *tracked {
 	n := f.nodes[name]
 	if n == nil {
 		n = &tracked{name: name}
@@ -114,7 +117,7 @@ func (f *fold) node(name string) *tracked {
 }
 
 // state takes a UPS's new status.
-func (f *fold) state(ups string, ev event) {
+func (f *Fold) state(ups string, ev Event) {
 	o := f.open[ups]
 	if ev.Status == power.OK.String() {
 		if o != nil {
@@ -127,7 +130,7 @@ func (f *fold) state(ups string, ev event) {
 	if ev.Outage == "" {
 		return // blind, and all was well before
 	}
-	if o == nil || o.id != ev.Outage {
+	if o == nil || o.ID != ev.Outage {
 		if f.byID[ev.Outage] != nil {
 			return // of one that is over: an old entry twice
 		}
@@ -146,11 +149,11 @@ func (f *fold) state(ups string, ev event) {
 }
 
 // begin begins the story of an outage.
-func (f *fold) begin(ups string, ev event) *outage {
-	o := &outage{id: ev.Outage, ups: ups, pretended: ev.Pretended, began: f.past(ev.Began), parts: map[string]*part{}}
-	f.all, f.byID[o.id], f.open[ups] = append(f.all, o), o, o
+func (f *Fold) begin(ups string, ev Event) *Outage {
+	o := &Outage{ID: ev.Outage, UPS: ups, pretended: ev.Pretended, began: f.past(ev.Began), parts: map[string]*part{}}
+	f.all, f.byID[o.ID], f.open[ups] = append(f.all, o), o, o
 	if len(f.all) > keepOutages {
-		delete(f.byID, f.all[0].id)
+		delete(f.byID, f.all[0].ID)
 		f.all = slices.Delete(f.all, 0, 1)
 	}
 	for _, t := range ev.Nodes {
@@ -159,7 +162,7 @@ func (f *fold) begin(ups string, ev event) *outage {
 	}
 	for _, n := range f.nodes {
 		if f.livesOn(n, ups) {
-			f.join(n, o).absent = n.link != linkUp
+			f.join(n, o).absent = n.link != LinkUp
 		}
 	}
 	return o
@@ -167,12 +170,12 @@ func (f *fold) begin(ups string, ev event) *outage {
 
 // livesOn reports whether an outage of that UPS is the node's too. One that has not
 // said what it lives on is told of everything.
-func (f *fold) livesOn(n *tracked, ups string) bool {
+func (f *Fold) livesOn(n *tracked, ups string) bool {
 	return len(n.feeds) == 0 || slices.Contains(n.feeds, f.master+"/"+ups)
 }
 
 // join makes a node part of an outage.
-func (f *fold) join(n *tracked, o *outage) *part {
+func (f *Fold) join(n *tracked, o *Outage) *part {
 	p := o.parts[n.name]
 	if p == nil {
 		p = &part{of: o, name: n.name, host: n.host}
@@ -186,12 +189,12 @@ func (f *fold) join(n *tracked, o *outage) *part {
 }
 
 // close ends an outage for all that are neither gone nor on their way.
-func (f *fold) close(o *outage) {
+func (f *Fold) close(o *Outage) {
 	o.over = true
-	delete(f.open, o.ups)
+	delete(f.open, o.UPS)
 	for name, p := range o.parts {
 		n := f.nodes[name]
-		if n != nil && !p.gone() && !leaving(n.phase) {
+		if n != nil && !p.gone() && !Leaving(n.phase) {
 			n.drop(p)
 		}
 	}
@@ -205,11 +208,11 @@ func (n *tracked) drop(p *part) {
 	}
 }
 
-// leaving reports whether a node of that phase asked to power off.
-func leaving(phase string) bool { return phase == phaseCommitted || phase == phaseDone }
+// Leaving reports whether a node of that phase asked to power off.
+func Leaving(phase string) bool { return phase == PhaseCommitted || phase == PhaseDone }
 
 // phase takes a node's new phase.
-func (f *fold) phase(n *tracked, ev event) {
+func (f *Fold) phase(n *tracked, ev Event) {
 	phase, since := ev.Phase, f.now
 	if ev.Since != 0 {
 		since = f.past(ev.Since) // it may have said so late
@@ -217,16 +220,16 @@ func (f *fold) phase(n *tracked, ev event) {
 	n.phase = phase
 	for _, p := range slices.Clone(n.parts) {
 		switch {
-		case leaving(phase) && p.of.during(since) && (!p.asked() || p.back != nil):
+		case Leaving(phase) && p.of.during(since) && (!p.asked() || p.back != nil):
 			*p = part{of: p.of, name: p.name, host: p.host, absent: p.absent, committed: &since}
-			if phase == phaseDone {
+			if phase == PhaseDone {
 				p.accepted = &since
 			}
-		case leaving(phase) && since.before(p.of.began) && !p.asked():
+		case Leaving(phase) && since.before(p.of.began) && !p.asked():
 			p.before = true
-		case phase == phaseDone && p.asked() && p.accepted == nil && p.down == nil:
+		case phase == PhaseDone && p.asked() && p.accepted == nil && p.down == nil:
 			p.accepted = &since
-		case !leaving(phase) && p.asked() && !p.went():
+		case !Leaving(phase) && p.asked() && !p.went():
 			p.calledBack = true
 			if p.of.over && !p.gone() {
 				n.drop(p)
@@ -236,14 +239,14 @@ func (f *fold) phase(n *tracked, ev event) {
 }
 
 // detached takes that a node's link ended.
-func (f *fold) detached(n *tracked, link string) {
+func (f *Fold) detached(n *tracked, link string) {
 	was := n.link
-	if n.link = link; was != linkUp {
+	if n.link = link; was != LinkUp {
 		return
 	}
 	for _, p := range n.parts {
 		p.back = nil
-		if p.bye = link == linkOff; leaving(n.phase) && p.asked() {
+		if p.bye = link == LinkOff; Leaving(n.phase) && p.asked() {
 			p.down = f.moment()
 		} else {
 			p.lost = f.moment()
@@ -252,13 +255,13 @@ func (f *fold) detached(n *tracked, link string) {
 }
 
 // attached takes that a node is in contact, in which boot and how.
-func (f *fold) attached(n *tracked, ev event) {
+func (f *Fold) attached(n *tracked, ev Event) {
 	other := n.boot != "" && ev.Boot != "" && n.boot != ev.Boot
-	if n.link == linkUp && other {
-		f.detached(n, linkLost) // quicker than the end of its link was noticed
+	if n.link == LinkUp && other {
+		f.detached(n, LinkLost) // quicker than the end of its link was noticed
 	}
 	was := n.link
-	n.link, n.feeds = linkUp, ev.Feeds
+	n.link, n.feeds = LinkUp, ev.Feeds
 	if ev.Boot != "" {
 		n.boot = ev.Boot
 	}
@@ -266,15 +269,15 @@ func (f *fold) attached(n *tracked, ev event) {
 		n.phase = ""
 	}
 	for _, o := range f.open {
-		if o.parts[n.name] == nil && f.livesOn(n, o.ups) {
+		if o.parts[n.name] == nil && f.livesOn(n, o.UPS) {
 			f.join(n, o).absent = true
 		}
 	}
 	for _, p := range slices.Clone(n.parts) {
-		if was != linkUp {
-			f.returned(p, other, leaving(ev.Phase))
+		if was != LinkUp {
+			f.returned(p, other, Leaving(ev.Phase))
 		}
-		if !p.gone() && p.of.over && !leaving(ev.Phase) {
+		if !p.gone() && p.of.over && !Leaving(ev.Phase) {
 			p.calledBack = p.asked() && !p.went()
 			n.drop(p)
 		}
@@ -286,7 +289,7 @@ func (f *fold) attached(n *tracked, ev event) {
 
 // returned takes that the node of p attached after it had not been, in another boot
 // or in the same, still on its way down or not.
-func (f *fold) returned(p *part, other, onItsWay bool) {
+func (f *Fold) returned(p *part, other, onItsWay bool) {
 	unheard := p.unheard
 	p.unheard = nil
 	// A container has its host's boot: one that accepted and begins anew was off.
@@ -310,9 +313,9 @@ func (f *fold) returned(p *part, other, onItsWay bool) {
 
 // restarted takes that the master began anew since the last entry: every link is
 // over, and whoever does not attach again went in between.
-func (f *fold) restarted() {
+func (f *Fold) restarted() {
 	for _, n := range f.nodes {
-		if n.host || n.link != linkUp {
+		if n.host || n.link != LinkUp {
 			continue
 		}
 		n.link = ""
@@ -324,7 +327,7 @@ func (f *fold) restarted() {
 
 // rebooted takes that the master's machine was off since the last entry; now is the
 // first after.
-func (f *fold) rebooted(now moment) {
+func (f *Fold) rebooted(now moment) {
 	for _, o := range f.all {
 		if o.dark == nil && o.began.boot == f.now.boot && o.waits() {
 			o.dark = f.moment()
@@ -350,7 +353,7 @@ func (f *fold) rebooted(now moment) {
 }
 
 // unwatched ends the outages of UPSes that this master has no more.
-func (f *fold) unwatched(still []string) {
+func (f *Fold) unwatched(still []string) {
 	for ups, o := range f.open {
 		if !slices.Contains(still, ups) {
 			f.close(o)
@@ -359,7 +362,7 @@ func (f *fold) unwatched(still []string) {
 }
 
 // removed takes that a node was struck off.
-func (f *fold) removed(name string) {
+func (f *Fold) removed(name string) {
 	n := f.nodes[name]
 	if n == nil {
 		return

@@ -14,72 +14,14 @@ import (
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/durationpb"
 
 	upsv1 "github.com/lastwatt/lastwatt/api/ups/v1"
+	"github.com/lastwatt/lastwatt/master/history"
 	"github.com/lastwatt/lastwatt/pkg/journal"
 	"github.com/lastwatt/lastwatt/pkg/power"
 )
-
-// steps gives a reporter a story, line by line, and returns what was due when.
-func steps(t *testing.T, r *reporter, story string) (due []string) {
-	t.Helper()
-	for _, e := range chronicles(t, story) {
-		for _, id := range r.Step(power.Uptime(e.At), e) {
-			due = append(due, fmt.Sprintf("%s %s", id, e.At-time.Hour))
-		}
-	}
-	return due
-}
-
-func TestWhenAReportIsDue(t *testing.T) {
-	for _, tt := range []struct {
-		name, story string
-		want        []string
-		deadline    time.Duration // after the story's beginning; 0: none
-	}{
-		{"nobody went", "0s web1 attached\n1m main FAIL o1\n2m main OK o1", []string{"o1 2m0.1s"}, 0},
-		{"it is not over", "0s web1 attached\n1m main FAIL o1\n2m web1 COMMITTED\n2m web1 lost", nil, 0},
-		{"one is not back", "0s web1 attached\n1m main FAIL o1\n2m web1 COMMITTED\n2m web1 lost\n3m main OK o1", nil, 18 * time.Minute},
-		{"all are back", "0s web1 attached\n1m main FAIL o1\n2m web1 COMMITTED\n2m web1 lost\n3m main OK o1\n5m web1 attached boot=n2", []string{"o1 5m0s"}, 0},
-		{"one was removed", "0s web1 attached\n1m main FAIL o1\n2m web1 lost\n3m main OK o1\n5m web1 removed", []string{"o1 5m0s"}, 0},
-		{"one does not come back", "0s web1 attached\n1m main FAIL o1\n2m web1 lost\n3m main OK o1\n17m59s web2 lost\n18m web2 lost\n19m web1 attached", []string{"o1 18m0s"}, 0},
-		{"two, one in the other", "0s web1 attached\n1m left FAIL o1\n2m right FAIL o2\n2m web1 lost\n3m right OK o2\n4m left OK o1\n5m web1 attached", []string{"o1 5m0s", "o2 5m0s"}, 0},
-		{"it was told", "0s web1 attached\n1m main FAIL o1\n2m web1 lost\n3m main OK o1\n4m reported o1\n5m web1 attached", nil, 0},
-	} {
-		r := newReporter(newFold("rack1", time.UTC), "boot0")
-		got := steps(t, r, tt.story)
-		slices.Sort(got)
-		if !slices.Equal(got, tt.want) {
-			t.Errorf("%s: due %q, want %q", tt.name, got, tt.want)
-		}
-		at, timed := r.Deadline()
-		if timed != (tt.deadline > 0) || timed && time.Duration(at)-time.Hour != tt.deadline {
-			t.Errorf("%s: deadline %s %v, want %s", tt.name, time.Duration(at)-time.Hour, timed, tt.deadline)
-		}
-		if !timed {
-			continue
-		}
-		if due := r.Step(at - 1); due != nil {
-			t.Errorf("%s: due before the deadline: %q", tt.name, due)
-		}
-		if due := r.Step(at); !slices.Equal(due, []string{"o1"}) || r.Step(at) != nil {
-			t.Errorf("%s: at the deadline %q is due", tt.name, due)
-		}
-	}
-}
-
-func TestAStartTellsNoOldNews(t *testing.T) {
-	r := newReporter(newFold("rack1", time.UTC), "boot0")
-	for i := range 9 {
-		for _, e := range chronicles(t, fmt.Sprintf("%dm main FAIL o%d\n%dm main OK o%d", 2*i+1, i, 2*i+2, i)) {
-			r.fold.add(e)
-		}
-	}
-	r.catchUp()
-	if due := r.Step(power.Uptime(time.Hour)); !slices.Equal(due, []string{"o6", "o7", "o8"}) {
-		t.Errorf("due %q", due)
-	}
-}
 
 // aMaster is as much of one as reports and history need, its journal in dir.
 func aMaster(dir, boot string, offset time.Duration) *Master {
@@ -89,7 +31,7 @@ func aMaster(dir, boot string, offset time.Duration) *Master {
 		now: func() power.Uptime { return power.Uptime(offset + time.Since(start)) }, history: make(chan struct{}, 1),
 	}
 	m.journal = journal.NewWriter(journal.WriterOptions{
-		Path: m.journalPath(), Boot: boot, Log: m.log, Mark: ofAnOutage, Now: func() time.Duration { return time.Duration(m.now()) },
+		Path: m.journalPath(), Boot: boot, Log: m.log, Mark: history.OfAnOutage, Now: func() time.Duration { return time.Duration(m.now()) },
 	})
 	m.events = &events{journal: m.journal, now: m.now, boot: boot, log: m.log}
 	return m
@@ -133,20 +75,20 @@ func (m *Master) runReports(t *testing.T, told *tellings) (stop func()) {
 	}
 }
 
-func (m *Master) says(events ...event) {
+func (m *Master) says(events ...history.Event) {
 	for _, e := range events {
 		m.events.add(e)
 	}
 	synctest.Wait()
 }
 
-func failure(m *Master, id string) event {
+func failure(m *Master, id string) history.Event {
 	now := m.now()
-	return event{On: "ups/main", Kind: kindState, Status: "FAIL", Outage: id, Since: now, Began: now, Nodes: []nodeThen{{Name: "web1", Link: linkUp, Boot: "n1"}}}
+	return history.Event{On: "ups/main", Kind: history.KindState, Status: "FAIL", Outage: id, Since: now, Began: now, Nodes: []history.NodeThen{{Name: "web1", Link: history.LinkUp, Boot: "n1"}}}
 }
 
-func allWell(m *Master, id string) event {
-	return event{On: "ups/main", Kind: kindState, Status: "OK", Outage: id, Since: m.now()}
+func allWell(m *Master, id string) history.Event {
+	return history.Event{On: "ups/main", Kind: history.KindState, Status: "OK", Outage: id, Since: m.now()}
 }
 
 // TestAReportIsToldOnceOverRestarts: of the master in mid-outage, before the report
@@ -157,21 +99,21 @@ func TestAReportIsToldOnceOverRestarts(t *testing.T) {
 		told := &tellings{}
 		m := aMaster(dir, "b1", time.Hour)
 		stop := m.runReports(t, told)
-		m.says(failure(m, "o1"), event{On: "node/web1", Kind: kindPhase, Phase: phaseCommitted})
+		m.says(failure(m, "o1"), history.Event{On: "node/web1", Kind: history.KindPhase, Phase: history.PhaseCommitted})
 		time.Sleep(time.Minute)
-		m.says(event{On: "node/web1", Kind: kindLink, Link: linkLost})
+		m.says(history.Event{On: "node/web1", Kind: history.KindLink, Link: history.LinkLost})
 		stop()
 
 		m = aMaster(dir, "b1", 2*time.Hour)
 		stop = m.runReports(t, told)
 		m.says(allWell(m, "o1"))
-		time.Sleep(reportWait - time.Minute)
+		time.Sleep(history.ReportWait - time.Minute)
 		stop()
 		if got := told.all(); len(got) != 0 {
 			t.Errorf("told before web1 was back: %q", got)
 		}
 
-		m = aMaster(dir, "b1", 2*time.Hour+reportWait-time.Minute)
+		m = aMaster(dir, "b1", 2*time.Hour+history.ReportWait-time.Minute)
 		stop = m.runReports(t, told)
 		time.Sleep(59 * time.Second)
 		if got := told.all(); len(got) != 0 {
@@ -196,8 +138,8 @@ func TestAReportIsToldOnceOverRestarts(t *testing.T) {
 		}
 		var reports []string
 		if err := journal.Read(m.journalPath(), func(e journal.Entry) error {
-			var ev event
-			if err := json.Unmarshal(e.Data, &ev); err == nil && ev.Kind == kindReport {
+			var ev history.Event
+			if err := json.Unmarshal(e.Data, &ev); err == nil && ev.Kind == history.KindReport {
 				reports = append(reports, ev.Outage+" "+ev.Text)
 			}
 			return nil
@@ -218,17 +160,28 @@ func TestWhatIsInMemoryAndOnDiskIsTakenOnce(t *testing.T) {
 	}
 }
 
-// lay writes a story as the journal at path.
-func lay(t *testing.T, path, story string) {
+// lay writes the journal at path: an outage with its end for each id, and everybody
+// who was there.
+func lay(t *testing.T, path string, who []history.NodeThen, ids ...string) {
 	t.Helper()
 	j, err := journal.Open(path, journal.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = j.Close() }()
-	for _, e := range chronicles(t, story) {
-		if _, err := j.Append(e); err != nil {
-			t.Fatal(err)
+	for i, id := range ids {
+		at := power.Uptime(i+1) * power.Uptime(time.Minute)
+		for _, e := range []history.Event{
+			{On: "ups/main", Kind: history.KindState, Status: "FAIL", Outage: id, Since: at, Began: at, Nodes: who},
+			{On: "ups/main", Kind: history.KindState, Status: "OK", Outage: id, Since: at + 1},
+		} {
+			data, err := json.Marshal(e)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := j.Append(journal.Entry{Boot: "b0", At: time.Duration(at), Name: history.Record, Data: data}); err != nil {
+				t.Fatal(err)
+			}
 		}
 	}
 }
@@ -251,7 +204,7 @@ func TestGetHistory(t *testing.T) {
 	if _, err := ask(&upsv1.GetHistoryRequest{Outage: "x"}); status.Code(err) != codes.NotFound || !strings.Contains(err.Error(), `there is no outage "x", nor any other`) {
 		t.Errorf("no journal: %v", err)
 	}
-	lay(t, m.journalPath(), "1m main FAIL abc-1\n2m main OK abc-1\n3m main FAIL abc-12\n4m main OK abc-12\n5m main FAIL def-1")
+	lay(t, m.journalPath(), nil, "abc-1", "abc-12", "def-1")
 	for _, tt := range []struct {
 		req  *upsv1.GetHistoryRequest
 		want string
@@ -280,49 +233,46 @@ func TestGetHistory(t *testing.T) {
 }
 
 func TestHistoryTellsWhatItLeavesOut(t *testing.T) {
-	var all []*outage
+	m := &Master{cfg: Config{Name: "rack1", Data: t.TempDir()}}
+	m.journal = journal.NewWriter(journal.WriterOptions{Path: m.journalPath()})
+	var who []history.NodeThen
+	for k := range 1000 {
+		who = append(who, history.NodeThen{Name: fmt.Sprintf("%s%d", strings.Repeat("n", 50), k)})
+	}
+	var ids []string
 	for i := range 100 {
-		o := &outage{id: fmt.Sprint(i), over: true, parts: map[string]*part{}}
-		for k := range 1000 {
-			name := fmt.Sprintf("%s%d", strings.Repeat("n", 50), k)
-			o.parts[name] = &part{of: o, name: name}
-		}
-		all = append(all, o)
+		ids = append(ids, fmt.Sprint("o", i))
+	}
+	lay(t, m.journalPath(), who, ids...)
+	all, _, err := m.readOutages(t.Context(), history.NewFold("rack1", time.UTC))
+	if err != nil {
+		t.Fatal(err)
 	}
 	h := answerHistory(all, "cannot read 2 lines")
 	if n := len(h.GetOutages()); n == 0 || n == 100 || h.GetWarning() != fmt.Sprintf("cannot read 2 lines; the oldest %d of 100 outages are left out: the answer would be too large", 100-n) {
 		t.Errorf("%d outages, %s", n, h.GetWarning())
 	}
-	m := &Master{cfg: Config{Data: t.TempDir()}}
-	m.journal = journal.NewWriter(journal.WriterOptions{Path: m.journalPath()})
-	lay(t, m.journalPath(), "1m main FAIL o1")
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, _, err := m.readOutages(ctx, newFold("rack1", time.UTC)); status.Code(err) != codes.DeadlineExceeded {
+	if _, _, err := m.readOutages(ctx, history.NewFold("rack1", time.UTC)); status.Code(err) != codes.DeadlineExceeded {
 		t.Errorf("a reader who left: %v", err)
 	}
 }
 
-func TestWhatIsKeptWhenTheJournalHasTooMuch(t *testing.T) {
-	entry := func(e event) journal.Entry {
-		data, err := json.Marshal(e)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return journal.Entry{Name: eventRecord, Data: data}
+func TestAStoryForTheWire(t *testing.T) {
+	d := func(minutes int) *time.Duration { d := time.Duration(minutes) * time.Minute; return &d }
+	pb := func(minutes int64) *durationpb.Duration { return &durationpb.Duration{Seconds: 60 * minutes} }
+	got := reportOf(history.Story{
+		ID: "o1", UPS: "main", Began: time.Date(2026, 11, 20, 17, 2, 0, 0, time.FixedZone("", 2*3600)), Pretended: true, GoingOn: true,
+		Lasted: d(1), LowAfter: d(2), MasterOff: d(3), Summary: "all in one line",
+		Nodes: []history.NodeStory{{Name: "web1", Absent: true, Went: true, Note: "woken once", Committed: d(4), Accepted: d(5), Down: d(6), Back: d(7), Lost: d(8)}, {Name: "web2"}},
+	})
+	want := &upsv1.OutageReport{
+		Outage: "o1", Ups: "main", Began: "2026-11-20T17:02:00+02:00", Sim: true, GoingOn: true,
+		Lasted: pb(1), LowAfter: pb(2), MasterOff: pb(3), Summary: "all in one line",
+		Nodes: []*upsv1.NodeStory{{Name: "web1", Absent: true, Went: true, Note: "woken once", Committed: pb(4), Accepted: pb(5), Down: pb(6), Back: pb(7), Lost: pb(8)}, {Name: "web2"}},
 	}
-	for _, tt := range []struct {
-		e    event
-		want bool
-	}{
-		{event{On: "ups/main", Kind: kindState, Status: "FAIL", Outage: "o1"}, true},
-		{event{On: "ups/main", Kind: kindReport, Outage: "o1"}, true},
-		{event{On: "node/web1", Kind: kindPhase, Phase: phaseDone}, true},
-		{event{On: "node/web1", Kind: kindLink, Link: linkUp, Phase: "IDLE"}, false},
-		{event{On: "node/web1", Kind: "problem", Text: `says "outage":"o1" and "phase":"DONE"`}, false},
-	} {
-		if got := ofAnOutage(entry(tt.e)); got != tt.want {
-			t.Errorf("%+v: kept %v", tt.e, got)
-		}
+	if !proto.Equal(want, got) {
+		t.Errorf("got  %v\nwant %v", got, want)
 	}
 }
