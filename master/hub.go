@@ -9,6 +9,7 @@ import (
 	"github.com/lastwatt/lastwatt/api"
 	upsv1 "github.com/lastwatt/lastwatt/api/ups/v1"
 	"github.com/lastwatt/lastwatt/master/history"
+	"github.com/lastwatt/lastwatt/master/proof"
 	"github.com/lastwatt/lastwatt/pkg/health"
 	"github.com/lastwatt/lastwatt/pkg/node"
 	"github.com/lastwatt/lastwatt/pkg/policy"
@@ -26,11 +27,11 @@ type hub struct {
 	mu       sync.Mutex // guards everything that follows
 	ups      []upsRecord
 	nodes    map[string]*nodeRecord
-	waits    *policy.Waits           // who waits for whom; nil: to be looked at anew
-	fleet    policy.Fleet            // whether the own host is about to go
-	stops    map[string]measuredStop // of the nodes, as measured
-	watchers map[chan struct{}]bool  // woken by any change
-	drill    *drill                  // the one that is on; nil: none
+	waits    *policy.Waits             // who waits for whom; nil: to be looked at anew
+	fleet    policy.Fleet              // whether the own host is about to go
+	stops    map[string]proof.StopTime // of the nodes, as measured
+	watchers map[chan struct{}]bool    // woken by any change
+	drill    *drill                    // the one that is on; nil: none
 }
 
 // upsRecord is one UPS as the hub knows it.

@@ -151,7 +151,7 @@ func (p *proving) measured(nodes []policy.PlanNode) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for i := range nodes {
-		nodes[i].Measured = p.proofs.Nodes[nodes[i].Name].measured().sure
+		nodes[i].Measured = p.proofs.Nodes[nodes[i].Name].Measured().Sure
 	}
 }
 

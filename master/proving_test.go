@@ -12,6 +12,7 @@ import (
 	"time"
 
 	upsv1 "github.com/lastwatt/lastwatt/api/ups/v1"
+	"github.com/lastwatt/lastwatt/master/proof"
 	"github.com/lastwatt/lastwatt/pkg/power"
 )
 
@@ -67,7 +68,7 @@ func TestProofsOutliveTheMaster(t *testing.T) {
 		t.Errorf("nobody has read the disk yet, and it says %q", got)
 	}
 	runProving(m, func() {
-		m.proving.adopt(<-load[proofs](m.proving.saver))
+		m.proving.adopt(<-load[proof.Proofs](m.proving.saver))
 		s := attached(m.hub, "web1", "b1")
 		report := func(phase upsv1.Phase, st upsv1.Status) {
 			m.hub.report(s, &upsv1.NodeReport{Phase: phase, Status: st, Feeds: []string{"rack1/main"}, Methods: []string{"logind"}, Wake: []string{"wol"}})
@@ -90,7 +91,7 @@ func TestProofsOutliveTheMaster(t *testing.T) {
 	m = provingMaster(t, dir, log)
 	m.hub.expect("web1")
 	m.hub.expect("db1")
-	m.proving.adopt(<-load[proofs](m.proving.saver))
+	m.proving.adopt(<-load[proof.Proofs](m.proving.saver))
 	st := m.status()
 	if n := st.GetNodes()[1]; n.GetName() != "web1" || n.GetProof().GetOutages() != 1 || n.GetProof().GetLastOutage() != "o1" || n.GetProof().GetBackWall() == "" {
 		t.Errorf("web1 is %v", n)
@@ -105,7 +106,7 @@ func TestProofsOutliveTheMaster(t *testing.T) {
 		t.Errorf("it says %q, want %q", got, want)
 	}
 	runProving(m, func() { m.proving.forget("web1") }) // another machine has that name now
-	if got := <-load[proofs](provingMaster(t, dir, log).proving.saver); got.err != nil || len(got.v.Nodes) != 0 || len(got.v.UPS) != 1 {
+	if got := <-load[proof.Proofs](provingMaster(t, dir, log).proving.saver); got.err != nil || len(got.v.Nodes) != 0 || len(got.v.UPS) != 1 {
 		t.Errorf("on disk there is %+v", got)
 	}
 	if log := log.String(); strings.Contains(log, "cannot read") {
@@ -120,7 +121,7 @@ func TestADamagedFileProvesNothing(t *testing.T) {
 	}
 	m := provingMaster(t, dir, log)
 	m.hub.expect("web1")
-	m.proving.adopt(<-load[proofs](m.proving.saver))
+	m.proving.adopt(<-load[proof.Proofs](m.proving.saver))
 	if n := m.status().GetNodes()[0]; n.Proof != nil {
 		t.Errorf("it is said to prove %v", n.GetProof())
 	}
@@ -137,8 +138,8 @@ func TestOnWhatANodeLives(t *testing.T) {
 		h.report(s, &upsv1.NodeReport{Feeds: feeds})
 	}
 	got := ""
-	for _, n := range h.lives("rack1").nodes {
-		got += fmt.Sprintf("%s %v %v, ", n.name, n.ups, n.foreign)
+	for _, n := range h.lives("rack1").Nodes {
+		got += fmt.Sprintf("%s %v %v, ", n.Name, n.UPS, n.Foreign)
 	}
 	if want := "abroad [] true, all [main b] false, both [main] true, one [b] false, "; got != want {
 		t.Errorf("got %s want %s", got, want)

@@ -55,7 +55,7 @@ type seals struct {
 	ups   []UPS
 	boot  string
 	log   *slog.Logger
-	file  *sealFile
+	file  *cut.File
 	lift  func(ctx context.Context, on bool) error
 	event func(kind, text string)
 
@@ -108,7 +108,7 @@ func (m *Master) sealed(chain []shutdown.Executor) []shutdown.Executor {
 
 func (m *Master) newSeals(o Options) *seals {
 	s := &seals{
-		hub: m.hub, ups: m.cfg.UPS, boot: o.Boot, log: o.Log, file: newSealFile(o.FS, cut.Path(m.cfg.Run)), lift: o.Lift, lifting: make(chan struct{}, 1),
+		hub: m.hub, ups: m.cfg.UPS, boot: o.Boot, log: o.Log, file: cut.NewFile(o.FS, cut.Path(m.cfg.Run)), lift: o.Lift, lifting: make(chan struct{}, 1),
 		event: func(kind, text string) { m.event("master/"+m.cfg.Name, kind, text) },
 	}
 	if s.lift == nil {
@@ -137,13 +137,13 @@ func (s *seals) powerOff(ctx context.Context, by shutdown.Executor) error {
 	sealed := over && s.seal != nil
 	n := uint64(0)
 	if sealed {
-		s.seal, n = nil, s.file.set(nil)
+		s.seal, n = nil, s.file.Set(nil)
 	}
 	s.mu.Unlock()
 	switch {
 	case sealed:
 		s.event(kindSeal, "the seal is taken back: "+err.Error())
-		if err := s.file.wait(n, sealLimit); err != nil {
+		if err := s.file.Wait(n, sealLimit); err != nil {
 			s.log.Error("cannot take the seal back", "err", err)
 		}
 	case !over:
@@ -162,14 +162,14 @@ func (s *seals) sealAndGo(ctx context.Context, by shutdown.Executor) error {
 	seal, own := s.make(nil)
 	n := uint64(0)
 	if own {
-		s.seal, n = &seal, s.file.set(&seal)
+		s.seal, n = &seal, s.file.Set(&seal)
 	}
 	s.mu.Unlock()
 	if !own {
 		return overtaken(ctx)
 	}
 	s.event(kindSeal, s.words(seal))
-	if err := s.file.wait(n, sealLimit); err != nil {
+	if err := s.file.Wait(n, sealLimit); err != nil {
 		s.log.Error("the load may stay on: cannot seal", "err", err)
 	}
 	if ctx.Err() != nil {

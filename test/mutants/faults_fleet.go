@@ -92,7 +92,7 @@ var sealFaults = []Fault{
 	},
 	{
 		Name: "a refused power-off leaves its seal", File: "master/seal.go",
-		Old: "s.seal, n = nil, s.file.set(nil)", New: "s.seal = nil", Laws: []int{4},
+		Old: "s.seal, n = nil, s.file.Set(nil)", New: "s.seal = nil", Laws: []int{4},
 	},
 	{
 		Name: "the job timeout is not lifted", File: "master/seal.go",
@@ -103,28 +103,28 @@ var sealFaults = []Fault{
 		Old: "		m.seals.before(rec.name, rec.state)\n", New: "", Laws: []int{5},
 	},
 	{
-		Name: "a seal may be shortened", File: "master/sealmake.go",
+		Name: "a seal may be shortened", File: "master/seal_make.go",
 		Old: "old.NotBefore = max(old.NotBefore, next.NotBefore)", New: "old.NotBefore = next.NotBefore", Laws: []int{5},
 		Lives: "who is known better later is off at the latest then; it is the safe side of what nobody can play",
 	},
 	{
-		Name: "after the power-off was accepted power does not change the seal", File: "master/sealmake.go",
+		Name: "after the power-off was accepted power does not change the seal", File: "master/seal_make.go",
 		Old: "case next.Outage != old.Outage || slices.Contains(s.back, old.Outage):", New: "case old.Outage == \"\":", Laws: []int{5},
 	},
 	{
-		Name: "a leftover seal stays", File: "master/sealkeep.go",
+		Name: "a leftover seal stays", File: "master/seal_keep.go",
 		Old: "removed := s.adopted != nil && s.seal == nil", New: "removed := false", Laws: []int{4},
 	},
 	{
-		Name: "a seal whose power-off was accepted does not outlive a restart", File: "master/sealkeep.go",
+		Name: "a seal whose power-off was accepted does not outlive a restart", File: "master/seal_keep.go",
 		Old: "case s.hub.hostDone():", New: "case s.hub.hostDone() && s.boot == \"\":", Laws: []int{7},
 	},
 	{
-		Name: "a seal that is no good is not told", File: "master/sealkeep.go",
+		Name: "a seal that is no good is not told", File: "master/seal_keep.go",
 		Old: "case refused != nil:", New: "case refused != nil && seal != nil:",
 	},
 	{
-		Name: "a seal never ends", File: "master/sealkeep.go",
+		Name: "a seal never ends", File: "master/seal_keep.go",
 		Old: "s.taken, s.seal, put = false, nil, true", New: "s.taken = true", Laws: []int{4},
 	},
 	{

@@ -52,10 +52,10 @@ var offFaults = []Fault{
 	},
 	{
 		Name: "a link's end makes a stop time shorter", File: "master/stops.go",
-		Old: "!m.sure && (wrote == nil || m.takes <= wrote.AsDuration())", New: "m.takes == 0", Laws: []int{5},
+		Old: "!m.Sure && (wrote == nil || m.Takes <= wrote.AsDuration())", New: "m.Takes == 0", Laws: []int{5},
 	},
 	{
-		Name: "a stop time without a margin", File: "master/stops.go",
+		Name: "a stop time without a margin", File: "master/proof/stops.go",
 		Old: "percentile(probed) + policy.OffMargin, true", New: "percentile(probed), true", Laws: []int{5},
 	},
 	{

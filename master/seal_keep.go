@@ -40,7 +40,7 @@ func (s *seals) find(ctx context.Context) {
 	}
 	is := make(chan found, 1)
 	go func() {
-		seal, err := cut.Load(s.file.fs, s.file.path)
+		seal, err := s.file.Load()
 		if err == nil {
 			err = seal.Check(cut.Here{Boot: s.boot, Now: s.hub.now(), UPS: Wired(Config{UPS: s.ups})})
 		}
@@ -52,7 +52,7 @@ func (s *seals) find(ctx context.Context) {
 	select {
 	case f = <-is:
 	case <-t.C:
-		f.err = errDiskSilent
+		f.err = cut.ErrDiskSilent
 	case <-ctx.Done():
 		return
 	}
@@ -63,13 +63,13 @@ func (s *seals) find(ctx context.Context) {
 	case busy || errors.Is(f.err, cut.ErrNone):
 	case f.err == nil:
 		s.adopted = &f.seal
-	case !errors.Is(f.err, errDiskSilent):
+	case !errors.Is(f.err, cut.ErrDiskSilent):
 		s.refused = f.err
 	}
 	s.mu.Unlock()
 	if !busy && f.err != nil && !errors.Is(f.err, cut.ErrNone) {
 		s.log.Error("a seal was left over and is removed", "err", f.err)
-		s.file.set(nil) // look tries again
+		s.file.Set(nil) // look tries again
 	}
 }
 
@@ -88,7 +88,7 @@ func (s *seals) look() {
 	}
 	removed := s.adopted != nil && s.seal == nil
 	s.adopted = nil
-	put := removed || s.file.trouble() != nil
+	put := removed || s.file.Trouble() != nil
 	if s.taken && s.trying == 0 && s.seal != nil && !now.Before(s.seal.Expires) {
 		s.taken, s.seal, put = false, nil, true // it was accepted, and the machine has not gone
 	}
@@ -107,9 +107,9 @@ func (s *seals) look() {
 // put wants the disk to have what is now to be there. s.mu is held.
 func (s *seals) put() uint64 {
 	if s.seal == nil || len(s.seal.UPS) == 0 {
-		return s.file.set(nil)
+		return s.file.Set(nil)
 	}
-	return s.file.set(s.seal)
+	return s.file.Set(s.seal)
 }
 
 // before is told what a UPS says before anybody else is: where its outage is over and a
@@ -133,7 +133,7 @@ func (s *seals) before(ups string, is power.State) {
 	if n == 0 {
 		return
 	}
-	if err := s.file.wait(n, sealLimit); err != nil {
+	if err := s.file.Wait(n, sealLimit); err != nil {
 		s.log.Error("power is back, and the seal still lets the load be cut", "err", err)
 	}
 }
@@ -157,11 +157,11 @@ func (s *seals) trouble() error {
 	s.mu.Lock()
 	refused, seal := s.refused, s.seal
 	s.mu.Unlock()
-	switch err := s.file.trouble(); {
+	switch err := s.file.Trouble(); {
 	case err != nil && seal != nil:
-		return fmt.Errorf("the load will stay on when this host is off: %w; make room for %s, or mend the disk", err, s.file.path)
+		return fmt.Errorf("the load will stay on when this host is off: %w; make room for %s, or mend the disk", err, s.file.Path())
 	case err != nil:
-		return fmt.Errorf("it can't be removed: %w; remove %s by hand", err, s.file.path)
+		return fmt.Errorf("it can't be removed: %w; remove %s by hand", err, s.file.Path())
 	case refused != nil:
 		return fmt.Errorf("%w; it was removed, and nothing was cut by it: look whether everybody came back", refused)
 	}

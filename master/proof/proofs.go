@@ -1,4 +1,4 @@
-package master
+package proof
 
 import (
 	"maps"
@@ -19,12 +19,12 @@ const (
 	linksLive  = 10 * time.Second
 )
 
-// proofs is what outages have proved, and what they are about to: it lies on disk.
+// Proofs is what outages have proved, and what they are about to: it lies on disk.
 // It is fed with the whole rack as it is, as often as may be. Whatever happens
 // between two looks proves nothing rather than something false.
-type proofs struct {
-	Nodes map[string]nodeProof `json:"nodes"`
-	UPS   map[string]upsProof  `json:"ups"`
+type Proofs struct {
+	Nodes map[string]NodeProof `json:"nodes"`
+	UPS   map[string]UPSProof  `json:"ups"`
 	// Open are outages that were seen to begin and not yet to end, by UPS.
 	Open map[string]*openOutage `json:"open"`
 	// Down are nodes that an outage put down and that were not seen since.
@@ -35,19 +35,21 @@ type proofs struct {
 	// Boot is the master's own, for the moments in the above.
 	Boot string `json:"boot"`
 
-	last  rack                 // what was seen last
+	last  Rack                 // what was seen last
 	links map[string]*linkLook // by UPS, while an outage is young
 }
 
-type nodeProof struct {
+// NodeProof is what was proved of a node.
+type NodeProof struct {
 	Outages  int        `json:"outages"`
 	Last     string     `json:"last"` // the newest outage's id
 	LastWall time.Time  `json:"last_wall"`
-	Stops    []stopTook `json:"stops,omitempty"` // the newest last
+	Stops    []StopTook `json:"stops,omitempty"` // the newest last
 	BackWall time.Time  `json:"back_wall"`
 }
 
-type upsProof struct {
+// UPSProof is what was proved of a UPS.
+type UPSProof struct {
 	Outages  int       `json:"outages"`
 	LastWall time.Time `json:"last_wall"`
 	LowWall  time.Time `json:"low_wall"`
@@ -91,16 +93,17 @@ type linkLook struct {
 	spoil bool // somebody went otherwise: not all links broke
 }
 
-func newProofs(boot string) *proofs {
-	return &proofs{
-		Nodes: map[string]nodeProof{}, UPS: map[string]upsProof{}, Open: map[string]*openOutage{}, Down: map[string]*downNode{},
+// New returns one that knows nothing, on a machine in that boot.
+func New(boot string) *Proofs {
+	return &Proofs{
+		Nodes: map[string]NodeProof{}, UPS: map[string]UPSProof{}, Open: map[string]*openOutage{}, Down: map[string]*downNode{},
 		Boot: boot, links: map[string]*linkLook{},
 	}
 }
 
-// resume goes on from what an earlier run kept. Every link has broken with it, and
+// Resume goes on from what an earlier run kept. Every link has broken with it, and
 // after a boot no moment means anything.
-func (p *proofs) resume(old *proofs, host string) {
+func (p *Proofs) Resume(old *Proofs, host string) {
 	maps.Copy(p.Nodes, old.Nodes)
 	maps.Copy(p.UPS, old.UPS)
 	maps.Copy(p.Open, old.Open)
@@ -128,8 +131,8 @@ func (p *proofs) resume(old *proofs, host string) {
 	}
 }
 
-// forget drops what was proved of a machine that is no more, or is another now.
-func (p *proofs) forget(name string) {
+// Forget drops what was proved of a machine that is no more, or is another now.
+func (p *Proofs) Forget(name string) {
 	delete(p.Nodes, name)
 	delete(p.Down, name)
 	for _, o := range p.Open {
@@ -137,18 +140,25 @@ func (p *proofs) forget(name string) {
 	}
 }
 
-// step takes the rack as it is now, and reports whether anything was learned that
+// CameBack notes that a node was switched off and on again on purpose.
+func (p *Proofs) CameBack(node string, wall time.Time) {
+	proof := p.Nodes[node]
+	proof.BackWall = wall
+	p.Nodes[node] = proof
+}
+
+// Step takes the rack as it is now, and reports whether anything was learned that
 // must not be lost.
-func (p *proofs) step(now power.Uptime, wall time.Time, r rack) (changed bool) {
-	for _, u := range r.ups {
+func (p *Proofs) Step(now power.Uptime, wall time.Time, r Rack) (changed bool) {
+	for _, u := range r.UPS {
 		changed = p.stepUPS(now, wall, u, r) || changed
 	}
 	for name, d := range p.Down {
 		was := *d
-		if d.Over == nil && r.state(d.UPS).Status == power.OK {
+		if d.Over == nil && r.State(d.UPS).Status == power.OK {
 			d.Over = &now
 		}
-		if n := r.node(name); n != nil {
+		if n := r.Node(name); n != nil {
 			p.followDown(now, wall, *n, d)
 		}
 		changed = changed || p.Down[name] == nil || was != *d
@@ -158,71 +168,71 @@ func (p *proofs) step(now power.Uptime, wall time.Time, r rack) (changed bool) {
 }
 
 // stepUPS goes on with the outage of one UPS. Pretended ones prove nothing.
-func (p *proofs) stepUPS(now power.Uptime, wall time.Time, u upsNow, r rack) (changed bool) {
-	was, open := p.last.state(u.name), p.Open[u.name]
-	if u.state.Sim || u.state.Drill {
+func (p *Proofs) stepUPS(now power.Uptime, wall time.Time, u UPS, r Rack) (changed bool) {
+	was, open := p.last.State(u.Name), p.Open[u.Name]
+	if u.State.Sim || u.State.Drill {
 		if open == nil {
 			return false
 		}
-		delete(p.Open, u.name) // its end will not be seen
+		delete(p.Open, u.Name) // its end will not be seen
 		return true
 	}
-	if u.state.Status == power.BatLow && was.Status != power.BatLow && !u.suspect {
-		proof := p.UPS[u.name]
+	if u.State.Status == power.BatLow && was.Status != power.BatLow && !u.Suspect {
+		proof := p.UPS[u.Name]
 		proof.LowWall = wall
-		p.UPS[u.name], changed = proof, true
+		p.UPS[u.Name], changed = proof, true
 	}
 	// Blind, and OK before that: its end fell between two looks.
-	if open != nil && (u.state.Known() == power.OK || u.state.Outage != "" && u.state.Outage != open.ID) {
+	if open != nil && (u.State.Known() == power.OK || u.State.Outage != "" && u.State.Outage != open.ID) {
 		p.end(wall, u, open, r)
 		open, changed = nil, true
 	}
 	switch {
 	case open != nil:
-		changed = p.follow(now, u.name, open, r) || changed
-	case u.state.Status.OnBattery() && was.Status == power.OK && !was.Sim && !was.Drill:
+		changed = p.follow(now, u.Name, open, r) || changed
+	case u.State.Status.OnBattery() && was.Status == power.OK && !was.Sim && !was.Drill:
 		open = p.begin(u, r)
-		p.follow(now, u.name, open, r)
+		p.follow(now, u.Name, open, r)
 		changed = true
 	}
 	return p.lookAtLinks(now, wall, u, r) || changed
 }
 
 // begin opens an outage with everybody who was attached before it.
-func (p *proofs) begin(u upsNow, r rack) *openOutage {
-	o := &openOutage{ID: u.state.Outage, Nodes: map[string]*nodeStory{}}
-	look := &linkLook{began: u.state.OutageSince, alive: map[string]bool{}}
-	for _, n := range p.last.nodes {
-		if n.link != power.LinkUp || n.going() { // by somebody's order
+func (p *Proofs) begin(u UPS, r Rack) *openOutage {
+	o := &openOutage{ID: u.State.Outage, Nodes: map[string]*nodeStory{}}
+	look := &linkLook{began: u.State.OutageSince, alive: map[string]bool{}}
+	for _, n := range p.last.Nodes {
+		if n.Link != power.LinkUp || n.Going() { // by somebody's order
 			continue
 		}
-		if !n.host {
-			look.alive[n.name] = true
+		if !n.Host {
+			look.alive[n.Name] = true
 		}
-		if now := r.node(n.name); now != nil && slices.Contains(n.ups, u.name) && !n.status.OnBattery() {
-			o.Nodes[n.name] = &nodeStory{Boot: n.boot}
+		if now := r.Node(n.Name); now != nil && slices.Contains(n.UPS, u.Name) && !n.Status.OnBattery() {
+			o.Nodes[n.Name] = &nodeStory{Boot: n.Boot}
 		}
 	}
-	p.Open[u.name], p.links[u.name] = o, look
+	p.Open[u.Name], p.links[u.Name] = o, look
 	return o
 }
 
 // follow notes what each node does in an outage.
-func (p *proofs) follow(now power.Uptime, ups string, o *openOutage, r rack) (changed bool) {
+func (p *Proofs) follow(now power.Uptime, ups string, o *openOutage, r Rack) (changed bool) {
 	for name, s := range o.Nodes {
-		n, was := r.node(name), *s
+		n, was := r.Node(name), *s
 		switch {
 		case n == nil:
 			delete(o.Nodes, name)
 			changed = true
 			continue
 		case s.Lost:
-		case n.link == power.LinkUp && n.boot != s.Boot: // it was off and is back already
+		case n.Link == power.LinkUp && n.Boot != s.Boot: // it was off and is back already
 			s.Lost = !s.Gone
-		case n.link == power.LinkUp && s.Gone: // it never went
+		case n.Link == power.LinkUp && s.Gone: // it never went
 			s.Lost, s.Gone = true, false
 			delete(p.Down, name)
-		case n.link == power.LinkUp:
+		case n.Link == power.LinkUp:
 			s.hear(now, *n)
 		case !s.Gone:
 			p.gone(now, ups, o, s, *n)
@@ -234,18 +244,18 @@ func (p *proofs) follow(now power.Uptime, ups string, o *openOutage, r rack) (ch
 }
 
 // hear takes a report.
-func (s *nodeStory) hear(now power.Uptime, n nodeNow) {
-	s.Heard = s.Heard || n.status.OnBattery()
-	committed := n.going()
+func (s *nodeStory) hear(now power.Uptime, n Node) {
+	s.Heard = s.Heard || n.Status.OnBattery()
+	committed := n.Going()
 	if committed && !s.Committed {
 		s.At = now
 	}
-	s.Committed, s.Accepted = committed, n.phase == policy.Done
+	s.Committed, s.Accepted = committed, n.Phase == policy.Done
 }
 
 // gone takes the end of a node's link.
-func (p *proofs) gone(now power.Uptime, ups string, o *openOutage, s *nodeStory, n nodeNow) {
-	if !n.going() || n.boot != s.Boot || !s.Heard && !n.status.OnBattery() {
+func (p *Proofs) gone(now power.Uptime, ups string, o *openOutage, s *nodeStory, n Node) {
+	if !n.Going() || n.Boot != s.Boot || !s.Heard && !n.Status.OnBattery() {
 		s.Lost = true // it fell silent, went for another reason, or had been off before
 		return
 	}
@@ -254,39 +264,39 @@ func (p *proofs) gone(now power.Uptime, ups string, o *openOutage, s *nodeStory,
 		d.At, d.Stop = s.At, now.Sub(s.At)
 	}
 	s.Heard, s.Committed, s.Gone = true, true, true
-	p.Down[n.name] = d
+	p.Down[n.Name] = d
 }
 
 // end closes an outage. Only an OK proves anything of those who stayed; those who
 // went prove it when they come back, for until then they may only be out of touch.
-func (p *proofs) end(wall time.Time, u upsNow, o *openOutage, r rack) {
-	delete(p.Open, u.name)
-	proof := p.UPS[u.name]
+func (p *Proofs) end(wall time.Time, u UPS, o *openOutage, r Rack) {
+	delete(p.Open, u.Name)
+	proof := p.UPS[u.Name]
 	proof.Outages++
 	proof.LastWall = wall
-	p.UPS[u.name] = proof
-	if u.state.Status != power.OK {
+	p.UPS[u.Name] = proof
+	if u.State.Status != power.OK {
 		return // a newer outage: what lies between was not seen
 	}
 	for name, s := range o.Nodes {
-		n := r.node(name)
+		n := r.Node(name)
 		if n == nil || !s.Heard || s.Lost || s.Gone {
 			continue
 		}
-		stayed := n.link == power.LinkUp && n.boot == s.Boot
+		stayed := n.Link == power.LinkUp && n.Boot == s.Boot
 		if stayed {
-			p.prove(name, o.ID, wall, stopTook{})
+			p.prove(name, o.ID, wall, StopTook{})
 		}
 		// A commit that is new now may have come after the OK, and proves nothing. An
 		// older one may still be carried out: what is accepted is not taken back.
 		if s.Committed {
-			p.Down[name] = &downNode{UPS: u.name, Outage: o.ID, Boot: s.Boot, Went: s.Accepted || !stayed && n.going()}
+			p.Down[name] = &downNode{UPS: u.Name, Outage: o.ID, Boot: s.Boot, Went: s.Accepted || !stayed && n.Going()}
 		}
 	}
 }
 
 // prove counts an outage that a node was seen through.
-func (p *proofs) prove(name, outage string, wall time.Time, stop stopTook) {
+func (p *Proofs) prove(name, outage string, wall time.Time, stop StopTook) {
 	proof := p.Nodes[name]
 	if proof.Last != outage || proof.Outages == 0 {
 		proof.Outages++
@@ -300,39 +310,39 @@ func (p *proofs) prove(name, outage string, wall time.Time, stop stopTook) {
 }
 
 // followDown waits for a node that went, or was about to, until it is attached again.
-func (p *proofs) followDown(now power.Uptime, wall time.Time, n nodeNow, d *downNode) {
+func (p *Proofs) followDown(now power.Uptime, wall time.Time, n Node, d *downNode) {
 	switch {
-	case n.link != power.LinkUp:
-		d.Went = d.Went || n.going() // its last word
+	case n.Link != power.LinkUp:
+		d.Went = d.Went || n.Going() // its last word
 		d.stopped(n)
-	case n.boot == d.Boot:
-		if !n.going() { // it never was off
-			delete(p.Down, n.name)
+	case n.Boot == d.Boot:
+		if !n.Going() { // it never was off
+			delete(p.Down, n.Name)
 		}
 	case d.Over != nil: // else how it ends is not known
-		delete(p.Down, n.name)
+		delete(p.Down, n.Name)
 		if d.Went {
-			p.prove(n.name, d.Outage, wall, stopTook{d.Stop, d.Probed})
+			p.prove(n.Name, d.Outage, wall, StopTook{d.Stop, d.Probed})
 		}
 		if !d.Late && now.Sub(*d.Over) <= backLimit {
-			proof := p.Nodes[n.name]
+			proof := p.Nodes[n.Name]
 			proof.BackWall = wall
-			p.Nodes[n.name] = proof
+			p.Nodes[n.Name] = proof
 		}
 	}
 }
 
 // lookAtLinks finds out whether the network lives on the UPS.
-func (p *proofs) lookAtLinks(now power.Uptime, wall time.Time, u upsNow, r rack) (changed bool) {
-	l := p.links[u.name]
+func (p *Proofs) lookAtLinks(now power.Uptime, wall time.Time, u UPS, r Rack) (changed bool) {
+	l := p.links[u.Name]
 	if l == nil {
 		return false
 	}
 	for name := range l.alive {
-		switch n := r.node(name); {
-		case n != nil && n.link == power.LinkUp:
+		switch n := r.Node(name); {
+		case n != nil && n.Link == power.LinkUp:
 			continue
-		case n != nil && n.link == power.LinkLost && !n.going():
+		case n != nil && n.Link == power.LinkLost && !n.Going():
 			l.lost++
 		default:
 			l.spoil = true // it went, or said that it goes
@@ -347,9 +357,9 @@ func (p *proofs) lookAtLinks(now power.Uptime, wall time.Time, u upsNow, r rack)
 		}
 	case age >= linksLive:
 		p.Dark = nil
-	case u.state.Outage != "":
+	case u.State.Outage != "":
 		return false // it is young
 	}
-	delete(p.links, u.name)
+	delete(p.links, u.Name)
 	return p.Dark != was
 }

@@ -1,4 +1,4 @@
-package master
+package proof
 
 import (
 	"encoding/json"
@@ -19,18 +19,18 @@ import (
 
 // tale is a rack on paper, told line by line, and what it proves.
 type tale struct {
-	p    *proofs
+	p    *Proofs
 	now  power.Uptime
 	wall time.Time
 	boot int
-	r    rack
+	r    Rack
 }
 
 func newTale() *tale {
-	ta := &tale{now: power.Uptime(time.Hour), wall: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC), p: newProofs("m0")}
-	ta.r = rack{ups: []upsNow{{name: "main"}}}
+	ta := &tale{now: power.Uptime(time.Hour), wall: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC), p: New("m0")}
+	ta.r = Rack{UPS: []UPS{{Name: "main"}}}
 	for _, n := range []string{"host", "web1", "db1"} {
-		ta.r.nodes = append(ta.r.nodes, nodeNow{name: n, boot: n + "-0", host: n == "host", ever: true, link: power.LinkUp, phase: policy.Idle, ups: []string{"main"}})
+		ta.r.Nodes = append(ta.r.Nodes, Node{Name: n, Boot: n + "-0", Host: n == "host", Ever: true, Link: power.LinkUp, Phase: policy.Idle, UPS: []string{"main"}})
 	}
 	ta.tell("ok")
 	return ta
@@ -44,7 +44,7 @@ func (ta *tale) tell(lines ...string) {
 	for _, line := range lines {
 		line, unseen := strings.CutPrefix(line, "~")
 		word, arg, _ := strings.Cut(line, " ")
-		n := ta.r.node(word)
+		n := ta.r.Node(word)
 		d, err := time.ParseDuration(word)
 		switch {
 		case err == nil:
@@ -54,20 +54,20 @@ func (ta *tale) tell(lines ...string) {
 		case word == "restart" || word == "reboot":
 			ta.again(word == "reboot")
 		case word == "suspect":
-			ta.r.ups[0].suspect = true
+			ta.r.UPS[0].Suspect = true
 		default:
 			ta.ups(word, arg)
 		}
 		if !unseen {
 			r := ta.r
-			r.ups, r.nodes = slices.Clone(r.ups), slices.Clone(r.nodes)
-			ta.p.step(ta.now, ta.wall, r)
+			r.UPS, r.Nodes = slices.Clone(r.UPS), slices.Clone(r.Nodes)
+			ta.p.Step(ta.now, ta.wall, r)
 		}
 	}
 }
 
 func (ta *tale) ups(word, arg string) {
-	s := &ta.r.ups[0].state
+	s := &ta.r.UPS[0].State
 	was := *s
 	id, kind, _ := strings.Cut(arg, " ")
 	switch word {
@@ -87,26 +87,26 @@ func (ta *tale) ups(word, arg string) {
 	}
 }
 
-func (ta *tale) node(n *nodeNow, word string) {
+func (ta *tale) node(n *Node, word string) {
 	switch word {
 	case "ok":
-		n.status, n.phase = power.OK, policy.Idle
+		n.Status, n.Phase = power.OK, policy.Idle
 	case "fail":
-		n.status, n.phase = power.Fail, policy.Grace
+		n.Status, n.Phase = power.Fail, policy.Grace
 	case "hear":
-		n.status = power.Fail
+		n.Status = power.Fail
 	case "commit":
-		n.phase = policy.Committed
+		n.Phase = policy.Committed
 	case "done":
-		n.phase = policy.Done
+		n.Phase = policy.Done
 	case "lost":
-		n.link = power.LinkLost
+		n.Link = power.LinkLost
 	case "off":
-		n.link = power.LinkAway
+		n.Link = power.LinkAway
 	case "up":
-		n.link = power.LinkUp
+		n.Link = power.LinkUp
 	case "boot":
-		n.link, n.phase, n.status, n.boot = power.LinkUp, policy.Idle, power.OK, n.boot+"+"
+		n.Link, n.Phase, n.Status, n.Boot = power.LinkUp, policy.Idle, power.OK, n.Boot+"+"
 	default:
 		panic(word)
 	}
@@ -119,24 +119,24 @@ func (ta *tale) again(booted bool) {
 	if err != nil {
 		panic(err)
 	}
-	var old proofs
+	var old Proofs
 	if err := json.Unmarshal(b, &old); err != nil {
 		panic(err)
 	}
 	if booted {
 		ta.boot++
 		ta.now = power.Uptime(time.Minute)
-		ta.node(ta.r.node("host"), "boot")
+		ta.node(ta.r.Node("host"), "boot")
 	}
-	ta.p = newProofs(fmt.Sprintf("m%d", ta.boot))
-	ta.p.resume(&old, "host")
+	ta.p = New(fmt.Sprintf("m%d", ta.boot))
+	ta.p.Resume(&old, "host")
 	ta.ups("blind", "")
 	if booted {
-		ta.r.ups[0].state = power.State{}
+		ta.r.UPS[0].State = power.State{}
 	}
-	for i := range ta.r.nodes {
-		if n := &ta.r.nodes[i]; !n.host {
-			n.link, n.phase, n.status = 0, 0, 0
+	for i := range ta.r.Nodes {
+		if n := &ta.r.Nodes[i]; !n.Host {
+			n.Link, n.Phase, n.Status = 0, 0, 0
 		}
 	}
 }
@@ -148,8 +148,8 @@ func (ta *tale) proved() []string {
 	for _, name := range slices.Sorted(maps.Keys(ta.p.Nodes)) {
 		n := ta.p.Nodes[name]
 		line := fmt.Sprintf("%s: %d, last %s", name, n.Outages, n.Last)
-		if m := n.measured(); m.takes > 0 {
-			line += ", stop " + (m.takes - policy.OffMargin).String()
+		if m := n.Measured(); m.Takes > 0 {
+			line += ", stop " + (m.Takes - policy.OffMargin).String()
 		}
 		if !n.BackWall.IsZero() {
 			line += ", back " + at(n.BackWall)
@@ -256,25 +256,25 @@ func (o *oracle) tell(ta *tale, line string) {
 	if word == "fail" {
 		o.outage, o.boots = arg, map[string]string{}
 	}
-	for _, n := range ta.r.nodes {
-		if o.through[n.name] == nil {
-			o.through[n.name], o.committed[n.name] = map[string]bool{}, map[string]bool{}
+	for _, n := range ta.r.Nodes {
+		if o.through[n.Name] == nil {
+			o.through[n.Name], o.committed[n.Name] = map[string]bool{}, map[string]bool{}
 		}
-		if over && word == "ok" && n.link == power.LinkUp && o.boots[n.name] == n.boot {
-			o.through[n.name][o.outage] = true
+		if over && word == "ok" && n.Link == power.LinkUp && o.boots[n.Name] == n.Boot {
+			o.through[n.Name][o.outage] = true
 		}
 		// Whoever attaches in the same moment is none the worse for it.
-		if last := ta.p.last.node(n.name); word == "fail" && (n.link == power.LinkUp || last != nil && last.link == power.LinkUp) {
-			o.boots[n.name] = n.boot
+		if last := ta.p.last.Node(n.Name); word == "fail" && (n.Link == power.LinkUp || last != nil && last.Link == power.LinkUp) {
+			o.boots[n.Name] = n.Boot
 		}
-		if word == n.name && (arg == "commit" || arg == "done") && o.outage != "" {
-			o.committed[n.name][o.outage+" "+n.boot] = true
+		if word == n.Name && (arg == "commit" || arg == "done") && o.outage != "" {
+			o.committed[n.Name][o.outage+" "+n.Boot] = true
 		}
-		if word == n.name && arg == "boot" || n.host && word == "reboot" {
-			for what := range o.committed[n.name] {
+		if word == n.Name && arg == "boot" || n.Host && word == "reboot" {
+			for what := range o.committed[n.Name] {
 				id, boot, _ := strings.Cut(what, " ")
-				if boot == n.boot {
-					o.through[n.name][id], o.returned[n.name] = true, true
+				if boot == n.Boot {
+					o.through[n.Name][id], o.returned[n.Name] = true, true
 				}
 			}
 		}
@@ -329,53 +329,53 @@ func TestNothingFalseIsProved(t *testing.T) {
 }
 
 func TestWhatWasNeverProvedIsFound(t *testing.T) {
-	real := upsFacts{name: "main", real: true, low: true, kill: true}
+	real := Facts{Name: "main", Real: true, Low: true, Kill: true}
 	for name, c := range map[string]struct {
-		ups    []upsFacts
+		ups    []Facts
 		change func(*tale)
 		want   string
 		hook   bool
 	}{
-		"nothing was proved": {[]upsFacts{real}, nil, "ups/main never-low, ups/main kill-unproved, node/host unproved, node/host way-back-unproved, " +
+		"nothing was proved": {[]Facts{real}, nil, "ups/main never-low, ups/main kill-unproved, node/host unproved, node/host way-back-unproved, " +
 			"node/web1 unproved, node/web1 way-back-unproved, node/db1 unproved, node/db1 way-back-unproved", false},
-		"a cable that can do nothing": {[]upsFacts{{name: "main", real: true}}, func(ta *tale) { ta.r.nodes = nil }, "", false},
-		"a pretended UPS":             {[]upsFacts{{name: "main", low: true, kill: true}}, func(ta *tale) { ta.r.nodes = nil }, "", false},
-		"all was proved": {[]upsFacts{real}, func(ta *tale) {
-			ta.p.UPS["main"] = upsProof{LowWall: ta.wall, KillWall: ta.wall}
-			for _, n := range ta.r.nodes {
-				ta.p.Nodes[n.name] = nodeProof{Outages: 1, BackWall: ta.wall}
+		"a cable that can do nothing": {[]Facts{{Name: "main", Real: true}}, func(ta *tale) { ta.r.Nodes = nil }, "", false},
+		"a pretended UPS":             {[]Facts{{Name: "main", Low: true, Kill: true}}, func(ta *tale) { ta.r.Nodes = nil }, "", false},
+		"all was proved": {[]Facts{real}, func(ta *tale) {
+			ta.p.UPS["main"] = UPSProof{LowWall: ta.wall, KillWall: ta.wall}
+			for _, n := range ta.r.Nodes {
+				ta.p.Nodes[n.Name] = NodeProof{Outages: 1, BackWall: ta.wall}
 			}
 		}, "", false},
-		"a dry run need not come back": {[]upsFacts{{name: "main"}}, func(ta *tale) {
-			ta.r.nodes = ta.r.nodes[1:2]
-			ta.r.nodes[0].methods, ta.r.nodes[0].wake = []string{"none"}, nil
+		"a dry run need not come back": {[]Facts{{Name: "main"}}, func(ta *tale) {
+			ta.r.Nodes = ta.r.Nodes[1:2]
+			ta.r.Nodes[0].Methods, ta.r.Nodes[0].Wake = []string{"none"}, nil
 		}, "node/web1 unproved", false},
-		"no way back": {[]upsFacts{{name: "main", real: true}}, func(ta *tale) {
-			for i := range ta.r.nodes {
-				ta.r.nodes[i].methods = []string{"logind"}
+		"no way back": {[]Facts{{Name: "main", Real: true}}, func(ta *tale) {
+			for i := range ta.r.Nodes {
+				ta.r.Nodes[i].Methods = []string{"logind"}
 			}
-			ta.r.nodes[0].wake, ta.r.nodes[2].wake = []string{"cycle"}, []string{"cycle", "wol"}
+			ta.r.Nodes[0].Wake, ta.r.Nodes[2].Wake = []string{"cycle"}, []string{"cycle", "wol"}
 		}, "node/host no-way-back, node/web1 no-way-back, node/host unproved, node/web1 unproved, node/db1 unproved, node/db1 way-back-unproved", false},
-		"the cycle is a way where a cable cuts": {[]upsFacts{{name: "main"}, {name: "b", kill: true}}, func(ta *tale) {
-			for i := range ta.r.nodes {
-				ta.r.nodes[i].methods, ta.r.nodes[i].wake = []string{"logind"}, []string{"cycle"}
-				ta.p.Nodes[ta.r.nodes[i].name] = nodeProof{Outages: 1, BackWall: ta.wall}
+		"the cycle is a way where a cable cuts": {[]Facts{{Name: "main"}, {Name: "b", Kill: true}}, func(ta *tale) {
+			for i := range ta.r.Nodes {
+				ta.r.Nodes[i].Methods, ta.r.Nodes[i].Wake = []string{"logind"}, []string{"cycle"}
+				ta.p.Nodes[ta.r.Nodes[i].Name] = NodeProof{Outages: 1, BackWall: ta.wall}
 			}
-			ta.r.nodes[1].ups = []string{"main", "b"}
-			ta.r.nodes[2].foreign = true // who knows
+			ta.r.Nodes[1].UPS = []string{"main", "b"}
+			ta.r.Nodes[2].Foreign = true // who knows
 		}, "node/host no-way-back", false},
-		"a hook that nobody wrote": {[]upsFacts{{name: "main", kill: true}}, func(ta *tale) {
-			ta.r.nodes = ta.r.nodes[1:2]
-			ta.r.nodes[0].methods, ta.r.nodes[0].wake = []string{"logind"}, []string{"hook"}
+		"a hook that nobody wrote": {[]Facts{{Name: "main", Kill: true}}, func(ta *tale) {
+			ta.r.Nodes = ta.r.Nodes[1:2]
+			ta.r.Nodes[0].Methods, ta.r.Nodes[0].Wake = []string{"logind"}, []string{"hook"}
 		}, "node/web1 no-way-back, node/web1 unproved", false},
-		"a hook": {[]upsFacts{{name: "main"}}, func(ta *tale) {
-			ta.r.nodes = ta.r.nodes[1:2]
-			ta.r.nodes[0].methods, ta.r.nodes[0].wake = []string{"logind"}, []string{"hook"}
+		"a hook": {[]Facts{{Name: "main"}}, func(ta *tale) {
+			ta.r.Nodes = ta.r.Nodes[1:2]
+			ta.r.Nodes[0].Methods, ta.r.Nodes[0].Wake = []string{"logind"}, []string{"hook"}
 		}, "node/web1 unproved, node/web1 way-back-unproved", true},
-		"a node that was never heard": {[]upsFacts{{name: "main"}}, func(ta *tale) {
-			ta.r.nodes = []nodeNow{{name: "web1"}}
+		"a node that was never heard": {[]Facts{{Name: "main"}}, func(ta *tale) {
+			ta.r.Nodes = []Node{{Name: "web1"}}
 		}, "node/web1 unproved, node/web1 way-back-unproved", false},
-		"the switch is on the mains": {nil, func(ta *tale) { ta.r.nodes, ta.p.Dark = nil, &ta.wall }, "master/rack1 network-not-on-ups", false},
+		"the switch is on the mains": {nil, func(ta *tale) { ta.r.Nodes, ta.p.Dark = nil, &ta.wall }, "master/rack1 network-not-on-ups", false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			ta := newTale()
@@ -383,7 +383,7 @@ func TestWhatWasNeverProvedIsFound(t *testing.T) {
 				c.change(ta)
 			}
 			var got []string
-			for _, f := range append(noWayBack(c.ups, c.hook, ta.r.nodes), ta.p.found("rack1", c.ups, c.hook, ta.r.nodes)...) {
+			for _, f := range append(NoWayBack(c.ups, c.hook, ta.r.Nodes), ta.p.Found("rack1", c.ups, c.hook, ta.r.Nodes)...) {
 				got = append(got, f.On+" "+f.Name)
 				if _, ok := health.Lookup(f.Name); !ok || f.Text == "" {
 					t.Errorf("%v is no kind of problem, or says nothing", f)
