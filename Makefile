@@ -52,7 +52,7 @@ sim: ## racks in memory through random outages, held against the laws (SEEDS=n; 
 
 .PHONY: mutants
 mutants: ## break the code on purpose, fault by fault: the tests must notice (ONLY=regexp)
-	go test -count=1 -timeout 60m -v ./test/mutants -run '^TestMutants$$' -mutants -only '$(ONLY)'
+	go test -count=1 -timeout 240m -v ./test/mutants -run '^TestMutants$$' -mutants -only '$(ONLY)'
 
 .PHONY: e2e
 e2e: build ## the real programs on a real tty (test/e2e)
