@@ -44,7 +44,7 @@ func Run(ctx context.Context, o Options) error {
 		o.Open = line.OpenPort
 	}
 	if o.System == nil {
-		o.System = system{}
+		o.System = thisSystem()
 	}
 	var end power.Uptime
 	if o.Within > 0 {

@@ -2,34 +2,70 @@ package cut
 
 import (
 	"bufio"
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
 
-// system is this machine.
-type system struct{}
+// forceLimit is how long the kernel is given for a remount that nobody can refuse.
+const forceLimit = 5 * time.Second
 
-// Quiet implements System. In a container it syncs only: the file systems are the
-// host's, and read-only there would be read-only for everybody.
-func (system) Quiet() error {
-	unix.Sync()
-	if contained() {
+// system is this machine, or in a test what stands for it.
+type system struct {
+	mountinfo string
+	sync      func()
+	contained func() bool
+	remount   func(at string) error
+	force     func() error // begins to make all file systems read-only
+}
+
+func thisSystem() System {
+	return system{
+		mountinfo: "/proc/self/mountinfo", sync: unix.Sync, contained: contained,
+		remount: func(at string) error { return unix.Mount("", at, "", unix.MS_REMOUNT|unix.MS_RDONLY, "") },
+		// Emergency remount (Documentation/admin-guide/sysrq.rst); as root it needs no
+		// kernel.sysrq.
+		force: func() error { return os.WriteFile("/proc/sysrq-trigger", []byte("u"), 0) },
+	}
+}
+
+// Quiet implements System. Files that are open to be written, such as systemd-journald's,
+// keep a file system from being made read-only. By now nobody has a right to them: then it
+// is forced. In a container it syncs only: the file systems are the host's, and read-only
+// there would be read-only for everybody.
+func (s system) Quiet() error {
+	s.sync()
+	if s.contained() {
 		return nil
 	}
-	var errs []error
-	for _, at := range writable("/proc/self/mountinfo") {
-		if err := unix.Mount("", at, "", unix.MS_REMOUNT|unix.MS_RDONLY, ""); err != nil {
-			errs = append(errs, fmt.Errorf("cannot make %s read-only: %w; it was synced", at, err))
+	why := map[string]error{}
+	for _, at := range writable(s.mountinfo) {
+		why[at] = s.remount(at)
+	}
+	left := writable(s.mountinfo)
+	if len(left) > 0 && s.force() == nil {
+		tick := time.NewTicker(step)
+		defer tick.Stop()
+		for end := time.Now().Add(forceLimit); len(left) > 0 && time.Now().Before(end); left = writable(s.mountinfo) {
+			<-tick.C
 		}
 	}
-	unix.Sync()
+	s.sync()
+	var errs []error
+	for _, at := range left {
+		errs = append(errs, fmt.Errorf("cannot make %s read-only: %w; it was synced", at, cmp.Or(why[at], errStays)))
+	}
 	return errors.Join(errs...)
 }
+
+// errStays: the kernel says that it did it, and didn't.
+var errStays = errors.New("it stays writable")
 
 // contained reports whether this is a container: whoever made it says so to its
 // first process, or leaves a file (systemd.io/CONTAINER_INTERFACE; docker, podman).

@@ -7,6 +7,8 @@ import "errors"
 // system is this machine.
 type system struct{}
 
+func thisSystem() System { return system{} }
+
 var errLinux = errors.New("known for Linux only")
 
 // Quiet implements System.

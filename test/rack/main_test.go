@@ -31,8 +31,6 @@ const (
 	homeVariable  = "LASTWATT_RACK_HOME"  // a folder for disks
 	groupVariable = "LASTWATT_RACK_GROUP" // a control group
 	outerVariable = "LASTWATT_RACK_OUTER" // the machine's own network namespace
-	// mirrorVariable is where debootstrap gets packages from, if not from Debian's own.
-	mirrorVariable = "LASTWATT_RACK_MIRROR"
 )
 
 // sideBySide is how many racks there are at once unless the command line says: they wait
@@ -97,7 +95,7 @@ func runInside() error {
 	if err := check(); err != nil {
 		return err
 	}
-	tree, err := debian()
+	tree, err := tree()
 	if err != nil {
 		return err
 	}
