@@ -28,6 +28,7 @@ func (s *seals) make(was *cut.Seal) (seal cut.Seal, own bool) {
 		next := cut.Sealed{Name: u.Name, Port: u.Port, Cable: u.Cable, NotBefore: now.Add(sealNever)}
 		if i >= 0 && wired(u.Port) {
 			next.Outage, next.Own = cuts[i].outage, cuts[i].own
+			next.EmptyBy = now.Add(outlasts(cuts[i].runtime))
 			if len(cuts[i].Blocked) == 0 {
 				next.NotBefore = max(cuts[i].NotBefore, seal.Made) // the clock goes on meanwhile
 			}
@@ -85,6 +86,27 @@ type cutNow struct {
 	name   string // without its master's
 	outage string
 	own    bool // the host lives on it
+	// runtime is how long its battery lasts when it is full; 0: unknown.
+	runtime time.Duration
+}
+
+const (
+	// lightLoad is how much longer a battery lasts when nearly everybody is off. By APC's
+	// run time table for a Smart-UPS of 1000 VA: 5.8 min at full load, 98 at a tenth of
+	// it, 167 at a twentieth.
+	lightLoad = 30
+	// outlastLeast and outlastMost are how long after the seal, and after the battery's
+	// runtime, who still runs is taken to be on no battery at all.
+	outlastLeast = time.Hour
+	outlastMost  = 24 * time.Hour
+)
+
+// outlasts returns for how long a battery may feed the last machine at the very most.
+func outlasts(runtime time.Duration) time.Duration {
+	if runtime <= 0 {
+		return outlastMost
+	}
+	return max(outlastLeast, min(lightLoad*runtime, runtime+outlastMost))
 }
 
 // cutsNow returns when each UPS may be cut, and by which moment's knowledge.
@@ -96,7 +118,7 @@ func (h *hub) cutsNow() (now power.Uptime, all []cutNow) {
 		for _, u := range h.ups {
 			if name := h.name + "/" + u.name; name == c.UPS {
 				own := len(host.feeds) == 0 || slices.Contains(host.feeds, name)
-				all = append(all, cutNow{c, u.name, u.state.Outage, own})
+				all = append(all, cutNow{c, u.name, u.state.Outage, own, u.state.Runtime})
 			}
 		}
 	}

@@ -59,13 +59,16 @@ func runCut(ctx context.Context, file, late string, within time.Duration) error 
 	return err
 }
 
+// diskLimit is how long a disk is waited for that may not be there any more.
+const diskLimit = 10 * time.Second
+
 func cutNow(ctx context.Context, file, late string, o cut.Options) error {
-	cfg, err := master.LoadConfig(file)
+	cfg, err := cut.Bounded(diskLimit, func() (master.Config, error) { return master.LoadConfig(file) })
 	wired := master.Wired(cfg)
 	if err != nil { // the seal stands on its own: what breaks disarms nothing
 		cfg.Run, cfg.Data, wired = master.DefaultRun, master.DefaultData, nil
 	}
-	o.Seal, err = cut.Load(nil, cut.Path(cfg.Run))
+	o.Seal, err = cut.Bounded(diskLimit, func() (cut.Seal, error) { return cut.Load(nil, cut.Path(cfg.Run)) })
 	if errors.Is(err, cut.ErrNone) {
 		return nil
 	}
@@ -79,7 +82,7 @@ func cutNow(ctx context.Context, file, late string, o cut.Options) error {
 		err = o.Seal.Check(cut.Here{Boot: boot, Now: o.Now(), UPS: wired})
 	}
 	if err != nil {
-		cut.Refuse(nil, cfg.Data, err)
+		_, _ = cut.Bounded(diskLimit, func() (bool, error) { cut.Refuse(nil, cfg.Data, err); return true, nil })
 		return fmt.Errorf("nothing is cut: %w", err)
 	}
 	if err := cut.Run(ctx, o); err != nil {

@@ -112,12 +112,10 @@ func (c *Cutter) Step(now power.Uptime, rs []Reading) []Action {
 	if on := c.ownMains(now); on != nil || !c.has(own) {
 		return append(acts, c.leave(on)...)
 	}
-	acts = append(acts, c.begin(now, true)...)
-	if !c.has(busy) && c.unseen(now) {
-		c.over = true
-		acts = append(acts, Action{Do: Reboot, Why: fmt.Sprintf("nobody could see this machine's UPS for %v, so this is no battery any more", ownBlind)})
+	if c.noBattery(now) {
+		return append(acts, c.disbelieve()...)
 	}
-	return acts
+	return append(acts, c.begin(now, true)...)
 }
 
 // advance ends what has lasted long enough.
@@ -222,9 +220,22 @@ func (c *Cutter) ownMains(now power.Uptime) *unit {
 	return nil
 }
 
-// unseen reports whether none of the machine's own UPSes has been seen for long.
-func (c *Cutter) unseen(now power.Uptime) bool {
-	return !c.has(func(u unit) bool { return u.Own && u.look.blind(now) < ownBlind })
+// noBattery reports whether each of the machine's own UPSes has not been seen for long,
+// or should be empty whatever it says: a cable that was pulled out reads as on battery.
+func (c *Cutter) noBattery(now power.Uptime) bool {
+	return !c.has(func(u unit) bool {
+		return u.Own && u.look.blind(now) < ownBlind && (u.EmptyBy == 0 || now.Before(u.EmptyBy))
+	})
+}
+
+// disbelieve ends it because no battery can have lasted so long. No kill is begun any more,
+// and one that may yet be obeyed is waited for.
+func (c *Cutter) disbelieve() []Action {
+	if c.has(busy) {
+		return nil
+	}
+	c.over = true
+	return []Action{{Do: Reboot, Why: "this machine still runs, so it is on no battery: up again, whatever the lines say"}}
 }
 
 // leave ends it: a reboot for the mains, else a halt. A UPS that was told may obey

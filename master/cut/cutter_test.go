@@ -161,6 +161,61 @@ func TestLaw07BlindForEver(t *testing.T) {
 	same(t, w.play(at(9000)), []deed{{at(3600), cut.Action{Do: cut.Reboot}}})
 }
 
+// TestLaw07OnBatteryForEver: a cable that was pulled out says battery as long as it likes.
+// When no battery can have lasted so long the machine is up again; before, and while the
+// UPS may yet obey, it is not.
+func TestLaw07OnBatteryForEver(t *testing.T) {
+	kills, waits := cable(t, "nut-7"), cable(t, "nut-8")
+	obeyed := at(10)
+	for obeyed.Before(at(5000)) {
+		obeyed = obeyed.Add(length(kills) + kills.Kill.Delay)
+	}
+	for _, c := range []struct {
+		name  string
+		cable line.Cable
+		empty power.Uptime
+		want  power.Uptime // the reboot; 0: none by 9000 s
+	}{
+		{"without a kill", waits, at(5000), at(5000)},
+		{"with one, which it may yet obey", kills, at(5000), obeyed},
+		{"nobody knows how long it lasts", waits, 0, 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w := one(t, c.cable, never)
+			w.seal.UPS[0].EmptyBy = c.empty
+			got := w.play(at(9000))
+			last := deed{}
+			if len(got) > 0 && got[len(got)-1].Do == cut.Reboot {
+				last = got[len(got)-1]
+			}
+			if last.At != c.want {
+				t.Errorf("up again at %v, want %v", time.Duration(last.At), time.Duration(c.want))
+			}
+		})
+	}
+	t.Run("it lives on another one too", func(t *testing.T) {
+		w := two(t, never, never)
+		w.seal.UPS[1].Own = true
+		w.seal.UPS[0].EmptyBy, w.seal.UPS[1].EmptyBy = at(3600), at(7000)
+		for _, d := range w.play(at(9000)) {
+			if d.Do == cut.Reboot && d.At.Before(at(7000)) {
+				t.Errorf("got %v", d)
+			}
+		}
+		if last := w.told[len(w.told)-1]; last.Do != cut.Reboot {
+			t.Errorf("got %v", last)
+		}
+	})
+	t.Run("the other one can't be seen", func(t *testing.T) {
+		w := two(t, never, never)
+		w.seal.UPS[1].Own, w.ups[1].portLost = true, always
+		w.seal.UPS[0].EmptyBy, w.seal.UPS[1].EmptyBy = at(4000), at(90000)
+		if last := w.play(at(9000)); last[len(last)-1].Do != cut.Reboot || last[len(last)-1].At.After(at(4200)) {
+			t.Errorf("got %v", last)
+		}
+	})
+}
+
 // two is the machine's own UPS and another one.
 func two(t testing.TB, ownMains, otherMains func(power.Uptime) bool) *world {
 	w := one(t, cable(t, "nut-7"), ownMains)

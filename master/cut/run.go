@@ -15,6 +15,13 @@ const (
 	step = 50 * time.Millisecond
 	// sayEvery is how often somebody in front of the machine is told what it waits for.
 	sayEvery = 30 * time.Second
+	// sayLimit is how long a word may take: a console that is stopped takes none.
+	sayLimit = time.Second
+	// quietLimit is how long the disks are waited for; systemd gives its own last sync
+	// as much (shutdown.c, SYNC_PROGRESS_ATTEMPTS times SYNC_TIMEOUT_USEC).
+	quietLimit = 30 * time.Second
+	// anew is when it begins anew after a fault of its own.
+	anew = time.Second
 )
 
 // System is the machine under the late unit.
@@ -39,6 +46,9 @@ type Options struct {
 // Run cuts what the seal says, and returns when the machine may go down: it lived on
 // no UPS that is cut, or Within is over (0: never). Where it is to come up again it
 // reboots it; then only an error returns. When ctx ends, every line is released.
+//
+// No call that hangs in the kernel holds it up, and no fault of its own ends it: it
+// begins anew, and if it still does after [ownBlind], it reboots as if it were blind.
 func Run(ctx context.Context, o Options) error {
 	if o.Open == nil {
 		o.Open = line.OpenPort
@@ -46,28 +56,70 @@ func Run(ctx context.Context, o Options) error {
 	if o.System == nil {
 		o.System = thisSystem()
 	}
-	var end power.Uptime
-	if o.Within > 0 {
-		end = o.Now().Add(o.Within)
-	}
-	r := &runner{Options: o, cutter: New(o.Seal, end)}
+	r := &runner{Options: o, began: time.Now()}
 	for _, u := range o.Seal.UPS {
-		r.ports = append(r.ports, &port{Sealed: u, open: o.Open, say: o.Say})
+		r.ports = append(r.ports, &port{Sealed: u, open: o.Open, say: r.say})
 	}
 	defer r.close()
-	if err := o.System.Quiet(); err != nil {
-		o.Say(err.Error())
+	if err := bounded(quietLimit, o.System.Quiet); err != nil {
+		r.say(err.Error())
 	}
-	return r.loop(ctx)
+	var first time.Time
+	for {
+		fault, err := r.attempt(ctx)
+		if fault == nil {
+			return err
+		}
+		r.say(fmt.Sprintf("a fault of this program: %v; it begins anew", fault))
+		if first.IsZero() {
+			first = time.Now()
+		}
+		switch pause := r.release(); {
+		case time.Since(first) >= ownBlind:
+			return r.reboot()
+		case o.Within > 0 && time.Since(r.began)+pause >= o.Within:
+			return fmt.Errorf("nothing more is cut: %v", fault)
+		case !sleep(ctx, pause):
+			return errEnded
+		}
+	}
+}
+
+// errEnded is why it ends although it has not done what it is for.
+var errEnded = errors.New("ended from outside; nothing more is cut")
+
+// sleep sleeps, unless ctx ends.
+func sleep(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-t.C:
+		return true
+	}
 }
 
 // runner is one Run.
 type runner struct {
 	Options
+	began  time.Time
 	cutter *Cutter
 	ports  []*port
 	said   string
 	saidAt power.Uptime
+	deaf   <-chan outcome[struct{}] // a word that nobody has taken yet
+}
+
+// attempt runs until the end, or until a fault of this program.
+func (r *runner) attempt(ctx context.Context) (fault any, err error) {
+	defer func() { fault = recover() }()
+	var end power.Uptime
+	if r.Within > 0 {
+		end = r.Now().Add(r.Within - time.Since(r.began))
+	}
+	r.cutter = New(r.Seal, end)
+	return nil, r.loop(ctx)
 }
 
 func (r *runner) loop(ctx context.Context) error {
@@ -76,7 +128,7 @@ func (r *runner) loop(ctx context.Context) error {
 	for {
 		select {
 		case <-ctx.Done():
-			return errors.New("ended from outside; nothing more is cut")
+			return errEnded
 		case <-timer.C:
 		}
 		now := r.Now()
@@ -100,25 +152,50 @@ func (r *runner) loop(ctx context.Context) error {
 
 // do carries out one action; over: it was the last.
 func (r *runner) do(a Action) (over bool, err error) {
-	switch {
-	case a.Do == Halt:
-		r.Say(a.Why)
+	switch a.Do {
+	case Halt:
+		r.say(a.Why)
 		return true, nil
-	case a.Do == Reboot:
-		r.Say(a.Why)
-		// Every line is idle by now. The ports stay open: without one some cables let
-		// the UPS take an open TxD for an order (APC 940-0095A).
-		if err := r.System.Reboot(); err != nil {
-			return true, fmt.Errorf("cannot reboot: %w; the machine goes down, and somebody has to switch it on", err)
-		}
-		return true, nil
+	case Reboot:
+		r.say(a.Why)
+		return true, r.reboot()
+	case Assert, Break, Send, Release:
 	}
 	p := r.ports[a.UPS]
 	p.do(r.Now(), a) // first: who reads this may have no time left
 	if a.Why != "" {
-		r.Say(a.Why)
+		r.say(a.Why)
 	}
 	return false, nil
+}
+
+// reboot returns only if that is refused. Every line is idle by now. The ports stay
+// open: without one some cables let the UPS take an open TxD for an order (APC
+// 940-0095A).
+func (r *runner) reboot() error {
+	if err := r.System.Reboot(); err != nil {
+		return fmt.Errorf("cannot reboot: %w; the machine goes down, and somebody has to switch it on", err)
+	}
+	return nil
+}
+
+// say says something, and waits for nobody to take it.
+func (r *runner) say(text string) {
+	if r.deaf != nil {
+		select {
+		case <-r.deaf:
+		default:
+			return
+		}
+	}
+	c := begin(func() (struct{}, error) {
+		r.Say(text)
+		return struct{}{}, nil
+	})
+	r.deaf = nil
+	if _, ended := await(c, sayLimit); !ended {
+		r.deaf = c
+	}
 }
 
 // tell says what is waited for when that changes, and again and again.
@@ -128,19 +205,34 @@ func (r *runner) tell(now power.Uptime) {
 		return
 	}
 	r.said, r.saidAt = says, now
-	r.Say(says)
+	r.say(says)
+}
+
+// release releases every line that is not idle, and returns when it may begin anew: a
+// UPS that was told may obey for so long, and would cut a machine that boots.
+func (r *runner) release() (pause time.Duration) {
+	pause = anew
+	for i, p := range r.ports {
+		if r.cutter == nil {
+			break
+		}
+		u := &r.cutter.units[i]
+		if u.phase == killing {
+			p.do(0, Action{Do: Release, Levels: p.Cable.Idle()})
+		}
+		if u.Own && u.phase != waiting {
+			pause = max(pause, u.Cable.Kill.Delay)
+		}
+	}
+	return pause
 }
 
 // close releases every line that is not idle and closes the ports.
 func (r *runner) close() {
-	for i, p := range r.ports {
-		if p.handle == nil {
-			continue
+	r.release()
+	for _, p := range r.ports {
+		if p.free(0) {
+			p.close()
 		}
-		if r.cutter.units[i].phase == killing {
-			_ = p.act(Action{Do: Release, Levels: p.Cable.Idle()}) // nobody is left to tell
-		}
-		p.handle.Close()
-		p.handle = nil
 	}
 }

@@ -53,6 +53,9 @@ type Sealed struct {
 	Cable line.Cable `json:"cable"`
 	// NotBefore is when everybody who lives on it is off.
 	NotBefore power.Uptime `json:"not_before"`
+	// EmptyBy is when its battery is empty for sure, however little hangs on it: what
+	// still runs then runs on none. 0: nobody knows.
+	EmptyBy power.Uptime `json:"empty_by,omitempty"`
 	// Own: the machine that cuts lives on it itself, so it is cut last.
 	Own bool `json:"own"`
 }
@@ -186,6 +189,8 @@ func (s Seal) sound() error {
 			return fmt.Errorf("the port of UPS %s, %q, is none or another's", u.Name, u.Port)
 		case u.NotBefore.Before(s.Made):
 			return fmt.Errorf("UPS %s may be cut before the seal was made", u.Name)
+		case u.EmptyBy != 0 && u.EmptyBy.Before(s.Made):
+			return fmt.Errorf("the battery of UPS %s was empty before the seal was made", u.Name)
 		}
 		if err := u.Cable.Validate(); err != nil {
 			return fmt.Errorf("the cable of UPS %s: %w", u.Name, err)

@@ -97,6 +97,7 @@ func TestLaw04AForeignSealIsNone(t *testing.T) {
 		{"no outage", func(m map[string]any) { first(m)["outage"] = "" }, cut.ErrForeign},
 		{"no boot", func(m map[string]any) { m["seal"].(map[string]any)["boot"] = "" }, cut.ErrForeign},
 		{"cut before it was made", func(m map[string]any) { first(m)["not_before"] = 0 }, cut.ErrForeign},
+		{"empty before it was made", func(m map[string]any) { first(m)["empty_by"] = 1 }, cut.ErrForeign},
 		{"a port that is none", func(m map[string]any) { first(m)["port"] = "sim" }, cut.ErrForeign},
 		{"twice the same", func(m map[string]any) { first(m)["name"] = "side" }, cut.ErrForeign},
 	} {

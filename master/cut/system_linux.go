@@ -81,9 +81,10 @@ func contained() bool {
 	})
 }
 
-// Reboot implements System. Nothing is left to stop by then: reboot(2).
+// Reboot implements System. Nothing is left to stop by then: reboot(2). A disk that
+// hangs keeps nobody down.
 func (system) Reboot() error {
-	unix.Sync()
+	_ = bounded(quietLimit, func() error { unix.Sync(); return nil })
 	return unix.Reboot(unix.LINUX_REBOOT_CMD_RESTART)
 }
 

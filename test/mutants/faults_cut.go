@@ -78,7 +78,55 @@ var cutFaults = []Fault{
 	},
 	{
 		Name: "a machine that sees nothing stays down", File: "master/cut/cutter.go",
-		Old: "if !c.has(busy) && c.unseen(now) {", New: "if false {", Laws: []int{7},
+		Old: "u.look.blind(now) < ownBlind && (u.EmptyBy", New: "(u.EmptyBy", Laws: []int{7},
+	},
+	{
+		Name: "lines that say battery are believed for ever", File: "master/cut/cutter.go",
+		Old: "(u.EmptyBy == 0 || now.Before(u.EmptyBy))", New: "true", Laws: []int{7},
+	},
+	{
+		Name: "a kill is begun that a reboot then waits for", File: "master/cut/cutter.go",
+		Old: "if c.noBattery(now) {", New: "if c.noBattery(now) && !c.has(busy) {", Laws: []int{7},
+	},
+	{
+		Name: "who disbelieves the lines boots while its UPS may yet obey", File: "master/cut/cutter.go",
+		Old: "	if c.has(busy) {\n\t\treturn nil\n\t}\n\tc.over", New: "\tc.over", Laws: []int{7},
+	},
+	{
+		Name: "the last machine's battery lasts no longer than the rack's", File: "master/seal_make.go",
+		Old: "min(lightLoad*runtime,", New: "min(runtime,",
+	},
+	{
+		Name: "a driver that hangs holds up the late unit", File: "master/cut/port.go",
+		Old: "await(c, callLimit)", New: "await(c, 1000*time.Hour)", Laws: []int{7},
+	},
+	{
+		Name: "what a call that hung has set stays set", File: "master/cut/port.go",
+		Old: "if unsure {", New: "if unsure && h == nil {", Laws: []int{4},
+	},
+	{
+		Name: "a port that hung is never looked at again", File: "master/cut/port.go",
+		Old: "	case o := <-p.late:\n", New: "	case o := <-p.late:\n\t\tif o.err == nil {\n\t\t\treturn false\n\t\t}\n",
+	},
+	{
+		Name: "a stopped console holds up the late unit", File: "master/cut/run.go",
+		Old: "await(c, sayLimit)", New: "await(c, 1000*time.Hour)", Laws: []int{7},
+	},
+	{
+		Name: "a disk that hangs holds up the late unit", File: "master/cut/run.go",
+		Old: "bounded(quietLimit, o.System.Quiet)", New: "o.System.Quiet()", Laws: []int{10},
+	},
+	{
+		Name: "a fault of the late unit ends it", File: "master/cut/run.go",
+		Old: "	defer func() { fault = recover() }()\n", New: "", Laws: []int{7},
+	},
+	{
+		Name: "a fault forgets that a UPS may yet obey", File: "master/cut/run.go",
+		Old: "if u.Own && u.phase != waiting {", New: "if false {", Laws: []int{7},
+	},
+	{
+		Name: "a late unit that always fails goes on for ever", File: "master/cut/run.go",
+		Old: "case time.Since(first) >= ownBlind:", New: "case false:", Laws: []int{7},
 	},
 	{
 		Name: "a kill goes on at a port that was lost over it", File: "master/cut/cutter.go",
@@ -90,15 +138,15 @@ var cutFaults = []Fault{
 	},
 	{
 		Name: "a line stays asserted behind who was ended", File: "master/cut/run.go",
-		Old: "if r.cutter.units[i].phase == killing {", New: "if i < 0 {", Laws: []int{4},
+		Old: "if u.phase == killing {\n\t\t\tp.do(0,", New: "if i < 0 {\n\t\t\tp.do(0,", Laws: []int{4},
 	},
 	{
 		Name: "what is queued is sent after the kill is over", File: "master/cut/port.go",
-		Old: "errors.Join(wire.Flush(), p.handle.Drive(a.Levels))", New: "p.handle.Drive(a.Levels)", Laws: []int{4},
+		Old: "errors.Join(wire.Flush(), h.Drive(a.Levels))", New: "h.Drive(a.Levels)", Laws: []int{4},
 	},
 	{
 		Name: "a driver's empty memory is believed", File: "master/cut/port.go",
-		Old: "if o.Cache != \"\" {", New: "if false {", Laws: []int{4},
+		Old: "	if a.opened.Cache != \"\" {\n\t\tp.cached", New: "	if false {\n\t\tp.cached", Laws: []int{4},
 	},
 	{
 		Name: "a reboot counts as the end", File: "master/cut/late.go",
