@@ -138,7 +138,7 @@ type target struct {
 
 // targets returns whom to probe now. In an outage these are who has asked for its
 // power-off and who is not attached; of the others one answer is wanted, so that their
-// silence will say something.
+// silence will say something. Who is off since a cut may come up at any time.
 func (h *hub) targets() []target {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -160,6 +160,8 @@ func (h *hub) targets() []target {
 		case outage && s.Off(now):
 			t.every = probeSlowly
 		case outage:
+		case n.cut != 0 && s.Off(now):
+			t.every = probeSlowly
 		case n.committed == 0 || now.Sub(n.committed) > probeOrdered || s.Off(now):
 			continue // it was not asked to go, or is off
 		}

@@ -38,6 +38,9 @@ type recovery struct {
 	cards  map[string][]net.HardwareAddr // by node, as they said when they attached last
 	flying map[string]bool               // nodes that are being woken
 	failed map[string]string             // by node: why the last try failed
+	up     map[string]upState            // by node that is gone, or may be soon: what else is known of it
+	cuts   []string                      // UPSes that this machine's late unit is to cut
+	sealed bool                          // cuts is of this run
 	loaded bool
 	dirty  bool // there was something to keep before that
 }
@@ -47,6 +50,8 @@ type keptRecovery struct {
 	Boot     string               `json:"boot"` // the master's own, for the moments in it
 	Recovery policy.RecoveryState `json:"recovery"`
 	Cards    map[string][]string  `json:"cards"`
+	Up       map[string]upState   `json:"up,omitempty"`
+	Cuts     []string             `json:"cuts,omitempty"`
 }
 
 // wakeHooksMax is how many wake hooks run side by side.
@@ -58,7 +63,7 @@ func newRecovery(m *Master, o Options) *recovery {
 		m: m, saver: o.saver(m.cfg.Data, "recovery.json", "whoever is down when the master's machine goes too is not woken"),
 		send: o.Wake, hands: make(chan struct{}, wakeHooksMax), ends: make(chan wakeResult),
 		r:     policy.NewRecovery(policy.RecoveryConfig{HoldOff: c.HoldOff, MinCharge: c.MinCharge, Limit: c.Limit, Stagger: c.Stagger}, m.now()),
-		cards: map[string][]net.HardwareAddr{}, flying: map[string]bool{}, failed: map[string]string{},
+		cards: map[string][]net.HardwareAddr{}, flying: map[string]bool{}, failed: map[string]string{}, up: map[string]upState{},
 	}
 	if v.send == nil {
 		v.send = wake.Send
@@ -132,6 +137,7 @@ func (v *recovery) adopt(l loaded[keptRecovery]) {
 	}
 	old := l.v
 	v.r.Restore(v.m.now(), old.Recovery, old.Boot == v.m.boot)
+	v.fell(old)
 	for name, texts := range old.Cards {
 		if _, known := v.cards[name]; known {
 			continue
@@ -187,7 +193,7 @@ func (v *recovery) keep() {
 		v.dirty = true
 		return
 	}
-	k := keptRecovery{Boot: v.m.boot, Recovery: v.r.State(), Cards: map[string][]string{}}
+	k := keptRecovery{Boot: v.m.boot, Recovery: v.r.State(), Cards: map[string][]string{}, Up: v.stillUp(), Cuts: v.cuts}
 	for name, macs := range v.cards {
 		for _, mac := range macs {
 			k.Cards[name] = append(k.Cards[name], mac.String())

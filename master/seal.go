@@ -58,6 +58,7 @@ type seals struct {
 	file  *cut.File
 	lift  func(ctx context.Context, on bool) error
 	event func(kind, text string)
+	cuts  func(ups []string) // is told which UPSes are sealed to be cut
 
 	lifting chan struct{} // of size one: held by who changes the job timeout
 
@@ -109,7 +110,7 @@ func (m *Master) sealed(chain []shutdown.Executor) []shutdown.Executor {
 func (m *Master) newSeals(o Options) *seals {
 	s := &seals{
 		hub: m.hub, ups: m.cfg.UPS, boot: o.Boot, log: o.Log, file: cut.NewFile(o.FS, cut.Path(m.cfg.Run)), lift: o.Lift, lifting: make(chan struct{}, 1),
-		event: func(kind, text string) { m.event("master/"+m.cfg.Name, kind, text) },
+		event: func(kind, text string) { m.event("master/"+m.cfg.Name, kind, text) }, cuts: m.recovery.sealedFor,
 	}
 	if s.lift == nil {
 		run := o.Exec // and not all of o, which has the master before
@@ -137,7 +138,8 @@ func (s *seals) powerOff(ctx context.Context, by shutdown.Executor) error {
 	sealed := over && s.seal != nil
 	n := uint64(0)
 	if sealed {
-		s.seal, n = nil, s.file.Set(nil)
+		s.seal = nil
+		n = s.put()
 	}
 	s.mu.Unlock()
 	switch {
@@ -162,7 +164,8 @@ func (s *seals) sealAndGo(ctx context.Context, by shutdown.Executor) error {
 	seal, own := s.make(nil)
 	n := uint64(0)
 	if own {
-		s.seal, n = &seal, s.file.Set(&seal)
+		s.seal = &seal
+		n = s.put()
 	}
 	s.mu.Unlock()
 	if !own {

@@ -19,6 +19,7 @@ type standing struct {
 	lost      power.Uptime // when its link ended
 	seen      bool         // this master saw its link end
 	before    *upState     // attached to the master before, and not yet to this one
+	cut       power.Uptime // when this master was up again after it went to cut its load; 0: it didn't
 	reach
 }
 
@@ -65,7 +66,7 @@ func (h *hub) standingOf(n *nodeRecord) policy.Standing {
 	s := policy.Standing{
 		Name: n.name, Attached: n.host || n.session != nil, Phase: api.ToPhase(n.report.GetPhase()),
 		Committed: n.committed, Heard: n.heard, StopTime: n.report.GetStopTime().AsDuration(),
-		Answered: n.answered, Silent: n.silent, Alive: n.alive,
+		Answered: n.answered, Silent: n.silent, Alive: n.alive, Cut: n.cut,
 	}
 	if was := n.before; was != nil {
 		s.Phase, s.StopTime, s.Heard = was.Phase, was.StopTime, was.Heard
@@ -170,6 +171,7 @@ type upState struct {
 	StopTime  time.Duration `json:"stop_time"`
 	From      string        `json:"from"`
 	Answered  power.Uptime  `json:"answered"`
+	Cut       power.Uptime  `json:"cut,omitempty"`
 }
 
 // upNow returns those who are attached, or were in this outage and have not gone.
@@ -200,17 +202,22 @@ func (h *hub) restoreUp(s runState) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for name, up := range s.Up {
-		if h.nodes[name] == nil {
-			h.nodes[name] = &nodeRecord{name: name}
+		if up.Attached {
+			up.Heard, up.Attached = h.now(), false // it would have been heard until now
 		}
-		if n := h.nodes[name]; !n.host && n.session == nil {
-			if up.Attached {
-				up.Heard, up.Attached = h.now(), false // it would have been heard until now
-			}
-			n.role, n.feeds, n.waitFor = up.Role, up.Feeds, up.WaitFor
-			n.standing = standing{before: &up, committed: up.Committed, reach: reach{answered: up.Answered}}
-			n.from = up.From
-		}
+		h.recall(name, up)
 	}
-	h.waits = nil
+}
+
+// recall makes known what an earlier run knew of a node that this one has not heard. h.mu
+// is held.
+func (h *hub) recall(name string, up upState) {
+	if h.nodes[name] == nil {
+		h.nodes[name] = &nodeRecord{name: name}
+	}
+	if n := h.nodes[name]; !n.host && n.session == nil && !n.ever {
+		n.role, n.feeds, n.waitFor, n.from = up.Role, up.Feeds, up.WaitFor, up.From
+		n.standing = standing{before: &up, committed: up.Committed, cut: up.Cut, reach: reach{answered: up.Answered}}
+		h.waits = nil
+	}
 }

@@ -32,7 +32,8 @@ type Standing struct {
 	// Alive is since when it answers although it had counted as off: it boots; 0: it
 	// doesn't.
 	Alive power.Uptime
-	// Cut is when the load that it lives on was last cut; 0: not on this boot.
+	// Cut is when its master was up again after its own machine had gone to cut the load
+	// that this node lives on; 0: not on this boot, or not that load.
 	Cut power.Uptime
 }
 
@@ -50,7 +51,7 @@ const (
 	OffNot     OffState = 0 // it is up, or nobody can say that it isn't
 	OffProbed  OffState = 1 // it has gone silent to probes that it answered before
 	OffAssumed OffState = 2 // nobody can probe it, and it has had all the time it takes
-	OffCut     OffState = 3 // its power was cut, and it has not been heard or seen since
+	OffCut     OffState = 3 // its power was to be cut, and it has not been heard or seen since
 	OffAbsent  OffState = 4 // it was not there in this outage
 )
 
@@ -83,8 +84,6 @@ func (s Standing) OffAs(now power.Uptime) OffState {
 	switch {
 	case s.Attached || s.Alive != 0 && now.Before(s.aliveUntil()):
 		return OffNot
-	case s.Cut != 0 && max(s.Heard, s.Answered, s.Committed).Before(s.Cut):
-		return OffCut
 	case !s.Present:
 		return OffAbsent
 	case s.answers(now):
@@ -94,6 +93,8 @@ func (s Standing) OffAs(now power.Uptime) OffState {
 			return OffNot
 		}
 		return OffProbed
+	case timed && now.After(by) && s.Cut != 0 && !max(s.Heard, s.Answered, s.Committed).After(s.Cut):
+		return OffCut
 	case timed && now.After(by):
 		return OffAssumed
 	default:

@@ -38,8 +38,11 @@ func TestLaw05WhoIsOff(t *testing.T) {
 		{"it never answered, and its time is over", with(done(ago(91*second)), func(s *policy.Standing) { s.Silent = ago(80 * second) }), policy.OffAssumed},
 		{"out of reach before it committed", with(done(ago(10*second)), func(s *policy.Standing) { s.Answered, s.Silent = ago(5*minute), ago(4*minute) }), policy.OffNot},
 		{"silent and not committed", policy.Standing{Present: true, Phase: policy.Grace, Heard: ago(5 * minute), Answered: ago(5 * minute), Silent: ago(4 * minute)}, policy.OffNot},
-		{"cut after its last word", with(done(ago(20*second)), func(s *policy.Standing) { s.Cut = ago(second) }), policy.OffCut},
-		{"it answered after the cut", with(done(ago(20*second)), func(s *policy.Standing) { s.Cut, s.Answered = ago(2*second), ago(second) }), policy.OffNot},
+		{"not heard since the cut", policy.Standing{Present: true, Phase: policy.Done, Committed: ago(91 * second), Cut: ago(91 * second)}, policy.OffCut},
+		{"the cut may have been overtaken by the mains, and it has not had its time", policy.Standing{Present: true, Phase: policy.Done, Committed: ago(89 * second), Cut: ago(89 * second)}, policy.OffNot},
+		{"it answers since the cut", policy.Standing{Present: true, Phase: policy.Done, Committed: ago(5 * minute), Cut: ago(5 * minute), Answered: ago(second)}, policy.OffNot},
+		{"it answered since the cut, and nobody can ask any more", policy.Standing{Present: true, Phase: policy.Done, Committed: ago(5 * minute), Cut: ago(5 * minute), Answered: ago(2 * minute)}, policy.OffAssumed},
+		{"it was heard since the cut, and went", with(done(ago(91*second)), func(s *policy.Standing) { s.Cut = ago(5 * minute) }), policy.OffAssumed},
 		{"it boots", with(done(ago(10*minute)), func(s *policy.Standing) { s.Answered, s.Alive = ago(second), ago(59*second) }), policy.OffNot},
 		{"it boots and is silent for a moment", with(done(ago(10*minute)), func(s *policy.Standing) {
 			s.Answered, s.Alive, s.Silent = ago(40*second), ago(59*second), ago(35*second)

@@ -256,7 +256,7 @@ func (w *endWorld) late() {
 		w.begun = true
 		w.mark("late")
 		if w.seal, w.sealErr = w.sealNow(); w.sealErr == nil {
-			w.sealErr = w.seal.Check(cut.Here{Boot: "boot", Now: now})
+			w.sealErr = w.seal.Check(cut.Here{Boot: w.rack.masters[0].machine.boot, Now: now})
 		}
 		w.cutter = cut.New(w.seal, 0)
 	}

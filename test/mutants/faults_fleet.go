@@ -92,7 +92,7 @@ var sealFaults = []Fault{
 	},
 	{
 		Name: "a refused power-off leaves its seal", File: "master/seal.go",
-		Old: "s.seal, n = nil, s.file.Set(nil)", New: "s.seal = nil", Laws: []int{4},
+		Old: "		s.seal = nil\n		n = s.put()\n", New: "\t\ts.seal = nil\n", Laws: []int{4},
 	},
 	{
 		Name: "the job timeout is not lifted", File: "master/seal.go",

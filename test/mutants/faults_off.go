@@ -39,6 +39,34 @@ var offFaults = []Fault{
 		Old: "case r.answer == probe.Unknown || h.deaf(now):", New: "case h.deaf(now):", Laws: []int{5},
 	},
 	{
+		Name: "who went with the master's own machine is forgotten", File: "master/recovery.go",
+		Old: "	v.fell(old)\n", New: "", Laws: []int{5},
+	},
+	{
+		Name: "who may still be going down is off since the cut", File: "pkg/policy/standing.go",
+		Old: "case timed && now.After(by) && s.Cut != 0", New: "case s.Cut != 0", Laws: []int{5},
+	},
+	{
+		Name: "who was heard since the cut is off since then", File: "pkg/policy/standing.go",
+		Old: " && !max(s.Heard, s.Answered, s.Committed).After(s.Cut):", New: ":",
+	},
+	{
+		Name: "another boot forgets who is off since the cut", File: "master/recovery_fell.go",
+		Old: "cut := was.Cut != 0 ||", New: "cut := false ||",
+	},
+	{
+		Name: "a master's next run forgets who is off since the cut", File: "master/waiting.go",
+		Old: "committed: up.Committed, cut: up.Cut,", New: "committed: up.Committed,",
+	},
+	{
+		Name: "nobody remembers what was to be cut", File: "master/seal_keep.go",
+		Old: "	s.cuts(cuts)\n	return s.file.Set(s.seal)", New: "	return s.file.Set(s.seal)",
+	},
+	{
+		Name: "nobody looks whether who was cut off is up", File: "master/probing.go",
+		Old: "case n.cut != 0 && s.Off(now):", New: "case false:",
+	},
+	{
 		Name: "another machine's answer counts", File: "master/probing.go",
 		Old: "if n == nil || n.from != r.at {", New: "if n == nil {", Laws: []int{5},
 	},

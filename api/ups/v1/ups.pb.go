@@ -293,7 +293,7 @@ const (
 	Off_OFF_PROBED Off = 1
 	// Nobody can probe it, and it has had all the time it takes.
 	Off_OFF_ASSUMED Off = 2
-	// Its power was cut, and it has not been heard or seen since.
+	// Its power was to be cut, and it has not been heard or seen since.
 	Off_OFF_CUT Off = 3
 )
 
