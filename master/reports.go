@@ -126,7 +126,8 @@ func (t *reports) newReporter() *history.Reporter {
 // report writes an outage's report and then tells it: whoever was told of it twice
 // would look for a second outage.
 func (t *reports) report(ctx context.Context, o *history.Outage) {
-	e := history.Event{On: "ups/" + o.UPS, Kind: history.KindReport, Text: o.Summary(), Outage: o.ID}
+	text, amends := o.Report()
+	e := history.Event{On: "ups/" + o.UPS, Kind: history.KindReport, Text: text, Outage: o.ID, Amends: amends}
 	select {
 	case <-t.m.events.add(e):
 		t.tell(o.ID, e.Text)

@@ -136,6 +136,19 @@ func TestAReportIsToldOnceOverRestarts(t *testing.T) {
 		if got = told.all(); len(got) != 2 || !strings.HasPrefix(got[1], "o2 ") {
 			t.Errorf("told %q", got)
 		}
+
+		// It is back after all, and nobody is told of that twice either.
+		for i := range 2 {
+			m = aMaster(dir, "b2", time.Duration(i+2)*time.Hour)
+			stop = m.runReports(t, told)
+			m.says(history.Event{On: "node/web1", Kind: history.KindLink, Link: history.LinkUp, Boot: "n2"})
+			time.Sleep(time.Minute)
+			stop()
+		}
+		got = told.all()
+		if len(got) != 3 || !strings.HasPrefix(got[2], "o1 the outage of ") || !strings.HasSuffix(got[2], " after the power") {
+			t.Errorf("told %q", got)
+		}
 		var reports []string
 		if err := journal.Read(m.journalPath(), func(e journal.Entry) error {
 			var ev history.Event

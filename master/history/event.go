@@ -63,6 +63,8 @@ type Event struct {
 	Phase string   `json:"phase,omitempty"`
 	Boot  string   `json:"boot,omitempty"`
 	Feeds []string `json:"feeds,omitempty"`
+	// Amends: a report that says who has come back since the one before.
+	Amends bool `json:"amends,omitempty"`
 	// Woken is how often a node was woken so far, since its power is back.
 	Woken int `json:"woken,omitempty"`
 }

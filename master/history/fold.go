@@ -74,8 +74,10 @@ func (f *Fold) take(ev Event, now moment) {
 	case ev.Kind == KindStart:
 		f.unwatched(ev.UPS)
 	case ev.Kind == KindReport:
-		if o := f.byID[ev.Outage]; o != nil {
-			o.told = true
+		if o := f.byID[ev.Outage]; o != nil && ev.Amends {
+			o.amended = o.late != nil
+		} else if o != nil {
+			f.told(o)
 		}
 	case what == "ups" && ev.Kind == KindState:
 		f.state(name, ev)
@@ -372,4 +374,12 @@ func (f *Fold) removed(name string) {
 		n.drop(p)
 	}
 	delete(f.nodes, name)
+}
+
+// told takes that an outage's report is told now.
+func (f *Fold) told(o *Outage) {
+	if !o.told && o.waits() {
+		o.late = f.moment()
+	}
+	o.told = true
 }

@@ -55,7 +55,7 @@ func (w *chronicle) line(words []string) {
 		w.hangUp()
 		w.boot, w.offset = w.boot+1, -at
 	case "reported":
-		w.write(at, Event{On: "ups/main", Kind: KindReport, Outage: rest[0]})
+		w.write(at, Event{On: "ups/main", Kind: KindReport, Outage: rest[0], Amends: len(rest) > 1})
 	case "main", "left", "right":
 		w.ups(at, who, rest)
 	default:

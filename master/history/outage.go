@@ -36,6 +36,10 @@ type Outage struct {
 	dark      *moment // the last that was written before the master's machine went off
 	over      bool
 	told      bool // its report was told
+	// late is when that was, if somebody was still waited for; amended: that all of them
+	// are back was told too.
+	late    *moment
+	amended bool
 	parts     map[string]*part
 	waiting   int // for how many of them something is still to be told
 }

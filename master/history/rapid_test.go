@@ -35,7 +35,7 @@ func anyEvent(t *rapid.T) Event {
 	case KindMember:
 		return Event{On: "node/" + n.Name, Kind: KindMember}
 	case KindReport:
-		return Event{On: "ups/" + ups, Kind: KindReport, Outage: ups + "1"}
+		return Event{On: "ups/" + ups, Kind: KindReport, Outage: ups + "1", Amends: rapid.Bool().Draw(t, "amends")}
 	default:
 		return Event{On: n.Name, Kind: "order", Text: "x"}
 	}
@@ -46,7 +46,7 @@ func anyEvent(t *rapid.T) Event {
 func TestAnyJournalIsTold(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		r := NewReporter(NewFold("rack1", time.UTC), "b1")
-		told := map[string]bool{}
+		told, again := map[string]bool{}, map[string]bool{} // the latter: and amended
 		at, boot, wall := power.Uptime(0), 0, storyStart()
 		sane := rapid.Bool().Draw(t, "clocks that only go on")
 		for range rapid.IntRange(0, 60).Draw(t, "events") {
@@ -66,11 +66,16 @@ func TestAnyJournalIsTold(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			if o := r.fold.byID[ev.Outage]; o != nil && ev.Kind == KindReport {
+				again[o.ID] = again[o.ID] || ev.Amends && o.late != nil
+				told[o.ID] = told[o.ID] || !ev.Amends
+			}
 			for _, o := range r.Step(at, journal.Entry{Boot: fmt.Sprint("b", boot), At: time.Duration(at), Wall: wall, Name: Record, Data: data}) {
-				if told[o.ID] || !o.over {
-					t.Fatalf("the report of %s is due twice, or before its end", o.ID)
+				text, amends := o.Report()
+				if told[o.ID] != amends || again[o.ID] || !o.over || text == "" {
+					t.Fatalf("the report of %s is due twice, or before its end: %q", o.ID, text)
 				}
-				told[o.ID] = true
+				told[o.ID], again[o.ID] = true, amends
 			}
 			for _, o := range r.fold.all {
 				checkStory(t, r.fold, o, sane)

@@ -31,13 +31,18 @@ func NewReporter(f *Fold, boot string) *Reporter {
 // Add takes what was written before, of which nothing is due yet.
 func (r *Reporter) Add(e journal.Entry) { r.fold.Add(e) }
 
-// Step takes what happened since and returns the outages whose report is due: over,
-// with everyone back or after a while. Each is returned once.
+// Step takes what happened since and returns the outages of which there is to report: that
+// they are over, with everyone back or after a while, once; and where somebody was not back
+// by then, that everyone is, once. [Outage.Report] says it.
 func (r *Reporter) Step(now power.Uptime, entries ...journal.Entry) (due []*Outage) {
 	for _, e := range entries {
 		r.fold.Add(e)
 	}
 	for _, o := range r.fold.all {
+		if o.told && o.late != nil && !o.amended && !o.waits() {
+			o.amended = true
+			due = append(due, o)
+		}
 		if !o.over || o.told {
 			continue
 		}
@@ -48,7 +53,7 @@ func (r *Reporter) Step(now power.Uptime, entries ...journal.Entry) (due []*Outa
 			}
 		}
 		if !o.waits() || !now.Before(r.ended[o.ID].Add(ReportWait)) {
-			o.told = true
+			r.fold.told(o)
 			due = append(due, o)
 		}
 	}
@@ -79,5 +84,6 @@ func (r *Reporter) CatchUp() {
 			fresh--
 			o.told = fresh < 0
 		}
+		o.amended = o.amended || o.late != nil && !o.waits()
 	}
 }

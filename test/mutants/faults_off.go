@@ -67,6 +67,14 @@ var offFaults = []Fault{
 		Old: "case n.cut != 0 && s.Off(now):", New: "case false:",
 	},
 	{
+		Name: "nobody is told that the last one is back", File: "master/history/reporter.go",
+		Old: "if o.told && o.late != nil && !o.amended && !o.waits() {", New: "if false {",
+	},
+	{
+		Name: "who came back late is told of at each start", File: "master/history/reporter.go",
+		Old: "		o.amended = o.amended || o.late != nil && !o.waits()\n", New: "",
+	},
+	{
 		Name: "another machine's answer counts", File: "master/probing.go",
 		Old: "if n == nil || n.from != r.at {", New: "if n == nil {", Laws: []int{5},
 	},
