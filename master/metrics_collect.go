@@ -147,6 +147,7 @@ func (c collector) Collect(out chan<- prometheus.Metric) {
 	e.put("build_info", 1, all.status.GetVersion(), runtime.Version())
 	e.put("master_info", 1, all.status.GetName())
 	e.put("ready", one(all.ready))
+	e.put("drill_running", one(all.status.GetDrill() != nil))
 	e.problems(all.status.GetProblems(), c.kinds)
 	proofs := map[string]*upsv1.UpsProof{}
 	for _, p := range all.status.GetProofs() {
@@ -245,7 +246,6 @@ func (e emitter) ups(u *upsv1.UpsState, proof *upsv1.UpsProof) {
 	e.put("ups_can_report_low", one(u.GetHasLow()), name)
 	e.put("ups_simulated", one(u.GetSim()), name)
 	e.put("ups_disabled", one(u.GetDisabled() != nil), name)
-	e.put("ups_drill", one(u.GetDrill()), name)
 	e.put("ups_outages_total", float64(proof.GetOutages()), name)
 	e.put("ups_low_proved", one(proof.GetLowWall() != ""), name)
 	e.put("ups_kill_proved", one(proof.GetKillWall() != ""), name)
@@ -282,6 +282,11 @@ func (e emitter) node(n *upsv1.NodeStatus) {
 	e.seconds("node_grace_seconds", r.GetGrace(), name)
 	e.seconds("node_stop_time_seconds", r.GetStopTime(), name)
 	e.put("node_waiting_on", float64(r.GetWaitingCount()), name)
+	e.states("node_off", name, api.ToOff(n.GetOff()).How(), policy.OffProbed.How(), policy.OffAssumed.How(), policy.OffCut.How())
+	if back := n.GetComeback(); back != nil {
+		e.seconds("node_comeback_age_seconds", back.GetAway(), name)
+		e.put("node_wakes", float64(back.GetTries()), name)
+	}
 	e.put("node_outages_total", float64(n.GetProof().GetOutages()), name)
 	e.put("node_way_back_proved", one(n.GetProof().GetBackWall() != ""), name)
 }

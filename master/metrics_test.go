@@ -63,13 +63,16 @@ func moments() map[string]measured {
 			}),
 			ups(func(u *upsv1.UpsState) { // blind in an outage
 				u.Name, u.Cable, u.Status, u.Last, u.Outage, u.OutageAge, u.HasLow = "second", "own \xff", 0, upsv1.Status_STATUS_FAIL, "boot-2", dur(240*time.Second), false
-				u.Drill, u.Sim = true, true
+				u.Sim = true
 			}),
 		},
 		Nodes: []*upsv1.NodeStatus{
 			{Name: "db1", Link: upsv1.Link_LINK_LOST, LastHeard: dur(90 * time.Second), Report: &upsv1.NodeReport{Phase: upsv1.Phase_PHASE_HELD, HeldBy: "bob"}},
 			{Name: "nas1", Link: upsv1.Link_LINK_UP, LastHeard: dur(time.Second), Report: &upsv1.NodeReport{Phase: upsv1.Phase_PHASE_WAITING, WaitingOn: []string{"web1", "web2"}, WaitingCount: 2, Deadline: dur(30 * time.Second)}},
-			{Name: "web1", Link: upsv1.Link_LINK_OFF, LastHeard: dur(time.Minute), Report: &upsv1.NodeReport{Phase: upsv1.Phase_PHASE_DONE}},
+			{Name: "web1", Link: upsv1.Link_LINK_OFF, LastHeard: dur(time.Minute), Report: &upsv1.NodeReport{Phase: upsv1.Phase_PHASE_DONE}, Off: upsv1.Off_OFF_PROBED,
+				Comeback: &upsv1.Comeback{Outage: "boot-1", Away: dur(time.Minute), Tries: 2}},
+			{Name: "web2", Link: upsv1.Link_LINK_LOST, Report: &upsv1.NodeReport{}, Off: upsv1.Off_OFF_CUT},
+			{Name: "web3", Link: upsv1.Link_LINK_LOST, Report: &upsv1.NodeReport{}, Off: upsv1.Off_OFF_ASSUMED},
 		},
 		Problems: []*upsv1.Problem{
 			{On: "master/rack1", Name: health.Disk, Text: "the journal", Age: dur(7 * time.Second)},
@@ -78,6 +81,7 @@ func moments() map[string]measured {
 			{On: "node/db1", Name: "and \xff another", Age: dur(2 * time.Second)},
 		},
 	}
+	well.Drill = &upsv1.DrillStatus{Id: "d1", By: "lena"}
 	return map[string]measured{
 		"fresh":  {status: fresh},
 		"well":   {status: well, ready: true, changes: map[string]uint64{"ups/main": 7}, cables: map[string]cableCounts{"main": {pulls: 1, flaps: 2, pulses: 3}}},

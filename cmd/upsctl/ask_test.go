@@ -71,3 +71,22 @@ func TestWhomItAsks(t *testing.T) {
 		})
 	}
 }
+
+// TestWhatWasDone: the same words for nodes and for a UPS, and their own keys for scripts.
+func TestWhatWasDone(t *testing.T) {
+	sockets := []string{(&fake{acts: true}).serve(t)}
+	for _, tt := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"release", "web1", "db1"}, "released: web1, db1\n"},
+		{[]string{"release", "--json", "web1", "db1"}, "{\n  \"done\": \"released\",\n  \"nodes\": [\n    \"web1\",\n    \"db1\"\n  ]\n}\n"},
+		{[]string{"ups", "disable", "--for", "10m", "main"}, "disabled for 10m: main\n"},
+		{[]string{"ups", "enable", "--json", "main"}, "{\n  \"done\": \"enabled\",\n  \"ups\": \"main\"\n}\n"},
+	} {
+		got := run(t, func(c *cli) { c.sockets = sockets }, tt.args...)
+		if diff := cmp.Diff(result{0, tt.want, ""}, got); diff != "" {
+			t.Errorf("%q (-want +got):\n%s", tt.args, diff)
+		}
+	}
+}

@@ -30,7 +30,7 @@ released counts from the moment it failed.`,
 			}
 			return c.ask(cmd.Context(), "hold", func(ctx context.Context, conn *grpc.ClientConn) error {
 				_, err := upsv1.NewControlServiceClient(conn).Hold(ctx, &upsv1.HoldRequest{Nodes: nodes, For: durationpb.New(long)})
-				return c.done(err, fmt.Sprintf("held for %s", span(long)), nodes)
+				return c.done(err, fmt.Sprintf("held for %s", span(long)), doneNodes, nodes...)
 			})
 		},
 	}
@@ -48,21 +48,31 @@ counted from the moment the power failed; that may be at once.`,
 		RunE: func(cmd *cobra.Command, nodes []string) error {
 			return c.ask(cmd.Context(), "release", func(ctx context.Context, conn *grpc.ClientConn) error {
 				_, err := upsv1.NewControlServiceClient(conn).Release(ctx, &upsv1.ReleaseRequest{Nodes: nodes})
-				return c.done(err, "released", nodes)
+				return c.done(err, "released", doneNodes, nodes...)
 			})
 		},
 	}
 }
 
-// done says what was done to whom.
-func (c *cli) done(err error, what string, nodes []string) error {
+// done says what was done to whom. In JSON nodes are a list; a UPS is one.
+func (c *cli) done(err error, what, key string, names ...string) error {
+	var whom any = names
+	if key == doneUPS {
+		whom = names[0]
+	}
 	switch {
 	case err != nil:
 		return err
 	case c.json:
-		return writeJSON(c.out, map[string]any{"done": what, "nodes": nodes}, "  ")
+		return writeJSON(c.out, map[string]any{"done": what, key: whom}, "  ")
 	default:
-		fmt.Fprintf(c.out, "%s: %s\n", what, clean(strings.Join(nodes, ", ")))
+		fmt.Fprintf(c.out, "%s: %s\n", what, clean(strings.Join(names, ", ")))
 		return nil
 	}
 }
+
+// The keys of done.
+const (
+	doneNodes = "nodes"
+	doneUPS   = "ups"
+)

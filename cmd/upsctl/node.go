@@ -53,7 +53,7 @@ no power failure.`,
 		RunE: func(cmd *cobra.Command, names []string) error {
 			return c.ask(cmd.Context(), "remove", func(ctx context.Context, conn *grpc.ClientConn) error {
 				_, err := upsv1.NewControlServiceClient(conn).RemoveMember(ctx, &upsv1.RemoveMemberRequest{Name: names[0]})
-				return c.done(err, "removed", names)
+				return c.done(err, "removed", doneNodes, names...)
 			})
 		},
 	}

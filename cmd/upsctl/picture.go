@@ -12,7 +12,6 @@ import (
 
 	"github.com/lastwatt/lastwatt/api"
 	upsv1 "github.com/lastwatt/lastwatt/api/ups/v1"
-	"github.com/lastwatt/lastwatt/pkg/policy"
 )
 
 // picture is what one question found out: the form of `status --json`.
@@ -262,7 +261,7 @@ func nodeRow(n *upsv1.NodeStatus) nodePicture {
 		Link: linkName(n.GetLink()), LastHeard: seconds(n.GetLastHeard()),
 		WaitingOn: notNil(r.GetWaitingOn()), WaitingCount: r.GetWaitingCount(), HeldBy: r.GetHeldBy(),
 		Feeds: notNil(r.GetFeeds()), StopTime: r.GetStopTime().AsDuration().Seconds(), MasterHost: n.GetIsMasterHost(),
-		Off: offWord(n.GetOff()), Guest: n.GetVirtualization(), Comeback: newComeback(n.GetComeback()),
+		Off: api.ToOff(n.GetOff()).How(), Guest: n.GetVirtualization(), Comeback: newComeback(n.GetComeback()),
 	}
 }
 
@@ -274,20 +273,6 @@ func newComeback(c *upsv1.Comeback) *comebackPicture {
 	return &comebackPicture{
 		Outage: c.GetOutage(), Away: c.GetAway().AsDuration().Seconds(), Tries: c.GetTries(), Next: seconds(c.GetNext()),
 		Waits: c.GetWaits(), Ways: notNil(c.GetWays()), Text: c.GetText(),
-	}
-}
-
-// offWord returns how a node is known to be off, in a word.
-func offWord(o upsv1.Off) string {
-	switch api.ToOff(o) {
-	case policy.OffProbed:
-		return "probed"
-	case policy.OffAssumed:
-		return "assumed"
-	case policy.OffCut:
-		return "cut"
-	default:
-		return ""
 	}
 }
 

@@ -36,9 +36,9 @@ nothing could wake is refused.`,
 			return c.ask(cmd.Context(), "shut down", func(ctx context.Context, conn *grpc.ClientConn) error {
 				_, err := upsv1.NewControlServiceClient(conn).Shutdown(ctx, &upsv1.ShutdownRequest{Nodes: nodes, Wake: wake})
 				if wake {
-					return c.done(err, "told to shut down, and woken then", nodes)
+					return c.done(err, "told to shut down, and woken then", doneNodes, nodes...)
 				}
-				return c.done(err, "told to shut down", nodes)
+				return c.done(err, "told to shut down", doneNodes, nodes...)
 			})
 		},
 	}

@@ -78,7 +78,7 @@ upsctl node remove.`,
 						return err
 					}
 				}
-				return c.done(nil, "revoked", ids)
+				return c.done(nil, "revoked", doneNodes, ids...)
 			})
 		},
 	}

@@ -29,7 +29,7 @@ fails.`,
 			}
 			return c.ask(cmd.Context(), "disable", func(ctx context.Context, conn *grpc.ClientConn) error {
 				_, err := upsv1.NewControlServiceClient(conn).DisableUps(ctx, &upsv1.DisableUpsRequest{Ups: names[0], For: durationpb.New(long)})
-				return c.doneUPS(err, fmt.Sprintf("disabled for %s", span(long)), names[0])
+				return c.done(err, fmt.Sprintf("disabled for %s", span(long)), doneUPS, names[0])
 			})
 		},
 	}
@@ -53,23 +53,10 @@ one counts as half full until it has been recharged.`,
 		RunE: func(cmd *cobra.Command, names []string) error {
 			return c.ask(cmd.Context(), "enable", func(ctx context.Context, conn *grpc.ClientConn) error {
 				_, err := upsv1.NewControlServiceClient(conn).EnableUps(ctx, &upsv1.EnableUpsRequest{Ups: names[0], NewBattery: renewed})
-				return c.doneUPS(err, "enabled", names[0])
+				return c.done(err, "enabled", doneUPS, names[0])
 			})
 		},
 	}
 	enable.Flags().BoolVar(&renewed, "new-battery", false, "it has another battery now")
 	return enable
-}
-
-// doneUPS says what was done to a UPS.
-func (c *cli) doneUPS(err error, what, ups string) error {
-	switch {
-	case err != nil:
-		return err
-	case c.json:
-		return writeJSON(c.out, map[string]any{"done": what, "ups": ups}, "  ")
-	default:
-		fmt.Fprintf(c.out, "%s: %s\n", what, clean(ups))
-		return nil
-	}
 }

@@ -40,8 +40,8 @@ type Outage struct {
 	// are back was told too.
 	late    *moment
 	amended bool
-	parts     map[string]*part
-	waiting   int // for how many of them something is still to be told
+	parts   map[string]*part
+	waiting int // for how many of them something is still to be told
 }
 
 // during reports whether the outage went on at m.

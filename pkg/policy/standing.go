@@ -58,19 +58,30 @@ const (
 // answerStays is how long an answer counts as present: some probes.
 const answerStays = 10 * time.Second
 
-// String returns the state as people know it.
-func (o OffState) String() string {
+// How returns how a machine is known to be off, in a word; empty: it is up, nobody can say,
+// or it was not there.
+func (o OffState) How() string {
 	switch o {
 	case OffProbed:
-		return "off (probed)"
+		return "probed"
 	case OffAssumed:
-		return "off (assumed)"
+		return "assumed"
 	case OffCut:
-		return "off (cut)"
-	case OffAbsent:
-		return "not there"
+		return "cut"
 	default:
 		return ""
+	}
+}
+
+// String returns the state as people know it.
+func (o OffState) String() string {
+	switch {
+	case o == OffAbsent:
+		return "not there"
+	case o.How() == "":
+		return ""
+	default:
+		return "off (" + o.How() + ")"
 	}
 }
 
