@@ -141,6 +141,24 @@ func (p *proving) cameBack(node string) {
 	}
 }
 
+// sealed takes which UPSes are sealed to be cut now.
+func (p *proving) sealed(all map[string]proof.Sealed) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.proofs.Seal(all) && p.loaded { // else it would be all that is left
+		p.saver.Put(p.proofs)
+	}
+}
+
+// woke notes that a node is about to be started.
+func (p *proving) woke(node string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.proofs.Woke(node) && p.loaded { // else it would be all that is left
+		p.saver.Put(p.proofs)
+	}
+}
+
 // fill says in st what was proved.
 func (p *proving) fill(st *upsv1.MasterStatus) {
 	p.mu.Lock()

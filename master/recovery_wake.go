@@ -41,6 +41,7 @@ func (v *recovery) wake(ctx context.Context, w policy.Waking) {
 	if busy {
 		return
 	}
+	v.m.proving.woke(w.Node)
 	go func() {
 		end := v.try(ctx, w, macs)
 		select {

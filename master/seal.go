@@ -58,7 +58,7 @@ type seals struct {
 	file  *cut.File
 	lift  func(ctx context.Context, on bool) error
 	event func(kind, text string)
-	cuts  func(ups []string) // is told which UPSes are sealed to be cut
+	cuts  func(ups []cut.Sealed) // is told which UPSes are sealed to be cut
 
 	lifting chan struct{} // of size one: held by who changes the job timeout
 
@@ -110,7 +110,7 @@ func (m *Master) sealed(chain []shutdown.Executor) []shutdown.Executor {
 func (m *Master) newSeals(o Options) *seals {
 	s := &seals{
 		hub: m.hub, ups: m.cfg.UPS, boot: o.Boot, log: o.Log, file: cut.NewFile(o.FS, cut.Path(m.cfg.Run)), lift: o.Lift, lifting: make(chan struct{}, 1),
-		event: func(kind, text string) { m.event("master/"+m.cfg.Name, kind, text) }, cuts: m.recovery.sealedFor,
+		event: func(kind, text string) { m.event("master/"+m.cfg.Name, kind, text) }, cuts: m.sealedFor,
 	}
 	if s.lift == nil {
 		run := o.Exec // and not all of o, which has the master before

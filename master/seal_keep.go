@@ -106,14 +106,14 @@ func (s *seals) look() {
 
 // put wants the disk to have what is now to be there. s.mu is held.
 func (s *seals) put() uint64 {
-	var cuts []string
+	var cuts []cut.Sealed
 	if s.seal == nil || len(s.seal.UPS) == 0 {
 		s.cuts(cuts)
 		return s.file.Set(nil)
 	}
 	for _, u := range s.seal.UPS {
 		if !never(u, s.hub.now()) {
-			cuts = append(cuts, u.Name)
+			cuts = append(cuts, u)
 		}
 	}
 	s.cuts(cuts)

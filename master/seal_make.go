@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/lastwatt/lastwatt/master/cut"
+	"github.com/lastwatt/lastwatt/master/proof"
 	"github.com/lastwatt/lastwatt/pkg/policy"
 	"github.com/lastwatt/lastwatt/pkg/power"
 )
@@ -150,4 +151,41 @@ func (h *hub) hostDone() bool {
 	defer h.mu.Unlock()
 	n := h.ownHost()
 	return n != nil && h.standingOf(n).Phase == policy.Done
+}
+
+// sealedFor takes which UPSes this machine's late unit is to cut when it goes down.
+func (m *Master) sealedFor(all []cut.Sealed) {
+	var names []string
+	sealed := map[string]proof.Sealed{}
+	for _, u := range all {
+		names = append(names, u.Name)
+		if left := m.hub.left(u.Name); left > 0 && u.Cable.Kill.Exists() {
+			sealed[u.Name] = proof.Sealed{Outage: u.Outage, Wall: time.Now(), Lasts: left / 2}
+		}
+	}
+	m.recovery.sealedFor(names)
+	m.proving.sealed(sealed)
+}
+
+// left returns for how long the battery of a UPS will last; 0: it is empty, or nobody knows.
+func (h *hub) left(ups string) time.Duration {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	i := slices.IndexFunc(h.ups, func(u upsRecord) bool { return u.name == ups })
+	if i < 0 {
+		return 0
+	}
+	u, now := h.ups[i], h.now()
+	switch s := u.state; {
+	case !s.Status.OnBattery():
+		return 0
+	case s.Status == power.BatLow:
+		return max(0, u.battery.Reserve-now.Sub(s.Since))
+	case s.Runtime > 0:
+		return max(0, s.Runtime-s.Debt-now.Sub(s.OutageSince))
+	case s.HasLow:
+		return u.battery.Reserve // it has not even said low
+	default:
+		return 0
+	}
 }

@@ -32,11 +32,15 @@ type Proofs struct {
 	// Dark is when all links broke as the mains failed; nil: never, or links have
 	// lived through a failure since.
 	Dark *time.Time `json:"dark,omitempty"`
+	// Sealed are the UPSes that the master's machine went, or is about to go, to have cut.
+	Sealed map[string]Sealed `json:"sealed,omitempty"`
 	// Boot is the master's own, for the moments in the above.
 	Boot string `json:"boot"`
 
 	last  Rack                 // what was seen last
 	links map[string]*linkLook // by UPS, while an outage is young
+
+	sealing bool // Sealed is this run's
 }
 
 // NodeProof is what was proved of a node.
@@ -53,7 +57,7 @@ type UPSProof struct {
 	Outages  int       `json:"outages"`
 	LastWall time.Time `json:"last_wall"`
 	LowWall  time.Time `json:"low_wall"`
-	KillWall time.Time `json:"kill_wall"` // for the end game
+	KillWall time.Time `json:"kill_wall"` // when it was seen that it had cut the load
 }
 
 type openOutage struct {
@@ -83,6 +87,7 @@ type downNode struct {
 	Probed bool          `json:"probed,omitempty"` // Stop is what probes have shown
 	Over   *power.Uptime `json:"over,omitempty"`   // when the power was seen to be back
 	Late   bool          `json:"late,omitempty"`   // too long ago to say how it came back
+	Woken  bool          `json:"woken,omitempty"`  // somebody started it
 }
 
 // linkLook watches the links in an outage's first seconds.
@@ -109,6 +114,9 @@ func (p *Proofs) Resume(old *Proofs, host string) {
 	maps.Copy(p.Open, old.Open)
 	maps.Copy(p.Down, old.Down)
 	p.Dark = old.Dark
+	if !p.sealing {
+		p.Sealed = old.Sealed
+	}
 	rebooted := old.Boot != p.Boot
 	for _, d := range p.Down {
 		d.Late = d.Late || rebooted && d.Over != nil
@@ -328,6 +336,11 @@ func (p *Proofs) followDown(now power.Uptime, wall time.Time, n Node, d *downNod
 			proof := p.Nodes[n.Name]
 			proof.BackWall = wall
 			p.Nodes[n.Name] = proof
+		}
+		if p.cut(now, wall, n, d) {
+			proof := p.UPS[d.UPS]
+			proof.KillWall = wall
+			p.UPS[d.UPS] = proof
 		}
 	}
 }

@@ -53,6 +53,10 @@ func (ta *tale) tell(lines ...string) {
 			ta.node(n, arg)
 		case word == "restart" || word == "reboot":
 			ta.again(word == "reboot")
+		case word == "seal":
+			ta.seal(arg)
+		case word == "wake":
+			ta.p.Woke(arg)
 		case word == "suspect":
 			ta.r.UPS[0].Suspect = true
 		default:
@@ -64,6 +68,20 @@ func (ta *tale) tell(lines ...string) {
 			ta.p.Step(ta.now, ta.wall, r)
 		}
 	}
+}
+
+// seal: "o1 10m" seals for a battery that lasts so long, "" takes it back.
+func (ta *tale) seal(words string) {
+	id, lasts, _ := strings.Cut(words, " ")
+	if id == "" {
+		ta.p.Seal(nil)
+		return
+	}
+	d, err := time.ParseDuration(lasts)
+	if err != nil {
+		panic(err)
+	}
+	ta.p.Seal(map[string]Sealed{"main": {Outage: id, Wall: ta.wall, Lasts: d}})
 }
 
 func (ta *tale) ups(word, arg string) {
@@ -103,6 +121,14 @@ func (ta *tale) node(n *Node, word string) {
 		n.Link = power.LinkLost
 	case "off":
 		n.Link = power.LinkAway
+	case "quiet":
+		n.Off, n.Silent = policy.OffProbed, ta.now
+	case "rtc":
+		n.Wake = []string{policy.WakeCycle, policy.WakeRTC}
+	case "abroad":
+		n.Foreign = true
+	case "two":
+		n.UPS = []string{"main", "spare"}
 	case "up":
 		n.Link = power.LinkUp
 	case "boot":
@@ -161,6 +187,9 @@ func (ta *tale) proved() []string {
 		line := fmt.Sprintf("%s: %d", name, u.Outages)
 		if !u.LowWall.IsZero() {
 			line += ", low " + at(u.LowWall)
+		}
+		if !u.KillWall.IsZero() {
+			line += ", kill " + at(u.KillWall)
 		}
 		out = append(out, line)
 	}

@@ -82,7 +82,7 @@ var kinds = []Kind{
 	{Identity, "A rack that this node joined can't be used: its key or certificate is damaged.", "Mend the file that is named, or join again with a token made with --replace.", false, atOnce},
 	{InhibitorLimit, "Programs that asked logind for time at a shutdown get too little, or more than stop_time.", "Set InhibitDelayMaxSec in a drop-in of logind.conf, or stop_time.", false, start},
 	{Internal, "A fault in Lastwatt.", "Please report it with the log.", false, atOnce},
-	{KillUnproved, "Cutting the load by this cable has never been seen to work.", "It is proved by the first whole outage; until then know where the button is.", true, atOnce},
+	{KillUnproved, "Cutting the load by this cable has never been seen to work.", "Let one outage go to its end and give the mains back soon after the cut: a machine that then starts by itself proves it (docs/cut.md). Until then know where the button is.", true, atOnce},
 	{LateUnit, "Nothing would cut the load after a power-off: after a short outage machines stay halted.", "Enable lastwatt-cut.service, or what is said; docs/cut.md.", false, start},
 	{LinkLost, "This node has no contact with its master.", "Look at the network and at the master's host.", false, start},
 	{MDNS, "The daemon can't announce itself, or be found.", "Name addresses instead of finding them, or mend what is said.", false, start},

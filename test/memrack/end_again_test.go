@@ -117,3 +117,54 @@ func TestLaw05WhoWentBeforeTheMasterDidHasItsTime(t *testing.T) {
 		}
 	})
 }
+
+// TestLaw07ACutProvesTheKillAndTheWayBack: a machine that was seen to be off before the
+// host went to cut the load is up again by nobody's hand, and the battery would have lasted.
+func TestLaw07ACutProvesTheKillAndTheWayBack(t *testing.T) {
+	for name, tt := range map[string]struct {
+		off  time.Duration // the mains
+		want bool
+	}{
+		"soon":                               {20 * time.Second, true},
+		"when the battery may be empty, too": {10 * time.Minute, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				host := endSpec{
+					name: "host", accepts: time.Second, goes: 8 * time.Second,
+					config: "[ups.battery]\nruntime = \"12m\"\n[node.policy]\ngrace = \"40s\"\nwait_for = [\"*\"]\nwait_limit = \"10m\"\n[node.shutdown]\nstop_time = \"10s\"\n",
+				}
+				w := newEndWorld(t, host, endSpec{
+					name: "web", config: "[policy]\ngrace = \"15s\"\n[shutdown]\nstop_time = \"30s\"\n", accepts: time.Second, goes: 8 * time.Second,
+				})
+				defer w.stop()
+				w.fails()
+				w.liveTo(4 * time.Minute)
+				if w.ended != "cut" {
+					t.Fatalf("it ended %q", w.ended)
+				}
+				proved := func() (kill bool) {
+					for _, f := range w.rack.Status().GetProblems() {
+						if f.GetName() == "kill-unproved" {
+							return false
+						}
+					}
+					return w.rack.Status().GetProofs()[0].GetKillWall() != ""
+				}
+				w.again(tt.off)
+				w.live(10 * time.Second)
+				if proved() {
+					t.Error("proved by the master's own return: its late unit may have begun it anew")
+				}
+				w.rack.SwitchOn(w.machines[0].node)
+				w.live(20 * time.Second)
+				if got := proved(); got != tt.want {
+					t.Errorf("the kill is proved: %v, want %v", got, tt.want)
+				}
+				if w.rack.Node("web").GetProof().GetBackWall() == "" {
+					t.Error("its way back is not proved")
+				}
+			})
+		})
+	}
+}

@@ -94,4 +94,16 @@ var backFaults = []Fault{
 		Name: "somebody else's alarm is taken back", File: "pkg/wake/machine.go",
 		Old: " || set <= now || set > now+int64(within/time.Second)+1 {", New: " || set <= now {",
 	},
+	{
+		Name: "a battery's end proves the kill", File: "master/proof/kill.go",
+		Old: " && born.Before(s.Wall.Add(s.Lasts))", New: "",
+	},
+	{
+		Name: "a woken machine proves the kill", File: "master/proof/kill.go",
+		Old: "!d.Woken && ", New: "",
+	},
+	{
+		Name: "a cut proves no kill", File: "master/seal_make.go",
+		Old: "m.proving.sealed(sealed)", New: "_ = sealed",
+	},
 }
