@@ -34,15 +34,21 @@ func (h *hub) member(n *nodeRecord, now power.Uptime) policy.Member {
 		Told:   n.hello.GetPolicy() != nil,
 	}
 	m.Good = m.Attached && api.ToStatus(n.report.GetStatus()) == power.OK
-	m.Config, m.Need = api.ToPolicy(n.hello)
-	// Where several are in sight and none is named the first that fails counts.
-	if slices.ContainsFunc(n.report.GetProblems(), func(p *upsv1.Problem) bool { return p.GetName() == health.Feeds }) {
-		m.Need = 0
-	}
+	m.Config, m.Need = n.policy()
 	if n.host {
 		m.Awaits = len(h.awaited(n, now).Up) > 0
 	}
 	return m
+}
+
+// policy returns how a node decides, and how many of its feeds it needs; 0: all. Where
+// several are in sight and none is named the first that fails counts.
+func (n *nodeRecord) policy() (policy.Config, int) {
+	cfg, need := api.ToPolicy(n.hello)
+	if slices.ContainsFunc(n.report.GetProblems(), func(p *upsv1.Problem) bool { return p.GetName() == health.Feeds }) {
+		need = 0
+	}
+	return cfg, need
 }
 
 // noteOrdered keeps whether people made a node commit: when it is done their order is

@@ -256,10 +256,10 @@ func (h *hub) comers(c Config) (ups []policy.Supply, nodes []policy.Present, car
 	cards = map[string][]net.HardwareAddr{}
 	for _, name := range slices.Sorted(maps.Keys(h.nodes)) {
 		n := h.nodes[name]
-		cfg, need := api.ToPolicy(n.hello)
+		cfg, need := n.policy()
 		p := policy.Present{
 			Name: name, Boot: n.boot, Attached: n.host || n.session != nil, Phase: api.ToPhase(n.report.GetPhase()),
-			Need: need, ObeysSim: cfg.ObeySim, NeverGoes: n.host || neverGoes(n.report.GetMethods()), Sent: n.sent != "" && n.sent == n.boot,
+			Need: need, ObeysSim: cfg.ObeySim, NeverGoes: n.host || neverGoes(n.report.GetMethods()), Host: n.host, Sent: n.sent != "" && n.sent == n.boot,
 			Ways: tried(n.report.GetWake(), n.hello.GetMacs()), StopTime: n.report.GetStopTime().AsDuration(), UPS: all,
 		}
 		if len(n.feeds) > 0 {
@@ -271,6 +271,9 @@ func (h *hub) comers(c Config) (ups []policy.Supply, nodes []policy.Present, car
 					p.Others++
 				}
 			}
+		}
+		if need == 0 {
+			p.Need = len(p.UPS) + p.Others
 		}
 		nodes = append(nodes, p)
 		if n.session != nil && len(n.hello.GetMacs()) > 0 {

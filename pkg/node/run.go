@@ -174,12 +174,14 @@ func (d *Driver) decide(link power.Link) {
 	if d.undecided = d.feeds.Undecided() && d.o.Now().Before(d.heard); d.undecided {
 		state = power.State{Reason: "not all feeds of this machine were heard of yet"}
 	}
-	p := policy.Power{State: state, Link: link}
-	if !d.ordered {
-		d.step(p) // what is ordered is not known: an order from before a crash stands
+	p, order := policy.Power{State: state, Link: link}, d.strongest()
+	// What is ordered is not known: an order from before a crash stands. Nor does anybody
+	// know whether what goes with a master's host feeds this machine.
+	if !d.ordered || d.undecided && order.Kind == policy.OrderEnd {
+		d.step(p)
 		return
 	}
-	d.step(policy.News{Power: p, Order: d.strongest(), Awaited: d.awaited()})
+	d.step(policy.News{Power: p, Order: order, Awaited: d.awaited()})
 }
 
 // forget begins anew without a master.

@@ -20,6 +20,9 @@ const (
 	// overdueAfter is how long after its turn a machine may take before it is somebody's
 	// business: a large server's own tests last 5 minutes.
 	overdueAfter = 10 * time.Minute
+	// calledBack is how long after its power-off was taken back a node may still go: what
+	// asks for one may wait 50 s for the system's answer, which may be that it is too late.
+	calledBack = time.Minute
 )
 
 // RecoveryConfig is when machines that an outage put down are started again.
@@ -56,6 +59,8 @@ type Present struct {
 	// ObeysSim: pretended states put it down too. NeverGoes: nothing does, or it is the
 	// master's own host, which nobody but itself could wake.
 	ObeysSim, NeverGoes bool
+	// Host: it is the master's own.
+	Host bool
 	// Sent: people told it to shut down in this boot.
 	Sent bool
 	// Ways are how it comes back: cycle, wol, rtc, hook.
@@ -92,8 +97,9 @@ type Absent struct {
 	At       power.Uptime  `json:"at,omitempty"`
 	Next     power.Uptime  `json:"next,omitempty"`
 
-	since power.Uptime // its power is back since then, 0: it is not
-	waits string       // what it waits for, for people; empty: nothing
+	since  power.Uptime // its power is back since then, 0: it is not
+	called power.Uptime // it was called back then, 0: it was not
+	waits  string       // what it waits for, for people; empty: nothing
 }
 
 // RecoveryState is what must outlive the master's machine.
@@ -132,7 +138,8 @@ type RecoveryStep struct {
 //
 // Whoever is attached while one of its UPSes is on battery is remembered, until it is seen
 // through: attached and not on its way down with its power back, or attached in another
-// boot. A machine that is gone by then is woken as soon as the power has been back for
+// boot. So is everybody while the master's own machine goes: nobody will see what becomes of
+// them. A machine that is gone by then is woken as soon as the power has been back for
 // long enough, the last to go first, and again and again until it is seen or released.
 // To wake one that runs does no harm, so a node that is only out of touch is woken too.
 type Recovery struct {
@@ -141,6 +148,7 @@ type Recovery struct {
 	state RecoveryState
 
 	supplies map[string]*supply
+	hostGoes bool            // the master's own machine is on its way down
 	before   map[string]bool // attached and not on its way down at the last look
 	woke     power.Uptime    // the last that was woken
 	any      bool            // there was one
@@ -229,6 +237,7 @@ func (r *Recovery) Step(now power.Uptime, ups []Supply, nodes []Present) Recover
 	var out RecoveryStep
 	r.timed = false
 	r.hearSupplies(now, ups)
+	r.hostGoes = slices.ContainsFunc(nodes, func(n Present) bool { return n.Host && n.going() && !n.Sent })
 	seen := map[string]bool{}
 	for _, n := range nodes {
 		seen[n.Name] = true
@@ -271,7 +280,7 @@ func (r *Recovery) follow(now power.Uptime, n Present, out *RecoveryStep) {
 		_, known := r.state.Nodes[n.Name]
 		// One whose link ended, too, since the last look: it has no grace and is quick.
 		if !known && r.before[n.Name] && !n.NeverGoes && (hit && !n.going() || n.going() && !n.Sent) {
-			r.state.Nodes[n.Name], known = r.present(n, r.absent(n, outage)), true
+			r.state.Nodes[n.Name], known = r.present(now, n, r.absent(n, outage)), true
 		}
 		if known {
 			r.leave(now, n.Name, out)
@@ -293,13 +302,13 @@ func (r *Recovery) follow(now power.Uptime, n Present, out *RecoveryStep) {
 	quick := n.going() && r.before[n.Name]
 	switch {
 	case known:
-		a = r.present(n, a)
+		a = r.present(now, n, a)
 	case n.NeverGoes || !hit && !quick || n.going() && n.Sent:
 		return
 	default:
-		a, was = r.present(n, r.absent(n, outage)), Absent{}
+		a, was = r.present(now, n, r.absent(n, outage)), Absent{}
 	}
-	if !hit && !n.going() && a.Asked == "" { // it came through
+	if !hit && !n.going() && a.Asked == "" && !r.mayGo(now, a) { // it came through
 		delete(r.state.Nodes, n.Name)
 		out.Changed = true
 		return
@@ -308,8 +317,18 @@ func (r *Recovery) follow(now power.Uptime, n Present, out *RecoveryStep) {
 	out.Changed = out.Changed || !same(a, was)
 }
 
+// mayGo reports whether a node that was called back may go all the same.
+func (r *Recovery) mayGo(now power.Uptime, a Absent) bool {
+	late := a.called.Add(calledBack)
+	if a.called == 0 || !now.Before(late) {
+		return false
+	}
+	r.due(late)
+	return true
+}
+
 // present brings a record up to date with a node that is attached.
-func (r *Recovery) present(n Present, a Absent) Absent {
+func (r *Recovery) present(now power.Uptime, n Present, a Absent) Absent {
 	a.Gone, a.At, a.Tries, a.Next, a.since, a.waits = false, 0, 0, 0, 0, ""
 	a.UPS, a.Others, a.Need, a.StopTime = n.UPS, n.Others, n.Need, n.StopTime
 	if len(n.Ways) > 0 {
@@ -321,8 +340,11 @@ func (r *Recovery) present(n Present, a Absent) Absent {
 		a.Turn = r.state.Turns
 	case !n.going():
 		a.Turn = 0
-		if a.Committed {
-			a.Asked = "" // it was called back
+		if a.Committed { // it was called back
+			a.Asked = ""
+			if a.Outage != "" {
+				a.called = now
+			}
 		}
 	}
 	a.Committed = n.going()

@@ -302,7 +302,42 @@ func TestWhoIsBroughtBack(t *testing.T) {
 			c.supply("main", power.OK)
 			c.nodes["web"].Phase = Idle
 			c.look()
+			c.pass(time.Minute)
 			c.nodes["web"].Attached = false // later, for another reason
+		}, ""},
+		{"who is called back and goes all the same: its system had begun", Present{}, func(c *rack) {
+			c.supply("main", power.Fail)
+			c.nodes["web"].Phase = Committed
+			c.look()
+			c.supply("main", power.OK)
+			c.nodes["web"].Phase = Idle
+			c.look()
+			c.pass(10 * time.Second)
+			c.nodes["web"].Attached = false
+		}, "wake web #1"},
+		{"whoever was up when the master's own machine went, and is not when it is back", Present{UPS: []string{"b"}}, func(c *rack) {
+			c.supply("b", power.OK)
+			c.nodes["host"] = &Present{Name: "host", Boot: "1", Attached: true, Phase: Committed, Host: true, NeverGoes: true}
+			c.look()
+			c.reboots()
+			c.supply("b", power.OK)
+		}, "wake web #1"},
+		{"the same, but people shut that down", Present{UPS: []string{"b"}}, func(c *rack) {
+			c.supply("b", power.OK)
+			c.nodes["host"] = &Present{Name: "host", Boot: "1", Attached: true, Phase: Committed, Host: true, NeverGoes: true, Sent: true}
+			c.look()
+			c.reboots()
+			c.supply("b", power.OK)
+		}, ""},
+		{"whoever is up when that machine is back", Present{}, func(c *rack) {
+			c.supply("main", power.Fail)
+			c.nodes["host"] = &Present{Name: "host", Boot: "1", Attached: true, Phase: Committed, Host: true, NeverGoes: true}
+			c.look()
+			c.reboots()
+			c.supply("main", power.OK)
+			c.nodes["web"] = &Present{Name: "web", Boot: "1", Attached: true, Phase: Idle, UPS: []string{"main"}, Need: 1}
+			c.pass(time.Minute)
+			c.nodes["web"].Attached = false
 		}, ""},
 		{"who goes after the power is back: it had been accepted", Present{}, func(c *rack) {
 			c.supply("main", power.Fail)

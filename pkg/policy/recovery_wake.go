@@ -99,8 +99,9 @@ func (r *Recovery) hearSupplies(now power.Uptime, all []Supply) {
 }
 
 // hit reports whether any of a node's UPSes is on battery in earnest, as far as the node
-// is concerned, and in which outage.
+// is concerned, and in which outage; or nobody will be there to say.
 func (r *Recovery) hit(n Present) (outage string, hit bool) {
+	hit = r.hostGoes
 	for _, name := range n.UPS {
 		s := r.supplies[name]
 		if s == nil || !s.State.Known().OnBattery() || s.State.Drill || s.State.Sim && !n.ObeysSim {

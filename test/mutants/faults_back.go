@@ -15,6 +15,22 @@ var backFaults = []Fault{
 		Old: "|| n.going() && n.Sent:", New: ":",
 	},
 	{
+		Name: "who is called back and goes all the same is forgotten", File: "pkg/policy/recovery.go",
+		Old: "if a.called == 0 || !now.Before(late) {", New: "if true {", Laws: []int{7},
+	},
+	{
+		Name: "whoever is up when the master's machine goes is forgotten", File: "pkg/policy/recovery_wake.go",
+		Old: "hit = r.hostGoes", New: "hit = false", Laws: []int{7},
+	},
+	{
+		Name: "who names none of its feeds is woken on one of them", File: "master/recovery.go",
+		Old: "if need == 0 {", New: "if need < 0 {", Laws: []int{7},
+	},
+	{
+		Name: "the end is obeyed before all feeds are heard of", File: "pkg/node/run.go",
+		Old: "|| d.undecided && order.Kind == policy.OrderEnd {", New: "{", Laws: []int{2},
+	},
+	{
 		Name: "the first to go comes back first", File: "pkg/policy/recovery_wake.go",
 		Old: "return cmp.Compare(b.Turn, a.Turn)", New: "return cmp.Compare(a.Turn, b.Turn)",
 	},

@@ -60,7 +60,7 @@ var nodeFaults = []Fault{
 	},
 	{
 		Name: "what is ordered from before a crash is dropped at the first word", File: "pkg/node/run.go",
-		Old: "if !d.ordered {", New: "if d.m == nil {", Laws: []int{10},
+		Old: "if !d.ordered ||", New: "if false ||", Laws: []int{10},
 	},
 	{
 		Name: "stale state accepted: another boot's", File: "pkg/node/restore.go",
