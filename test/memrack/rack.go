@@ -144,7 +144,7 @@ func (r *Rack) runMaster(m *Master, cfg master.Config, before *master.Master) {
 	on := m.machine
 	d, err := master.New(master.Options{
 		Config: cfg, Boot: on.boot, Chain: []shutdown.Executor{on.off}, Before: before,
-		Exec: r.Exec, Lift: r.lift, Wake: r.waker(), Waking: m.waking(r), FS: on.fs(), OpenPort: m.open, Listen: r.Net.Listen, Dial: r.Net.Dialer(m.host), Probe: r.Net.Prober(m.host), Now: on.now, Log: r.logger(m.name),
+		Exec: r.Exec, Lift: r.lift, Wake: r.waker(m), Waking: m.waking(r), FS: on.fs(), OpenPort: m.open, Listen: r.Net.Listen, Dial: r.Net.Dialer(m.host), Probe: r.Net.Prober(m.host), Now: on.now, Log: r.logger(m.name),
 	})
 	if err != nil {
 		r.t.Fatal(err)

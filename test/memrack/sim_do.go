@@ -18,6 +18,7 @@ func (w *simWorld) do(s simStep) {
 	switch simEvents()[s.what].of {
 	case ofUPS:
 		w.doPower(w.ups[s.on], s)
+	case ofWorld:
 	case ofNobody:
 		w.setSwitch(s.what == "switch on")
 	case ofMaster, ofNode, ofMachine:
@@ -33,8 +34,8 @@ func (w *simWorld) do(s simStep) {
 func (w *simWorld) doPower(u *simPower, s simStep) {
 	now := w.rack.Since()
 	switch s.what {
-	case "mains off", "mains on":
-		on := s.what == "mains on"
+	case "mains off", "mains on", "mains gone", "mains back":
+		on := s.what == "mains on" || s.what == "mains back"
 		if u.mains != on {
 			u.mains, u.changed = on, now
 			u.worn = u.worn && !on
@@ -95,6 +96,8 @@ func (w *simWorld) doProcess(n *simNode, s simStep) bool {
 // doMachine does what happens to a machine, its disk and its network.
 func (w *simWorld) doMachine(n *simNode, s simStep) bool {
 	switch s.what {
+	case "crash":
+		w.crash(n)
 	case "cut":
 		n.cut.to, n.cut.from = true, true
 	case "cut to":

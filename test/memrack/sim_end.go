@@ -21,7 +21,9 @@ func simulate(t *testing.T, p simPlan, to io.Writer) (j *simJudge) {
 		w.play()
 		j.over = true
 		w.whole()
-		for range 10 { // the longest way back: shut down, boot, attach
+		j.returns()
+		w.release()
+		for range 5 { // the longest way back that is left: shut down, boot, attach
 			w.live(w.rack.Since() + 30*time.Second)
 			j.look()
 		}
@@ -58,10 +60,32 @@ func (w *simWorld) whole() {
 	all("heal", nodes)
 	all("start master", masters)
 	all("start agent", nodes)
-	w.live(w.rack.Since() + time.Minute + bootAfter) // a master's host may have to boot
+	w.live(w.rack.Since() + time.Minute)
+	for end := w.rack.Since() + lateMost; w.rack.Since() < end && slices.ContainsFunc(masters, func(n *simNode) bool { return !n.agent }); {
+		w.live(w.rack.Since() + 10*time.Second)
+	}
+	for _, n := range w.nodes { // nobody brings back whom no master knows, and who joins again runs
+		if n.struck && !n.powered {
+			w.switchOn(n)
+		}
+	}
+	w.live(w.rack.Since() + time.Minute)
 	all("rejoin", nodes)
-	all("release", w.nodes)
+	w.release()
 }
+
+// release releases who runs: who is off and released is not brought back.
+func (w *simWorld) release() {
+	for _, n := range w.nodes {
+		if n.powered && !n.ending {
+			w.do(simStep{what: "release", on: n.i})
+		}
+	}
+}
+
+// lateMost is how long a master's machine may be about to come back: its UPS was told to
+// cut and takes its time, and it starts.
+const lateMost = 6 * time.Minute
 
 // end holds that every machine runs and is watched again.
 func (j *simJudge) end() {
@@ -94,6 +118,10 @@ func (j *simJudge) wires() {
 			continue
 		}
 		for _, o := range u.wire.Strays() {
+			at, host := o.At.Sub(j.w.rack.start), j.nodes[u.master]
+			if slices.ContainsFunc(host.lates, func(s span) bool { return s.from <= at && at <= s.to }) {
+				continue // judged when it was done
+			}
 			j.blame("law 4", j.nodes[u.master], "the outputs of %s stood at %s", u.name, o.Levels)
 		}
 	}

@@ -107,7 +107,7 @@ func TestFound(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			p.masters = max(1, p.masters)
+			p.masters, p.back.hands = max(1, p.masters), true // as it was when they were found
 			if wrong := simulate(t, p, nil).wrong; len(wrong) != 0 {
 				t.Errorf("%s\n%s", strings.Join(wrong, "\n"), p)
 			}

@@ -44,7 +44,7 @@ func (j *simJudge) learn() {
 			continue
 		}
 		if j.sure(f, f.failAt) && f.seenOf == f.failAt {
-			f.knew = f.failAt
+			f.knew, f.livedAt = f.failAt, now
 		}
 	}
 }

@@ -24,15 +24,17 @@ const (
 // the laws. It shares no line with the code that it judges; where it can't know what
 // a node heard it lets the node do either.
 type simJudge struct {
-	w      *simWorld
-	ups    []*simSaid
-	nodes  []*simFacts
-	wrong  []string
-	seen   visits
-	found  map[string]int // problems that were seen, by name
-	over   bool           // the plan is: what mends everything counts for nothing
-	died   int            // machines that ran when the battery died
-	failed int            // outages
+	w       *simWorld
+	ups     []*simSaid
+	nodes   []*simFacts
+	wrong   []string
+	seen    visits
+	found   map[string]int // problems that were seen, by name
+	over    bool           // the plan is: what mends everything counts for nothing
+	died    int            // machines that ran when the battery died
+	failed  int            // outages
+	cut     int            // loads
+	reboots int            // of late units
 }
 
 // simSaid is what the plug of one UPS has said, and its battery's account.
@@ -40,6 +42,8 @@ type simSaid struct {
 	*simPower
 	status   upsv1.Status
 	since    time.Duration // of status
+	badAt    time.Duration // the newest change from OK
+	okAt     time.Duration // the newest change to OK that nobody can have missed
 	chainAt  time.Duration // the first FAIL of those that may be one outage
 	chainLow bool          // BATLOW may have been said since then
 	murky    time.Duration // until then anything may have been read
@@ -90,6 +94,18 @@ type simFacts struct {
 	heardAsks           []time.Duration // of those in an outage, what its masters must have heard
 	unheardAsk          time.Duration   // the newest that they may not have; 0: none
 
+	firstAsk time.Duration // in this boot and outage; 0: it has not
+	livedAt  time.Duration // the newest moment at which it was on battery and in touch for certain
+	brokeAt  time.Duration // the newest at which its daemon was not there, or asleep
+	released bool          // while it was off: nobody need bring it back
+	unkept   bool          // its master died before it can have written down that it lived in the outage
+	unheard  bool          // its power-off was accepted so late that its daemon gave up on it
+	// Of a master's host: which UPSes may have been bad when its power-off was accepted, since
+	// when its master ran then, and for which its late unit had a seal.
+	tookBad map[string]bool
+	tookRan time.Duration
+	seals   map[string]bool
+
 	phase    upsv1.Phase
 	deadline time.Duration // the earliest seen in the outage of deadlineOf
 	failOf   time.Duration
@@ -102,7 +118,7 @@ func newJudge(w *simWorld) *simJudge {
 		j.ups = append(j.ups, &simSaid{simPower: u, status: upsv1.Status_STATUS_OK})
 	}
 	for _, n := range w.nodes {
-		f := &simFacts{simNode: n, status: upsv1.Status_STATUS_OK, knew: -1, heldAt: long, heldTo: long, askedAt: long}
+		f := &simFacts{simNode: n, status: upsv1.Status_STATUS_OK, knew: -1, heldAt: long, heldTo: long, askedAt: long, livedAt: long, brokeAt: long}
 		for _, i := range n.feeds {
 			f.plugs = append(f.plugs, j.ups[i])
 		}
@@ -117,7 +133,7 @@ func (f *simFacts) any(is func(*simSaid) bool) bool { return slices.ContainsFunc
 // begin says that the rack has been on good power for long.
 func (j *simJudge) begin() {
 	for _, u := range j.ups {
-		u.since, u.chainAt, u.murky = long, long, long
+		u.since, u.chainAt, u.murky, u.badAt, u.okAt = long, long, long, long, long
 	}
 	for _, f := range j.nodes {
 		f.since, f.failAt, f.chainAt, f.lastBad, f.mastersAt = long, long, long, long, long
@@ -132,7 +148,7 @@ func (j *simJudge) blame(law string, f *simFacts, format string, args ...any) {
 // booted: a machine that was switched on knows nothing.
 func (j *simJudge) booted(n *simNode) {
 	f := j.nodes[n.i]
-	f.mayLow, f.mayEnd = false, false
+	f.mayLow, f.mayEnd, f.unheard, f.unkept, f.firstAsk, f.livedAt = false, false, false, false, 0, long
 	f.mayKnow, f.knew, f.ordered, f.askedAt, f.leftAt, f.phase, f.failOf = false, -1, false, long, 0, 0, -1
 	if n.master != nil {
 		j.forgot(n) // its run folder is gone
@@ -164,6 +180,9 @@ func (j *simJudge) contacts() {
 		if alone != f.alone {
 			f.alone, f.aloneAt = alone, now
 		}
+		if !f.agent || f.asleep || f.stuck {
+			f.brokeAt = now
+		}
 		switch {
 		case !f.agent:
 			f.agentAt = -1
@@ -186,7 +205,11 @@ func (j *simJudge) mayHear(f *simFacts, u *simSaid) bool {
 // power: the plug of a UPS says something else.
 func (j *simJudge) power(i int) {
 	now, u := j.w.rack.Since(), j.ups[i]
+	if u.told == upsv1.Status_STATUS_OK && now-u.badAt >= acting {
+		u.okAt = now
+	}
 	if u.status == upsv1.Status_STATUS_OK {
+		u.badAt = now
 		if now-u.since >= acting && now > u.murky { // else nobody need have believed that it was over
 			u.chainAt, u.chainLow = now, false
 		}
@@ -293,6 +316,7 @@ func (j *simJudge) ended(n *simNode, inOrder bool) {
 	for _, u := range j.ups {
 		if u.master == n.i && !inOrder {
 			u.least = max(0, u.least-time.Minute)
+			j.unkept(u)
 		}
 	}
 	if sick {

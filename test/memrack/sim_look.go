@@ -29,6 +29,7 @@ func (j *simJudge) event(s simStep) {
 			means = f.i == s.on
 		case ofNobody:
 			means = f.master == nil
+		case ofWorld: // noted where it comes about
 		}
 		if means {
 			j.visited(f, s.what)

@@ -17,7 +17,7 @@ import (
 	"github.com/lastwatt/lastwatt/pkg/shutdown"
 )
 
-// bootAfter is how long mains last before a machine that is off boots.
+// bootAfter is how long mains last before somebody switches on what is off.
 const bootAfter = 30 * time.Second
 
 // simNode is a machine; the first have the masters.
@@ -46,6 +46,15 @@ type simNode struct {
 	taken   bool          // one was accepted, or happens all the same
 	offAt   time.Duration // when it is off, once accepted; 0: not
 	off     time.Duration // when it went off
+	late    *simLate      // its late unit, which runs; nil: it doesn't
+	lates   []span        // when one ran
+	ending  bool          // its daemon has ended for good in this boot
+	dark    bool          // off, and its power is gone too
+	wasDark bool          // or was, since it went off
+	bootAt  time.Duration // when it runs again; 0: nothing has switched it on
+	packets int           // that came for it, and were looked at
+	strayed int           // of them, lost since it went off
+	armed   int           // what was armed on it before this boot
 }
 
 func newSimNode(w *simWorld, i int, p simPolicy) *simNode {
@@ -58,7 +67,7 @@ func newSimNode(w *simWorld, i int, p simPolicy) *simNode {
 				n.master.config += u.toml()
 			}
 		}
-		n.master.config += "[node]\n" + n.obeys() + p.toml(w.plan, "node.")
+		n.master.config += w.plan.back.toml() + "[node]\n" + n.obeys() + p.toml(w.plan, "node.")
 		return n
 	}
 	n.node = &Node{name: p.name, config: n.obeys() + mdnsOff + p.toml(w.plan, ""), waking: newWaking(w.rack.start, i)}
@@ -83,6 +92,10 @@ func (n *simNode) at(m moment) bool {
 		return n.powered && n.asked && !n.taken
 	case accepted:
 		return n.powered && n.taken
+	case atLast:
+		return n.late != nil
+	case starting:
+		return n.bootAt != 0
 	case atOnce:
 	}
 	return true
@@ -172,11 +185,13 @@ func (w *simWorld) boot(n *simNode) {
 	w.boots++
 	m := &machine{boot: fmt.Sprintf("boot%d", w.boots), born: time.Now().Add(-time.Minute)}
 	m.off, m.disk = simExec{n, m.boot}, n.disk
+	w.judge.back(n)
 	n.boot = m.boot
 	if n.sickTo != never {
 		n.sickTo = 0 // nothing waits any more
 	}
 	n.powered, n.asleep, n.tries, n.offAt, n.asked, n.taken = true, false, 0, 0, false, false
+	n.ending, n.dark, n.wasDark, n.bootAt, n.strayed = false, false, false, 0, 0
 	if n.master != nil {
 		n.master.machine = m
 	} else {
@@ -184,13 +199,16 @@ func (w *simWorld) boot(n *simNode) {
 	}
 	n.disk.Wipe(n.dir() + "/run")
 	w.rack.Net.Power(n.name, true)
+	if n.node != nil {
+		n.armed = len(n.node.Armed())
+	}
 	w.judge.booted(n)
 	w.start(n)
 }
 
 // start starts the machine's daemon in this boot.
 func (w *simWorld) start(n *simNode) {
-	if n.agent || !n.powered || n.asleep {
+	if n.agent || !n.powered || n.asleep || n.ending {
 		return
 	}
 	if n.stuck = n.hung; n.stuck && n.master != nil {
@@ -261,6 +279,7 @@ func (n *simNode) dir() string {
 // die takes the power from a machine.
 func (w *simWorld) die(n *simNode, inOrder bool) {
 	w.wake(n)
+	inOrder = w.endLate(n) || inOrder // which wrote everything to the disk
 	if !inOrder {
 		n.disk.Crash(rand.New(rand.NewPCG(w.plan.seed, uint64(n.i)))) //nolint:gosec // a story, not a secret
 	}
@@ -270,7 +289,8 @@ func (w *simWorld) die(n *simNode, inOrder bool) {
 			u.wire.HostOff()
 		}
 	}
-	n.powered, n.off, n.offAt = false, w.rack.Since(), 0
+	n.powered, n.off, n.offAt, n.dark, n.bootAt = false, w.rack.Since(), 0, false, 0
+	w.judge.down(n)
 	w.rack.Net.Power(n.name, false)
 }
 

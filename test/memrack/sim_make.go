@@ -48,6 +48,7 @@ func newPlan(seed uint64) simPlan {
 	for range r.IntN(3) / 2 * (1 + r.IntN(3)) { // somebody works on these machines
 		p.add(between(r, 0, p.end), "hold", r.IntN(len(p.nodes)), between(r, time.Minute, 30*time.Minute))
 	}
+	p.endGame(rand.New(rand.NewPCG(seed, 3))) //nolint:gosec // likewise
 	slices.SortStableFunc(p.steps, func(a, b simStep) int { return cmp.Compare(a.at, b.at) })
 	return p
 }
@@ -196,7 +197,7 @@ func (p *simPlan) disturb(r *rand.Rand) {
 		s.on = p.masters + r.IntN(len(p.nodes)-p.masters)
 	case ofMachine:
 		s.on = r.IntN(len(p.nodes))
-	case ofNobody:
+	case ofNobody, ofWorld:
 	}
 	if e.can != nil && !e.can(*p, s.on) {
 		return

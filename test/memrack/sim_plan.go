@@ -16,6 +16,7 @@ type simPlan struct {
 	ups     []simUPS
 	nodes   []simPolicy // the first are the masters' own hosts
 	dark    bool        // the switch is not on a UPS: it dies with the first one's mains
+	back    simBack
 	steps   []simStep
 	end     time.Duration
 }
@@ -30,6 +31,7 @@ type simUPS struct {
 	known    bool          // master.toml says the runtime
 	cable    string        // empty: a sim port
 	driver   Driver        // of its port
+	simOutput
 }
 
 // simPolicy is one machine and what its owner wrote.
@@ -59,6 +61,8 @@ type simManner struct {
 	refuses          int           // how often it refuses first
 	liar             lie           // what its answers are worth
 	accepting, going time.Duration // until it accepts; from there until it is off
+	early            bool          // its daemon ends long before the machine is off
+	simReturn
 }
 
 // lie is what the answers of a power-off are worth.
@@ -96,6 +100,8 @@ const (
 	asked           // its power-off has been asked for, and not accepted
 	accepted        // it has been accepted
 	held            // somebody holds it
+	atLast          // its late unit runs
+	starting        // it was switched on, and does not run yet
 )
 
 // of says what a step is about.
@@ -107,6 +113,7 @@ const (
 	ofMaster
 	ofNode
 	ofMachine // a node, or a master's host
+	ofWorld   // it comes of the others, by itself
 )
 
 // simEvent is a kind of thing that may happen.
@@ -124,6 +131,8 @@ func simEvents() map[string]simEvent {
 	ms, s := time.Millisecond, time.Second
 	return map[string]simEvent{
 		"mains off": {of: ofUPS}, "mains on": {of: ofUPS}, "low": {of: ofUPS, often: 1},
+		"mains back": {of: ofUPS, over: "mains off"}, "mains gone": {of: ofUPS, over: "mains on"}, "crash": {of: ofMachine},
+		"load cut": {of: ofWorld}, "reboot": {of: ofWorld}, "wake": {of: ofWorld}, "back": {of: ofWorld},
 		"pull": {of: ofUPS, often: 2, over: "plug", d: [2]time.Duration{0, 400 * ms}, can: wired}, "plug": {of: ofUPS, d: [2]time.Duration{0, 400 * ms}},
 		"unplug": {of: ofUPS, often: 2, over: "replug", can: wired}, "replug": {of: ofUPS},
 		"glitch": {of: ofUPS, often: 2, d: [2]time.Duration{5 * ms, 300 * ms}, can: wired},
@@ -163,7 +172,7 @@ func (p simPlan) String() string {
 		}
 		fmt.Fprintf(&b, "\n  %s: on %s; %s", n.name, strings.Join(feeds, " and "), n)
 	}
-	b.WriteByte('\n')
+	fmt.Fprintf(&b, "\n  %s\n", p.back)
 	for _, s := range p.steps {
 		fmt.Fprintf(&b, "  %10s  %s\n", s.at, s.words(p))
 	}
@@ -178,6 +187,7 @@ func (u simUPS) String() string {
 	w.add(u.driver.NoHints, "no hints")
 	w.add(u.driver.NoCounters, "no counters")
 	w.add(u.driver.Cached, "a cached driver")
+	u.tell(&w)
 	return strings.Join(w, ", ")
 }
 
@@ -199,6 +209,8 @@ func (n simPolicy) String() string {
 	w.add(n.refuses > 0, fmt.Sprintf("refuses %d times", n.refuses))
 	w.add(n.liar != honest, n.liar.String())
 	w.add(n.accepting > time.Millisecond, "accepts after "+n.accepting.String())
+	w.add(n.early, "its daemon ends early")
+	n.tell(&w)
 	return strings.Join(w, ", ")
 }
 
@@ -220,7 +232,7 @@ func (s simStep) words(p simPlan) string {
 		w += " " + p.upsName(p.ups[s.on])
 	case ofMaster, ofNode, ofMachine:
 		w += " " + p.nodes[s.on].name
-	case ofNobody:
+	case ofNobody, ofWorld:
 	}
 	if s.d != 0 {
 		w += " " + s.d.String()
@@ -235,6 +247,10 @@ func (s simStep) words(p simPlan) string {
 		w += ", when a power-off of " + p.nodes[s.whom].name + " is accepted"
 	case held:
 		w += ", while " + p.nodes[s.whom].name + " is held"
+	case atLast:
+		w += ", while the late unit of " + p.nodes[s.whom].name + " runs"
+	case starting:
+		w += ", while " + p.nodes[s.whom].name + " starts"
 	case atOnce:
 	}
 	return w
@@ -283,6 +299,7 @@ func (n simPolicy) toml(p simPlan, prefix string) string {
 		prefix, grace, n.min, n.batlowGrace, n.lost)
 	t += fmt.Sprintf("wait_for = [%s]\nwait_limit = %q\nwait_limit_batlow = %q\n[%sshutdown]\nstop_time = \"10s\"\n",
 		list(n.waitFor), n.waitLimit, n.waitLow, prefix)
+	t += n.wakeTOML(prefix)
 	if n.hook > 0 {
 		t += fmt.Sprintf("[[%shook]]\non = [\"commit\"]\nrun = [\"/bin/true\", \"%t\", %q]\ntimeout = %q\ndrill = true\n", prefix, n.hookFails, n.hook, hookLimit)
 	}

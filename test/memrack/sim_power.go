@@ -18,6 +18,11 @@ type simPower struct {
 	said    upsv1.Status  // to the plug
 	told    upsv1.Status  // what the plug says
 	wire    *Wire         // nil: a sim port
+	heard   int           // orders to cut the load that it made something of
+	judged  int           // that were judged
+	cutAt   time.Duration // when it obeys one; 0: there is none
+	output  bool          // it feeds its load
+	outAt   time.Duration // when that changed
 
 	pulled  bool // the plug is out, and reads as reads
 	pullAt  time.Duration
@@ -26,7 +31,7 @@ type simPower struct {
 }
 
 func newPower(u simUPS, seed uint64) *simPower {
-	p := &simPower{simUPS: u, mains: true, charge: u.runtime, said: upsv1.Status_STATUS_OK, told: upsv1.Status_STATUS_OK}
+	p := &simPower{simUPS: u, mains: true, charge: u.runtime, said: upsv1.Status_STATUS_OK, told: upsv1.Status_STATUS_OK, output: true}
 	if c, ok := line.Lookup(u.cable); ok {
 		p.wire = NewWire(c, u.driver, seed)
 	}
@@ -37,9 +42,44 @@ func newPower(u simUPS, seed uint64) *simPower {
 func (u *simPower) pass(d time.Duration) {
 	if u.mains {
 		u.charge = min(u.runtime, u.charge+time.Duration(float64(d)*float64(u.runtime)/float64(u.recharge)))
-	} else {
+	} else if u.output {
 		u.charge = max(0, u.charge-d)
 	}
+}
+
+// offLeast is how long a UPS that cut its load leaves it off at least.
+const offLeast = 5 * time.Second
+
+// feed switches the output, as the battery, the mains and an order want it.
+func (u *simPower) feed(now time.Duration) (output bool) {
+	was := u.output
+	switch {
+	case u.output && u.cutAt != 0 && now >= u.cutAt:
+		u.output = u.mains && !u.through // some take an order back when the mains are
+		u.cutAt = 0
+	case u.output && !u.mains && u.charge == 0:
+		u.output, u.cutAt = false, 0
+	case !u.output && u.mains && now-u.changed >= u.restart && now-u.outAt >= offLeast:
+		u.output = true
+	}
+	if was != u.output {
+		u.outAt = now
+	}
+	return u.output
+}
+
+// obey takes an order to cut the load, if it is one that the UPS heeds: it was heard for as
+// long as the UPS wants it, on battery at its beginning and its end.
+func (u *simPower) obey(o Order, start time.Time, now time.Duration) (over bool) {
+	from := o.From.Sub(start)
+	told := from + u.wire.wants()
+	if o.To.IsZero() && now < told {
+		return false
+	}
+	if heard := o.To.IsZero() || !o.To.Before(o.From.Add(u.wire.wants())); heard && !u.heedless && !o.Mains && !o.Apart && !(u.mains && u.changed <= told) && u.output {
+		u.cutAt = told + time.Duration(u.takes*float64(u.wire.cable.Kill.Delay))
+	}
+	return true
 }
 
 // guess is what a master takes for spent whose disk doesn't say, of a battery that there is.

@@ -10,6 +10,7 @@ const (
 	stopTime = 10 * time.Second // as in every configuration
 	margin   = 30 * time.Second // of a runtime that is known
 	goodbye  = 2 * time.Minute  // for so long a master's goodbye is good
+	gives    = 10 * time.Second // for so long a cancelled power-off may say that it is accepted
 )
 
 // heard judges what was asked for, and what should have been by now.
@@ -65,12 +66,15 @@ func (j *simJudge) asked(f *simFacts, c simCall) {
 	f.simNode.asked = true
 	if !c.accepted && f.askedAt < f.chainAt {
 		f.left(c.at)
+		f.firstAsk = c.at
 	}
 	if !c.accepted && f.askedAt < f.chainAt && !f.ordered && f.status != upsv1.Status_STATUS_OK && j.sure(f, f.failAt) { // what it says is heard
 		f.unheardAsk = c.at
 	}
+	f.unheard = f.unheard || c.stood && c.at-f.since > gives
 	if c.accepted && !f.taken {
 		f.taken, f.offAt = true, c.at+f.going
+		j.took(f)
 	} else if !c.accepted {
 		f.askedAt = c.at
 	}
@@ -220,11 +224,12 @@ func (j *simJudge) released(n *simNode, err error) {
 	if err == nil {
 		f := j.nodes[n.i]
 		f.heldTo = min(f.heldTo, j.w.rack.Since())
+		f.released = f.released || !f.powered || f.ending
 	}
 }
 
 func (j *simJudge) ordered(n *simNode, err error) {
-	if err == nil {
-		j.nodes[n.i].ordered = true
+	if f := j.nodes[n.i]; err == nil {
+		f.ordered = true
 	}
 }

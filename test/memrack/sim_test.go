@@ -28,6 +28,8 @@ func TestSim(t *testing.T) {
 		mu      sync.Mutex
 		outages int
 		died    int
+		cut     int
+		reboots int
 		seen    = visits{}
 		found   = map[string]int{}
 	)
@@ -39,7 +41,7 @@ func TestSim(t *testing.T) {
 				p := newPlan(seed)
 				j := simulate(t, p, nil)
 				mu.Lock()
-				outages, died = outages+j.failed, died+j.died
+				outages, died, cut, reboots = outages+j.failed, died+j.died, cut+j.cut, reboots+j.reboots
 				for v, n := range j.seen {
 					seen[v] += n
 				}
@@ -58,7 +60,7 @@ func TestSim(t *testing.T) {
 		}
 	})
 	took := time.Since(start)
-	t.Logf("%d seeds, %d outages in %s: %.1f a second; %d machines ran when a battery died", last-first+1, outages, took.Round(time.Second/10), float64(outages)/took.Seconds(), died)
+	t.Logf("%d seeds, %d outages in %s: %.1f a second; %d machines ran when a battery died, %d loads were cut, %d late units rebooted", last-first+1, outages, took.Round(time.Second/10), float64(outages)/took.Seconds(), died, cut, reboots)
 	t.Log("visited, phase by event:\n" + seen.String())
 	t.Log("problems that were seen: " + tally(found))
 	if last-first+1 >= coverSeeds {

@@ -75,17 +75,19 @@ func (w *simWorld) listen(to io.Writer) {
 
 // play plays the agenda to the plan's end.
 func (w *simWorld) play() {
+	due := func(s simStep) bool { return s.when == atOnce }
 	for {
-		i := slices.IndexFunc(w.agenda, func(s simStep) bool { return s.when == atOnce })
-		if i < 0 {
+		at, i := w.plan.end, slices.IndexFunc(w.agenda, due)
+		if i >= 0 {
+			at = w.agenda[i].at
+		} else if w.rack.Since() >= at {
 			break
 		}
-		w.live(w.agenda[i].at)
-		if i = slices.IndexFunc(w.agenda, func(s simStep) bool { return s.when == atOnce }); w.agenda[i].at <= w.rack.Since() {
+		w.live(at)
+		if i = slices.IndexFunc(w.agenda, due); i >= 0 && w.agenda[i].at <= w.rack.Since() {
 			w.next(i)
 		}
 	}
-	w.live(w.plan.end)
 	w.agenda = nil // nobody got where the rest waits for
 }
 
@@ -123,30 +125,53 @@ func (w *simWorld) live(at time.Duration) {
 func (w *simWorld) pass() {
 	w.judge.heard()
 	now := w.rack.Since()
-	for _, u := range w.ups {
+	for i, u := range w.ups {
 		u.pass(now - w.computed)
+		w.orders(i, u)
+		if was := u.output; u.feed(now) == was {
+			continue
+		} else if was && u.charge > 0 {
+			w.judge.loadCut(i)
+		}
 	}
 	w.judge.passed(now - w.computed)
 	w.computed = now
 	for _, n := range w.nodes {
-		switch {
-		case n.powered && !n.asleep && n.offAt != 0 && now >= n.offAt:
-			w.die(n, true)
-		case n.powered && !w.fed(n, func(u *simPower) bool { return u.mains || u.charge > 0 }):
-			w.judge.batteryDied(n)
-			w.die(n, false)
-		case !n.powered && now-n.off >= bootAfter && w.fed(n, func(u *simPower) bool { return u.mains && now-u.changed >= bootAfter }):
-			w.boot(n)
+		w.woken(n)
+		if n.powered {
+			w.goDown(n)
+		} else {
+			w.comeUp(n)
 		}
 	}
 	w.power()
 }
 
-// fed reports whether as many of the machine's feeds are alive as it needs.
-func (w *simWorld) fed(n *simNode, alive func(*simPower) bool) bool {
+// orders looks what lies on a UPS's wire.
+func (w *simWorld) orders(i int, u *simPower) {
+	if u.wire == nil {
+		return
+	}
+	for all := u.wire.Orders(); u.heard < len(all); u.heard++ {
+		o := all[u.heard]
+		if u.judged == u.heard {
+			u.judged++
+			w.judge.kill(i, o)
+		}
+		if !u.obey(o, w.rack.start, w.rack.Since()) {
+			return
+		}
+	}
+}
+
+// fed reports whether as many of the machine's feeds give power as it needs.
+func (w *simWorld) fed(n *simNode) bool { return n.lives(func(u *simPower) bool { return u.output }) }
+
+// lives reports whether as many of the machine's feeds are like that as it needs.
+func (n *simNode) lives(like func(*simPower) bool) bool {
 	live := 0
 	for _, f := range n.feeds {
-		if alive(w.ups[f]) {
+		if like(n.w.ups[f]) {
 			live++
 		}
 	}

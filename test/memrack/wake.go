@@ -22,9 +22,15 @@ type waking struct {
 	start time.Time
 
 	mu    sync.Mutex
-	armed []string        // since it was made
-	alarm time.Duration   // of its clock, since the rack began; 0: none
-	woken []time.Duration // magic packets, since the rack began
+	armed []string      // since it was made
+	alarm time.Duration // of its clock, since the rack began; 0: none
+	woken []packet
+}
+
+// packet is a magic packet that came.
+type packet struct {
+	at   time.Duration // since the rack began
+	from string        // the master's host
 }
 
 var _ agent.Waking = (*waking)(nil)
@@ -59,12 +65,12 @@ func (w *waking) Disarm(time.Duration) error {
 func (m *Master) waking(r *Rack) *waking { return newWaking(r.start, 0xffff) }
 
 // waker returns what a master wakes nodes by: packets reach every machine of the rack.
-func (r *Rack) waker() master.Waker {
+func (r *Rack) waker(from *Master) master.Waker {
 	return func(_ context.Context, macs []net.HardwareAddr) error {
 		for _, mac := range macs {
 			for _, n := range r.nodes {
 				if n.waking.mac.String() == mac.String() {
-					n.waking.note(time.Since(r.start))
+					n.waking.note(packet{time.Since(r.start), from.host})
 				}
 			}
 		}
@@ -72,17 +78,21 @@ func (r *Rack) waker() master.Waker {
 	}
 }
 
-func (w *waking) note(at time.Duration) {
+func (w *waking) note(p packet) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.woken = append(w.woken, at)
+	w.woken = append(w.woken, p)
 }
 
 // Woken returns when magic packets came for a node, since the rack began.
 func (n *Node) Woken() []time.Duration {
 	n.waking.mu.Lock()
 	defer n.waking.mu.Unlock()
-	return slices.Clone(n.waking.woken)
+	var all []time.Duration
+	for _, p := range n.waking.woken {
+		all = append(all, p.at)
+	}
+	return all
 }
 
 // Armed returns what was armed on a node, one after the other.

@@ -29,6 +29,7 @@ type Wire struct {
 	counts                line.Counters
 	out                   line.Lines // the outputs
 	moves                 []Output
+	orders                []Order
 	raised                bool // an open has raised both outputs in this life of the port
 	gone                  bool // the adapter is out of the computer
 	user                  *wirePort
@@ -313,5 +314,8 @@ func (w *Wire) drive(levels line.Lines, program bool) {
 	}
 	w.out = levels
 	w.moves = append(w.moves, Output{time.Now(), levels, program})
+	if len(w.cable.Kill.Set) > 0 {
+		w.order(program && w.kills(levels))
+	}
 	w.look()
 }

@@ -125,8 +125,11 @@ func (p *wirePort) deafen() {
 	}
 }
 
-// lose ends the port for its user.
+// lose ends the port for its user, and what was being sent.
 func (p *wirePort) lose() {
+	if !p.lost && len(p.w.cable.Kill.Set) == 0 {
+		p.w.order(false)
+	}
 	p.lost = true
 	p.deafen()
 	if p.w.user == p {
