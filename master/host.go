@@ -52,10 +52,10 @@ func (h *host) Run(ctx context.Context) error {
 	end := time.NewTimer(0)
 	defer end.Stop()
 	for {
-		states, order, awaited := h.hub.feedFor(h.name)
-		drill := h.hub.drillFor(h.name)
-		h.driver.Update(node.Update{Master: h.master, Link: power.LinkUp, UPS: states, Order: order, Awaited: awaited, Drill: drill})
-		if len(awaited.Up) > 0 && h.hub.inOutage() || len(drill.Awaited.Up) > 0 {
+		u := h.hub.feedFor(h.name)
+		u.Master, u.Drill = h.master, h.hub.drillFor(h.name)
+		h.driver.Update(u)
+		if len(u.Awaited.Up) > 0 && h.hub.inOutage() || len(u.Drill.Awaited.Up) > 0 {
 			beat.Reset(h.hub.tempo()) // some count as off by time alone
 		}
 		snap := h.driver.Snapshot()

@@ -298,14 +298,18 @@ func (h *hub) take(n *nodeRecord, r *upsv1.NodeReport) (events []history.Event) 
 }
 
 // feedFor returns all that a node on this master's own host needs to know.
-func (h *hub) feedFor(name string) ([]node.NamedState, policy.Order, policy.Awaited) {
+func (h *hub) feedFor(name string) node.Update {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	var states []node.NamedState
-	for _, u := range h.ups {
-		states = append(states, node.NamedState{Name: u.name, State: u.state})
+	n := h.nodes[name]
+	u := node.Update{Link: power.LinkUp, Order: h.order(n), Awaited: h.awaited(n, h.now())}
+	if n != nil {
+		u.StopTime = h.stopTime(n)
 	}
-	return states, h.order(h.nodes[name]), h.awaited(h.nodes[name], h.now())
+	for _, ups := range h.ups {
+		u.UPS = append(u.UPS, node.NamedState{Name: ups.name, State: ups.state})
+	}
+	return u
 }
 
 // silent returns how long s has not been heard.

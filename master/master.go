@@ -144,7 +144,7 @@ func New(o Options) (*Master, error) {
 	if o.Before != nil {
 		m.saver.Inherit(o.Before.saver)
 	}
-	m.proving = newProving(m, o.saver(cfg.Data, "proved.json", "a restart of the master forgets what outages have proved"))
+	m.proving = newProving(m, o.FS, o.saver(cfg.Data, "proved.json", "a restart of the master forgets what outages have proved"))
 	m.planning = newPlanning(m)
 	m.probing = newProbing(m.hub, o)
 	m.recovery = newRecovery(m, o)

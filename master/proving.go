@@ -12,6 +12,7 @@ import (
 
 	"github.com/lastwatt/lastwatt/api"
 	upsv1 "github.com/lastwatt/lastwatt/api/ups/v1"
+	"github.com/lastwatt/lastwatt/master/cut"
 	"github.com/lastwatt/lastwatt/master/proof"
 	"github.com/lastwatt/lastwatt/pkg/health"
 	"github.com/lastwatt/lastwatt/pkg/journal"
@@ -57,6 +58,7 @@ func (h *hub) lives(master string) proof.Rack {
 // proving watches what outages prove and keeps it. Nobody waits for it.
 type proving struct {
 	m     *Master
+	fs    journal.FS
 	saver *journal.Saver
 	facts []proof.Facts
 	hook  bool // somebody wrote a hook that wakes machines
@@ -66,8 +68,8 @@ type proving struct {
 	loaded bool
 }
 
-func newProving(m *Master, file *journal.Saver) *proving {
-	p := &proving{m: m, saver: file, proofs: proof.New(m.boot), hook: slices.ContainsFunc(m.cfg.Hooks, wakes)}
+func newProving(m *Master, fsys journal.FS, file *journal.Saver) *proving {
+	p := &proving{m: m, fs: fsys, saver: file, proofs: proof.New(m.boot), hook: slices.ContainsFunc(m.cfg.Hooks, wakes)}
 	for _, u := range m.cfg.UPS {
 		p.facts = append(p.facts, proof.Facts{Name: u.Name, Real: wired(u.Port), Low: u.Cable.HasLow(), Kill: u.Cable.Kill.Exists()})
 	}
@@ -83,6 +85,7 @@ func (p *proving) Run(ctx context.Context) error {
 	select {
 	case l := <-load[proof.Proofs](p.saver):
 		p.adopt(l)
+		p.stopped()
 	case <-ctx.Done():
 		return nil
 	}
@@ -107,6 +110,21 @@ func (p *proving) adopt(l loaded[proof.Proofs]) {
 	}
 	p.mu.Unlock()
 	p.m.hub.look() // there is more to tell now
+}
+
+// stopped takes how long this machine took to stop the last time.
+func (p *proving) stopped() {
+	if p.m.host == nil {
+		return
+	}
+	took, err := cut.Bounded(loadLimit, func() (time.Duration, error) { return cut.TookStop(p.fs, p.m.cfg.Data), nil })
+	if err != nil || took <= 0 {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.proofs.Stopped(p.m.host.name, took)
+	p.saver.Put(p.proofs)
 }
 
 // look feeds the proofs with the rack as it is.

@@ -24,7 +24,7 @@ func (h *hub) measure(all map[string]proof.StopTime) {
 func (h *hub) stopTime(n *nodeRecord) time.Duration {
 	m := h.stops[n.name]
 	wrote := n.hello.GetPolicy().GetStopTime()
-	if n.host || !m.Sure && (wrote == nil || m.Takes <= wrote.AsDuration()) {
+	if !m.Sure && (wrote == nil || m.Takes <= wrote.AsDuration()) {
 		return 0
 	}
 	return m.Takes

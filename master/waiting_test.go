@@ -46,7 +46,7 @@ func inPhase(p upsv1.Phase, feeds ...string) *upsv1.NodeReport {
 
 func (h waitHub) want(what string, want policy.Awaited) {
 	h.t.Helper()
-	_, _, got := h.feedFor("rack1")
+	got := h.feedFor("rack1").Awaited
 	if got.Up == nil {
 		got.Depth = want.Depth
 	}

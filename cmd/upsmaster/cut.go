@@ -85,6 +85,9 @@ func cutNow(ctx context.Context, file, late string, o cut.Options) error {
 		_, _ = cut.Bounded(diskLimit, func() (bool, error) { cut.Refuse(nil, cfg.Data, err); return true, nil })
 		return fmt.Errorf("nothing is cut: %w", err)
 	}
+	if o.Within == 0 { // else it is the second try, which begins later
+		_, _ = cut.Bounded(diskLimit, func() (bool, error) { cut.NoteStop(nil, cfg.Data, o.Seal, o.Now()); return true, nil })
+	}
 	if err := cut.Run(ctx, o); err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/lastwatt/lastwatt/master/cut"
 )
@@ -55,6 +56,24 @@ func TestWhatWasRefusedIsToldOnce(t *testing.T) {
 	cut.Refuse(nil, dir+"/unmounted", errors.New("x"))
 	if err := cut.Refused(nil, dir+"/unmounted"); err != nil {
 		t.Errorf("it made a folder below a mount point: %v", err)
+	}
+}
+
+func TestHowLongItTookToStopIsToldOnce(t *testing.T) {
+	dir := t.TempDir()
+	if d := cut.TookStop(nil, dir); d != 0 {
+		t.Errorf("nothing was noted, and it took %v", d)
+	}
+	cut.NoteStop(nil, dir, cut.Seal{Made: at(100)}, at(142.5))
+	if d := cut.TookStop(nil, dir); d != 42500*time.Millisecond {
+		t.Errorf("it took %v", d)
+	}
+	if d := cut.TookStop(nil, dir); d != 0 {
+		t.Errorf("told twice: %v", d)
+	}
+	cut.NoteStop(nil, dir+"/unmounted", cut.Seal{Made: at(100)}, at(142.5))
+	if _, err := os.Stat(dir + "/unmounted"); err == nil {
+		t.Error("it made a folder below a mount point")
 	}
 }
 

@@ -155,6 +155,13 @@ func (p *Proofs) CameBack(node string, wall time.Time) {
 	p.Nodes[node] = proof
 }
 
+// Stopped notes how long the master's own machine took to stop, as its late unit saw.
+func (p *Proofs) Stopped(host string, took time.Duration) {
+	proof := p.Nodes[host]
+	proof.stopped(StopTook{took, true})
+	p.Nodes[host] = proof
+}
+
 // Step takes the rack as it is now, and reports whether anything was learned that
 // must not be lost.
 func (p *Proofs) Step(now power.Uptime, wall time.Time, r Rack) (changed bool) {
@@ -310,10 +317,7 @@ func (p *Proofs) prove(name, outage string, wall time.Time, stop StopTook) {
 		proof.Outages++
 	}
 	proof.Last, proof.LastWall = outage, wall
-	if stop.Took > 0 {
-		proof.Stops = append(proof.Stops, stop)
-		proof.Stops = proof.Stops[max(0, len(proof.Stops)-stopsKept):]
-	}
+	proof.stopped(stop)
 	p.Nodes[name] = proof
 }
 

@@ -48,6 +48,14 @@ func (n NodeProof) Measured() StopTime {
 	}
 }
 
+// stopped adds a measured stop time.
+func (n *NodeProof) stopped(s StopTook) {
+	if s.Took > 0 {
+		n.Stops = append(n.Stops, s)
+		n.Stops = n.Stops[max(0, len(n.Stops)-stopsKept):]
+	}
+}
+
 // percentile returns the smallest of all that as many percent are not longer than: the
 // nearest rank, which no guess lies in.
 func percentile(all []time.Duration) time.Duration {

@@ -51,6 +51,10 @@ func TestLaw05WhoIsOffSinceTheCut(t *testing.T) {
 		off("it may have gone as the master did", upsv1.Off_OFF_UNSPECIFIED)
 		w.live(15 * time.Second)
 		off("its time is over", upsv1.Off_OFF_CUT)
+		// What its late unit has seen takes the place of the 10s that its owner wrote.
+		if got := w.report(w.host).GetStopTime().AsDuration(); got < 39*time.Second || got > 41*time.Second {
+			t.Errorf("the host's stop time is %s, want the 9s from its seal to its late unit and 30s", got)
+		}
 
 		// The next master of this boot knows it too.
 		w.host.kill()

@@ -258,6 +258,7 @@ func (w *endWorld) late() {
 		if w.seal, w.sealErr = w.sealNow(); w.sealErr == nil {
 			w.sealErr = w.seal.Check(cut.Here{Boot: w.rack.masters[0].machine.boot, Now: now})
 		}
+		cut.NoteStop(program{d: w.disk, above: true}, w.rack.masterDir(w.rack.masters[0])+"/data", w.seal, now)
 		w.cutter = cut.New(w.seal, 0)
 	}
 	if w.sealErr != nil {

@@ -117,6 +117,14 @@ var cutFaults = []Fault{
 		Old: "bounded(quietLimit, o.System.Quiet)", New: "o.System.Quiet()", Laws: []int{10},
 	},
 	{
+		Name: "the master's own host does not hear how long it takes to stop", File: "master/hub.go",
+		Old: "		u.StopTime = h.stopTime(n)\n", New: "		_ = n\n",
+	},
+	{
+		Name: "how long the host took to stop is told again", File: "master/cut/stopped.go",
+		Old: "if err := journal.RemoveOn(fsys, path); err != nil {", New: "if err := error(nil); err != nil {",
+	},
+	{
 		Name: "a fault of the late unit ends it", File: "master/cut/run.go",
 		Old: "	defer func() { fault = recover() }()\n", New: "", Laws: []int{7},
 	},
