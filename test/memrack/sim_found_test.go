@@ -6,16 +6,31 @@ import (
 	"time"
 )
 
+// foundUPS is a UPS of a story, by default on a sim port.
+func foundUPS(name, cable string) simUPS {
+	return simUPS{name: name, cable: cable, runtime: 7 * time.Minute, reserve: time.Minute, recharge: 15 * time.Minute}
+}
+
+// foundNode is a machine of a story, which needs all of its feeds.
+func foundNode(name string, feeds ...int) simPolicy {
+	return simPolicy{name: name, feeds: feeds, need: len(feeds), named: true, grace: 4 * time.Minute, lost: time.Minute,
+		simManner: simManner{accepting: time.Millisecond, going: 3 * time.Second}}
+}
+
+// foundEither are machines that need one of two feeds: who is heard first is chance.
+func foundEither() (all []simPolicy) {
+	for _, name := range []string{"n2", "n3", "n4", "n5", "n6", "n7", "n8", "n9"} {
+		n := foundNode(name, 0, 1)
+		n.need = 1
+		all = append(all, n)
+	}
+	return all
+}
+
 // TestFound plays again what random outages have found, each as short as it could be
 // made: it stays mended.
 func TestFound(t *testing.T) {
-	ups := func(name, cable string) simUPS {
-		return simUPS{name: name, cable: cable, runtime: 7 * time.Minute, reserve: time.Minute, recharge: 15 * time.Minute}
-	}
-	node := func(name string, feeds ...int) simPolicy {
-		return simPolicy{name: name, feeds: feeds, need: len(feeds), named: true, grace: 4 * time.Minute, lost: time.Minute,
-			simManner: simManner{accepting: time.Millisecond, going: 3 * time.Second}}
-	}
+	ups, node, either := foundUPS, foundNode, foundEither()
 	deaf := node("n1", 0, 1)
 	deaf.deaf = true
 	hasty, eager := node("n1", 0), node("n1", 0)
@@ -24,12 +39,6 @@ func TestFound(t *testing.T) {
 	first, second, patient := ups("ups0", ""), ups("ups1", ""), node("rack1", 0)
 	first.runtime, patient.grace = 30*time.Minute, 25*time.Minute
 	second.runtime, second.master = 5*time.Minute, 1
-	var either []simPolicy
-	for _, name := range []string{"n2", "n3", "n4", "n5", "n6", "n7", "n8", "n9"} { // who is heard first is chance
-		n := node(name, 0, 1)
-		n.need = 1
-		either = append(either, n)
-	}
 	var yoyo []simStep
 	for at := time.Minute; at < 80*time.Second; at += 4 * time.Second {
 		yoyo = append(yoyo, simStep{at: at, what: "mains off"}, simStep{at: at + time.Second, what: "mains on"})
@@ -108,9 +117,14 @@ func TestFound(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			p.masters, p.back.hands = max(1, p.masters), true // as it was when they were found
-			if wrong := simulate(t, p, nil).wrong; len(wrong) != 0 {
-				t.Errorf("%s\n%s", strings.Join(wrong, "\n"), p)
-			}
+			found(t, p)
 		})
+	}
+}
+
+func found(t *testing.T, p simPlan) {
+	t.Helper()
+	if wrong := simulate(t, p, nil).wrong; len(wrong) != 0 {
+		t.Errorf("%s\n%s", strings.Join(wrong, "\n"), p)
 	}
 }
