@@ -8,7 +8,7 @@
 // that flag nothing is done here. It needs root, Linux 5.14, systemd-nspawn
 // (systemd-container), debootstrap (once, for some 270 MB below the user's cache folder;
 // LASTWATT_RACK_TREE names a tree that is there already, LASTWATT_RACK_MIRROR a mirror),
-// ip (iproute2) and nsenter (util-linux).
+// ip (iproute2), nsenter and unshare (util-linux).
 //
 // All runs in namespaces of its own (network, mounts, processes) with its disks in
 // memory, so that it can't touch the machine and the kernel removes all of it when the

@@ -19,6 +19,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/lastwatt/lastwatt/pkg/daemon"
 )
 
 // What a machine does, as its power plug and its fans tell.
@@ -28,6 +30,7 @@ const (
 	rebooted = "rebooted"
 	dark     = "lost its power"
 	woken    = "was woken"
+	killed   = "had its daemon killed"
 	crashed  = "ended in a way it may not"
 )
 
@@ -44,6 +47,7 @@ type machine struct {
 	console string // a file with all that it said
 	args    []string
 	card    string            // its address on the network
+	fed     []*supply         // what it is plugged into
 	tell    func(what string) // of each change, in their order
 
 	mu     sync.Mutex
@@ -69,6 +73,9 @@ func (m *machine) press() {
 		m.boot()
 	}
 }
+
+// short is its name in the rack.
+func (m *machine) short() string { _, name, _ := strings.Cut(m.name, "-"); return name }
 
 // learnCard asks the machine what a magic packet for it has in it.
 func (m *machine) learnCard() {
@@ -117,7 +124,9 @@ func (m *machine) spawn() error {
 		return err
 	}
 	defer console.Close()
-	cmd := exec.Command("systemd-nspawn", append([]string{"--quiet", "--directory=" + m.root, "--machine=" + m.name, "--boot",
+	// With a clock of its own, that begins at 0: nobody knows how long it was off.
+	cmd := exec.Command("unshare", append([]string{"--time", fmt.Sprintf("--boottime=-%d", int(uptime().Seconds())), "--",
+		"systemd-nspawn", "--quiet", "--directory=" + m.root, "--machine=" + m.name, "--boot",
 		"--register=no", "--keep-unit", "--console=read-only", "--link-journal=no", "--resolv-conf=off", "--timezone=off"}, m.args...)...)
 	cmd.Stdout, cmd.Stderr = console, console
 	cmd.SysProcAttr = &syscall.SysProcAttr{UseCgroupFD: true, CgroupFD: int(group.Fd()), Setsid: true}
@@ -129,6 +138,9 @@ func (m *machine) spawn() error {
 	go m.watch(l)
 	return nil
 }
+
+// uptime is what a machine's clock says that began with the test's own machine.
+func uptime() time.Duration { return time.Duration(daemon.NewClock().Now()) }
 
 // still waits until the last life has left nothing behind: the kernel takes a network
 // down some time after the last process in it.
@@ -236,22 +248,66 @@ func (m *machine) checkAlone() {
 		return
 	}
 	last := []string{"systemd", "systemd-shutdow", "systemd-nspawn", "systemd-journal", "(sd-executor)", "upsmaster"}
-	err := filepath.WalkDir(l.group, func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.Name() != "cgroup.procs" {
-			return nil //nolint:nilerr // a control group may end meanwhile
+	for _, p := range l.processes() {
+		if !slices.Contains(last, p.name) {
+			m.t.Errorf("%s lost its power while %s ran", m.name, p.name)
 		}
-		pids, err := os.ReadFile(path)
+	}
+}
+
+// process is one that runs on a machine.
+type process struct {
+	pid        int // as the test sees it
+	name, argv string
+}
+
+// processes are all that run in a life; one may end meanwhile, with its control group.
+func (l *life) processes() (all []process) {
+	_ = filepath.WalkDir(l.group, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.Name() != "cgroup.procs" {
+			return nil //nolint:nilerr // see above
+		}
+		pids, _ := os.ReadFile(path)
 		for _, pid := range strings.Fields(string(pids)) {
-			name, _ := os.ReadFile("/proc/" + pid + "/comm") // it may end meanwhile
-			if n := strings.TrimSpace(string(name)); n != "" && !slices.Contains(last, n) {
-				m.t.Errorf("%s lost its power while %s ran", m.name, n)
+			name, _ := os.ReadFile("/proc/" + pid + "/comm")
+			argv, _ := os.ReadFile("/proc/" + pid + "/cmdline")
+			p := process{name: strings.TrimSpace(string(name)), argv: strings.ReplaceAll(string(argv), "\x00", " ")}
+			if p.pid, _ = strconv.Atoi(pid); p.name != "" {
+				all = append(all, p)
 			}
 		}
-		return err
+		return nil
 	})
-	if err != nil {
-		m.t.Error(err)
+	return all
+}
+
+// kill kills a daemon, as the kernel does when memory is short.
+func (m *machine) kill(daemon string) {
+	m.t.Helper()
+	m.mu.Lock()
+	l := m.life
+	m.mu.Unlock()
+	n := 0
+	if l != nil {
+		for _, p := range l.processes() {
+			if p.name == daemon && strings.HasSuffix(p.argv, " run ") {
+				n++
+				if err := syscall.Kill(p.pid, syscall.SIGKILL); err != nil {
+					m.t.Error(err)
+				}
+			}
+		}
 	}
+	if n != 1 {
+		m.t.Errorf("%s: there are %d of %s to kill", m.name, n, daemon)
+	}
+	m.tell(killed)
+}
+
+// crash is what a kernel's panic makes of a machine: it boots anew.
+func (m *machine) crash() {
+	m.outlet(false)
+	m.outlet(true)
 }
 
 // file is the path by which the test finds a file that the running machine has in

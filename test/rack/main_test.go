@@ -75,7 +75,7 @@ func check() error {
 	if os.Getuid() != 0 {
 		return errors.New("cannot boot machines: only root may; run `sudo make rack`")
 	}
-	for tool, from := range map[string]string{"systemd-nspawn": "systemd-container", "systemctl": "systemd", "ip": "iproute2", "nsenter": "util-linux"} {
+	for tool, from := range map[string]string{"systemd-nspawn": "systemd-container", "systemctl": "systemd", "ip": "iproute2", "nsenter": "util-linux", "unshare": "util-linux"} {
 		if _, err := exec.LookPath(tool); err != nil {
 			return fmt.Errorf("cannot boot machines: there is no %s; install %s", tool, from)
 		}

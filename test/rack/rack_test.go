@@ -3,17 +3,14 @@
 package rack
 
 import (
-	"bytes"
-	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -23,32 +20,45 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/lastwatt/lastwatt/pkg/line"
-	"github.com/lastwatt/lastwatt/test/vtty"
 )
 
 var counter atomic.Int32 // of racks: names of bridges, folders, control groups
 
-// host is the machine that the serial cable ends in.
-const host = "rack1"
+// machinesMax is how many machines run at once in all racks. Each has seven instances of
+// inotify, of which Linux gives a user 128 unless it is told otherwise (inotify(7)).
+const machinesMax = 16
 
-// What the UPS does with its outlets.
-const (
-	outputOff = "OUTPUT OFF"
-	outputOn  = "OUTPUT ON"
-)
+// seats are those machines' places; who waits for theirs holds the lock, in its turn.
+var seats = struct {
+	sync.Mutex
+	taken chan struct{}
+}{taken: make(chan struct{}, machinesMax)}
 
-// rack is a UPS and machines on it.
+// sit waits for places for a rack, until its test ends.
+func sit(t testing.TB, machines int) {
+	seats.Lock()
+	defer seats.Unlock()
+	for range machines {
+		seats.taken <- struct{}{}
+	}
+	t.Cleanup(func() {
+		for range machines {
+			<-seats.taken
+		}
+	})
+}
+
+// rack is one or more UPSes and machines on them.
 type rack struct {
+	*supply // the first
+	all     []*machine
 	t       testing.TB
 	dir     string
 	bridge  string
-	cable   line.Cable
-	tty     *vtty.TTY
-	ups     *vtty.UPS
-	host    *machine
+	ups2    *supply // nil: there is one
 	nodes   []*machine
-	socket  string // of the master, on its machine
 	started time.Time
+	plugs   sync.Mutex
 	mu      sync.Mutex
 	story   []event
 	news    chan struct{} // closed at the next event
@@ -57,7 +67,7 @@ type rack struct {
 // event is one thing that happened in the rack.
 type event struct {
 	at   time.Duration
-	who  string // a machine, or "ups"
+	who  string // a machine or a UPS
 	what string
 }
 
@@ -65,9 +75,10 @@ func (e event) String() string { return e.who + " " + e.what }
 
 // config says what rack.
 type config struct {
-	cable string   // as a TOML table, with a kill if it has one
-	more  string   // of master.toml
-	nodes []string // "NAME: lines of agent.toml"
+	cable  string   // as a TOML table, with a kill if it has one
+	more   string   // of master.toml
+	second *string  // of the second master's; nil: there is none
+	nodes  []string // "NAME: lines of agent.toml", "NAME@PLUGS: …" for those on the second UPS ("2") or on both ("12")
 }
 
 // plain is a cable without a kill.
@@ -76,42 +87,62 @@ const plain = `{ on_battery = "CTS", low_battery = "!DCD", drive = ["DTR"] }`
 // newRack boots a rack on mains and makes its nodes join.
 func newRack(t testing.TB, c config) *rack {
 	t.Helper()
-	n := counter.Add(1)
-	r := &rack{t: t, dir: layer(fmt.Sprint("r", n)), bridge: fmt.Sprint("br", n), socket: "/run/lastwatt/master/master.sock",
-		tty: vtty.New(t), started: time.Now(), news: make(chan struct{})}
-	r.cable = parseCable(t, c.cable)
-	r.ups = vtty.NewUPS(r.tty, r.cable)
-	port := filepath.Join(r.dir, "port")
-	if err := os.MkdirAll(port, 0o755); err != nil {
-		t.Fatal(err)
+	machines := 1 + len(c.nodes)
+	if c.second != nil {
+		machines++
 	}
-	vtty.Door(filepath.Join(port, "door"), r.tty)
+	sit(t, machines)
+	n := counter.Add(1)
+	r := &rack{t: t, dir: layer(fmt.Sprint("r", n)), bridge: fmt.Sprint("br", n), started: time.Now(), news: make(chan struct{})}
 	ip(t, "link add "+r.bridge+" type bridge", "link set "+r.bridge+" up")
 	t.Cleanup(r.close)
-	r.host = r.machine(host, 1, "master", "--bind="+port+":"+portDoor, "--bind="+r.tty.Node()+":"+portNode)
-	r.host.write("/etc/lastwatt/master.toml", fmt.Sprintf(masterTOML, c.more, portNode, c.cable))
-	r.enable(r.host, "upsmaster.service", "lastwatt-cut.service")
-	for i, text := range c.nodes {
-		name, lines, _ := strings.Cut(text, ":")
-		m := r.machine(name, i+2, "agent")
-		m.write("/etc/lastwatt/agent.toml", fmt.Sprintf(agentTOML, lines))
-		r.enable(m, "upsagent.service")
-		r.nodes = append(r.nodes, m)
+	r.supply = r.newSupply("ups", host, 1, c.cable, c.more)
+	if c.second != nil {
+		r.ups2 = r.newSupply("ups2", "rack2", 2, c.cable, *c.second)
 	}
-	go r.load()
-	for _, m := range r.all() {
+	for i, text := range c.nodes {
+		r.newNode(i+3, text)
+	}
+	for _, s := range r.supplies() {
+		go r.load(s)
+	}
+	for _, m := range r.all {
 		m.outlet(true)
 	}
-	r.await("the master to see the UPS", func(s status) bool { return s.ups() == "OK" })
+	for _, s := range r.supplies() {
+		s.await("the master to see the UPS", func(st status) bool { return st.ups().State == "OK" })
+	}
 	for _, m := range r.nodes {
 		r.join(m)
 	}
-	r.await("everybody to be there", r.attached)
-	for _, m := range r.all() {
+	r.fine()
+	for _, m := range r.all {
 		m.learnCard()
 	}
 	hear(t, r.bridge, r.wake)
 	return r
+}
+
+// newNode makes a machine with an agent, as config says it.
+func (r *rack) newNode(number int, text string) {
+	r.t.Helper()
+	name, lines, _ := strings.Cut(text, ":")
+	name, plugs, _ := strings.Cut(name, "@")
+	m := r.machine(name, number, "agent")
+	m.fed = []*supply{r.supply}
+	switch plugs {
+	case "2":
+		m.fed = []*supply{r.ups2}
+	case "12":
+		m.fed = append(m.fed, r.ups2)
+	}
+	var masters []string
+	for _, s := range m.fed {
+		masters = append(masters, strconv.Quote(s.address))
+	}
+	m.write("/etc/lastwatt/agent.toml", fmt.Sprintf(agentTOML, strings.Join(masters, ", "), lines))
+	r.enable(m, "upsagent.service")
+	r.nodes = append(r.nodes, m)
 }
 
 // masterTOML has times that a test can wait for.
@@ -127,7 +158,7 @@ cable = %s
 ok = "300ms"
 `
 
-const agentTOML = `masters = ["10.77.0.1:8493"]
+const agentTOML = `masters = [%s]
 [discovery]
 mdns = false
 %s`
@@ -166,6 +197,7 @@ func (r *rack) machine(name string, number int, kind string, args ...string) *ma
 	// All that is said there can be read here, to the last moment.
 	m.write("/etc/systemd/journald.conf.d/console.conf", "[Journal]\nForwardToConsole=yes\nMaxLevelConsole=info\n")
 	r.enable(m, "systemd-networkd.service")
+	r.all = append(r.all, m)
 	return m
 }
 
@@ -176,40 +208,35 @@ func (r *rack) enable(m *machine, units ...string) {
 	}
 }
 
-// join makes a machine's agent join.
+// join makes a machine's agent join the masters of its UPSes.
 func (r *rack) join(m *machine) {
 	r.t.Helper()
-	token := strings.TrimSpace(r.upsctl("token", "create"))
 	until(r.t, m.name+"'s agent", func() bool {
 		_, err := os.Stat(m.file("/run/lastwatt/agent/agent.sock"))
 		return err == nil
 	})
-	if _, err := m.do("upsagent", "join", token); err != nil {
-		r.t.Fatal(err)
+	for _, s := range m.fed {
+		token := strings.TrimSpace(s.upsctl("token", "create"))
+		if _, err := m.do("upsagent", "join", "--master", s.address, token); err != nil {
+			r.t.Fatal(err)
+		}
 	}
 }
 
-func (r *rack) all() []*machine { return append([]*machine{r.host}, r.nodes...) }
-
 // node returns a machine by its name.
 func (r *rack) node(name string) *machine {
-	return r.nodes[slices.IndexFunc(r.nodes, func(m *machine) bool { return strings.HasSuffix(m.name, "-"+name) })]
+	return r.nodes[slices.IndexFunc(r.nodes, func(m *machine) bool { return m.short() == name })]
 }
 
 // close takes the rack away, and tells its story if the test failed.
 func (r *rack) close() {
 	if r.t.Failed() {
 		r.t.Logf("the story:\n%s", r.tale())
-		for _, m := range r.all() {
-			if m != nil {
-				r.t.Logf("what %s said:\n%s", m.name, m.tale())
-			}
+		for _, m := range r.all {
+			r.t.Logf("what %s said:\n%s", m.name, m.tale())
 		}
 	}
-	for _, m := range r.all() {
-		if m == nil {
-			continue
-		}
+	for _, m := range r.all {
 		m.scrap()
 		if err := unix.Unmount(m.root, unix.MNT_DETACH); err != nil {
 			r.t.Errorf("cannot take the disk of %s away: %v", m.name, err)
@@ -221,45 +248,14 @@ func (r *rack) close() {
 	}
 }
 
-// load is what hangs on the UPS's outlets, for as long as the test lasts.
-func (r *rack) load() {
-	for last := time.Duration(-1); ; {
-		e, err := r.tty.WaitEvent(r.t.Context(), func(e vtty.Event) bool {
-			return e.At > last && (e.Kind == vtty.LoadOff || e.Kind == vtty.LoadOn)
-		})
-		if err != nil {
-			return
-		}
-		last = e.At
-		on := e.Kind == vtty.LoadOn
-		if on {
-			r.note("ups", outputOn)
-		} else {
-			r.note("ups", outputOff)
-			for _, m := range r.nodes {
-				if m.on() {
-					r.t.Errorf("law 5: the load was cut while %s ran", m.name)
-				}
-			}
-			r.host.checkAlone()
-		}
-		for _, m := range r.all() {
-			m.outlet(on)
-		}
-	}
-}
-
 // wake is a magic packet for somebody. Who is on, or has no power, hears nothing.
 func (r *rack) wake(mac net.HardwareAddr) {
-	for _, m := range r.all() {
+	for _, m := range r.all {
 		if mac.String() == m.card {
 			m.press()
 		}
 	}
 }
-
-// late reports whether the late unit of the master's machine has begun.
-func (r *rack) late() bool { return strings.Contains(r.host.said(), "lastwatt: ") }
 
 // note adds to the story.
 func (r *rack) note(who, what string) {
@@ -316,98 +312,10 @@ func (r *rack) follow(n int, limit time.Duration, want ...string) int {
 	return n
 }
 
-// status is what `upsctl status --all --json` promises, as far as it is asked for here.
-type status struct {
-	Masters []struct {
-		UPS []struct{ Name, State string }
-	}
-	Nodes    []nodeStatus
-	Problems []struct{ On, Name, Text string }
-	text     string
-}
-
-type nodeStatus struct{ Name, Phase, State, Link, Off string }
-
-func (s status) ups() string {
-	for _, m := range s.Masters {
-		for _, u := range m.UPS {
-			return u.State
-		}
-	}
-	return ""
-}
-
-func (s status) node(name string) nodeStatus {
-	i := slices.IndexFunc(s.Nodes, func(n nodeStatus) bool { return n.Name == name })
-	if i < 0 {
-		return nodeStatus{}
-	}
-	return s.Nodes[i]
-}
-
-// problem reports whether there is a problem of that name.
-func (s status) problem(name string) bool {
-	return slices.ContainsFunc(s.Problems, func(p struct{ On, Name, Text string }) bool { return p.Name == name })
-}
-
-// attached says that every node of the rack is linked and idle.
-func (r *rack) attached(s status) bool {
-	for _, m := range r.nodes {
-		_, name, _ := strings.Cut(m.name, "-")
-		if n := s.node(name); n.Link != "up" || n.Phase != "IDLE" || n.State != "OK" {
-			return false
-		}
-	}
-	return s.ups() == "OK"
-}
-
-// command is upsctl, asking the master.
-func (r *rack) command(args ...string) *exec.Cmd {
-	return exec.CommandContext(r.t.Context(), layer("master")+"/usr/bin/upsctl", append([]string{"--socket", r.host.file(r.socket)}, args...)...)
-}
-
-func (r *rack) upsctl(args ...string) string {
+// quiet holds that nothing has happened after the first n events.
+func (r *rack) quiet(n int) {
 	r.t.Helper()
-	var out, complaint bytes.Buffer
-	cmd := r.command(args...)
-	cmd.Stdout, cmd.Stderr = &out, &complaint
-	if err := cmd.Run(); err != nil {
-		r.t.Fatalf("upsctl %s: %v\n%s%s", strings.Join(args, " "), err, &out, &complaint)
+	if got := r.since(n); len(got) > 0 {
+		r.t.Errorf("it happened: %v", got)
 	}
-	return out.String()
-}
-
-// await waits until the master's status is as wanted.
-func (r *rack) await(what string, want func(status) bool) status {
-	r.t.Helper()
-	var s status
-	ctx, cancel := context.WithTimeout(r.t.Context(), patience)
-	defer cancel()
-	tick := time.NewTicker(200 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		if s = r.status(); want(s) {
-			return s
-		}
-		select {
-		case <-ctx.Done():
-			r.t.Fatalf("waited in vain for %s; instead: %s", what, s.text)
-		case <-tick.C:
-		}
-	}
-}
-
-// status asks the master. One that doesn't answer is a status with nothing in it.
-func (r *rack) status() status {
-	r.t.Helper()
-	out, err := r.command("--json", "status", "--all").Output()
-	var exit *exec.ExitError
-	if err != nil && (!errors.As(err, &exit) || exit.ExitCode() == 1) {
-		return status{text: err.Error()}
-	}
-	s := status{text: string(out)}
-	if err := json.Unmarshal(out, &s); err != nil {
-		r.t.Fatalf("upsctl status --json: %v\n%s", err, out)
-	}
-	return s
 }

@@ -11,8 +11,8 @@ import (
 
 	"github.com/lastwatt/lastwatt/master"
 	"github.com/lastwatt/lastwatt/master/cut"
-	"github.com/lastwatt/lastwatt/pkg/daemon"
 	"github.com/lastwatt/lastwatt/pkg/health"
+	"github.com/lastwatt/lastwatt/pkg/power"
 	"github.com/lastwatt/lastwatt/test/vtty"
 )
 
@@ -56,7 +56,7 @@ func TestLaw05SealedPowerOff(t *testing.T) {
 			r := newRack(t, config{cable: tc.cable})
 			n := len(r.since(0))
 			r.ups.Mains(false)
-			r.await("the master to see it", func(s status) bool { return s.ups() == "FAIL" })
+			r.await("the master to see it", func(s status) bool { return s.ups().State == "FAIL" })
 			if tc.deaf {
 				r.ups.SetHold(time.Hour)
 			}
@@ -64,7 +64,7 @@ func TestLaw05SealedPowerOff(t *testing.T) {
 			if tc.change != nil {
 				tc.change(&seal)
 			}
-			path := r.host.file(cut.Path(master.DefaultRun))
+			path := r.sealed()
 			if err := cut.Write(nil, path, seal); err != nil {
 				t.Fatal(err)
 			}
@@ -118,7 +118,7 @@ func (r *rack) seal() cut.Seal {
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	now := daemon.NewClock().Now()
+	now := r.host.uptime()
 	s := cut.Seal{Boot: strings.TrimSpace(boot), Made: now, Expires: now.Add(time.Hour)}
 	for _, u := range master.Wired(cfg) {
 		s.UPS = append(s.UPS, cut.Sealed{Name: u.Name, Outage: "test", Port: u.Port, Cable: u.Cable, NotBefore: now, Own: true})
@@ -126,16 +126,31 @@ func (r *rack) seal() cut.Seal {
 	return s
 }
 
+// uptime is what the machine's own clock says.
+func (m *machine) uptime() power.Uptime {
+	m.t.Helper()
+	text, err := m.do("cat", "/proc/uptime")
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	seconds, _, _ := strings.Cut(text, " ")
+	d, err := time.ParseDuration(seconds + "s")
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	return power.Uptime(d)
+}
+
 // checkKills looks at all that was done to the port: the kill was begun on battery only.
 // The one exception is no program's: the kernel raises the outputs when a port is opened
 // for the first time.
-func (r *rack) checkKills() {
-	r.t.Helper()
+func (s *supply) checkKills() {
+	s.t.Helper()
 	opened := false
-	for _, e := range r.tty.Events() {
-		battery := r.cable.OnBattery.In(e.Inputs)
-		if vtty.Killing(r.cable, e.Lines) && !vtty.Killing(r.cable, e.Was) && !battery && (e.Kind != vtty.Open || opened) {
-			r.t.Errorf("law 4: the kill was begun on mains: %s", e)
+	for _, e := range s.tty.Events() {
+		battery := s.cable.OnBattery.In(e.Inputs)
+		if vtty.Killing(s.cable, e.Lines) && !vtty.Killing(s.cable, e.Was) && !battery && (e.Kind != vtty.Open || opened) {
+			s.t.Errorf("law 4: the kill was begun on mains: %s", e)
 		}
 		opened = opened || e.Kind == vtty.Open
 	}
