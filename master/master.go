@@ -164,6 +164,7 @@ func New(o Options) (*Master, error) {
 	}
 	m.hub.restoreUp(m.state)
 	m.hub.restoreOrders(m.state)
+	m.recovery.restore()
 	m.cutting = m.watchCut(o.FS, o.Late)
 	m.pulses = m.vitals()
 	m.ports.dropOthers()

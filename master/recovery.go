@@ -29,9 +29,10 @@ type recovery struct {
 	m     *Master
 	saver *journal.Saver
 	send  Waker
-	hooks []node.Hook     // those of "wake"
-	hands chan struct{}   // as many as hooks may run side by side
-	ends  chan wakeResult // of those that were tried
+	hooks []node.Hook                 // those of "wake"
+	hands chan struct{}               // as many as hooks may run side by side
+	ends  chan wakeResult             // of those that were tried
+	late  <-chan loaded[keptRecovery] // what an earlier run kept, if it was not there in time
 
 	mu     sync.Mutex // guards what follows
 	r      *policy.Recovery
@@ -85,10 +86,19 @@ func wakes(h node.Hook) bool { return slices.Contains(h.On, policy.EventWake) }
 // String names the task.
 func (v *recovery) String() string { return "recovery" }
 
-// Run takes what an earlier run kept, and then looks whenever something changed or is due,
-// until ctx ends. A disk that doesn't answer keeps nobody down who went in this run.
-func (v *recovery) Run(ctx context.Context) error {
+// restore takes what an earlier run kept, before anybody is told who is up. It waits as long
+// for the disk as for the state of this boot; [recovery.Run] takes what comes later.
+func (v *recovery) restore() {
 	late := load[keptRecovery](v.saver)
+	if l, soon := inTime(late); soon {
+		v.adopt(l)
+		return
+	}
+	v.late = late
+}
+
+// Run looks whenever something changed or is due, until ctx ends. A disk that doesn't answer keeps nobody down who went in this run.
+func (v *recovery) Run(ctx context.Context) error {
 	wake, stop := v.m.hub.watch()
 	defer stop()
 	timer, pause := time.NewTimer(0), time.NewTimer(0)
@@ -111,7 +121,7 @@ func (v *recovery) Run(ctx context.Context) error {
 		case <-timer.C:
 		case end := <-v.ends:
 			v.ended(end)
-		case l := <-late:
+		case l := <-v.late:
 			v.adopt(l)
 		case <-ctx.Done():
 			return nil

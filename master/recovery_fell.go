@@ -38,7 +38,9 @@ func (v *recovery) stillUp() map[string]upState {
 // fell makes known who went in the outage in which this machine went too. Neither when they
 // went nor how long it was off is known here, nor whether the load was cut in the end or the
 // mains came first: so each may have gone just now, and is off when its stop time is over,
-// unless it answers. v.mu is held.
+// unless it answers. Who had not asked, and is on no UPS that was to be cut, is still up for
+// all that is known while the same outage goes on, and else may boot as this machine does.
+// v.mu is held.
 func (v *recovery) fell(old keptRecovery) {
 	if old.Boot == v.m.boot {
 		if !v.sealed {
@@ -53,16 +55,19 @@ func (v *recovery) fell(old keptRecovery) {
 	for name, a := range old.Recovery.Nodes {
 		was := old.Up[name]
 		cut := was.Cut != 0 || slices.ContainsFunc(a.UPS, func(ups string) bool { return slices.Contains(old.Cuts, ups) })
-		if !cut && !a.Committed {
-			continue
-		}
 		now := max(h.now(), 1) // 0 would be never
-		was.Phase, was.Committed, was.StopTime = policy.Done, now, max(was.StopTime, a.StopTime)
-		was.Attached, was.Heard, was.Answered, was.Cut = false, 0, 0, 0
-		if cut {
+		was.Attached, was.Heard, was.Answered, was.Cut, was.Committed = false, 0, 0, 0, now
+		was.Phase, was.StopTime = policy.Done, max(was.StopTime, a.StopTime)
+		switch {
+		case cut:
 			was.Cut = now
+		case !a.Committed:
+			was.Phase, was.Committed, was.Heard, was.Outage = policy.Grace, 0, now, a.Outage
 		}
 		v.up[name] = was
 		h.recall(name, was)
+		if n := h.nodes[name]; was.Committed == 0 && !n.ever {
+			n.alive = now
+		}
 	}
 }

@@ -42,6 +42,7 @@ func (v *recovery) wake(ctx context.Context, w policy.Waking) {
 		return
 	}
 	v.m.proving.woke(w.Node)
+	v.m.hub.woken(w.Node)
 	go func() {
 		end := v.try(ctx, w, macs)
 		select {
@@ -103,6 +104,7 @@ func (v *recovery) runHooks(ctx context.Context, w policy.Waking) error {
 // ended takes how a try went, and says so: of one that goes on for days not each time.
 func (v *recovery) ended(end wakeResult) {
 	w := end.waking
+	v.m.hub.woken(w.Node) // a hook may have taken its time
 	v.mu.Lock()
 	delete(v.flying, w.Node)
 	delete(v.failed, w.Node)

@@ -55,8 +55,12 @@ func (h *hub) awaited(n *nodeRecord, now power.Uptime) policy.Awaited {
 		return policy.Awaited{}
 	}
 	var on []policy.Standing
+	_, outage := h.outageBegan()
 	for _, name := range h.graph().On(n.name) {
-		on = append(on, h.standingOf(h.nodes[name]))
+		// The host goes to have its UPSes cut: whoever lives on without them stays.
+		if o := h.nodes[name]; !n.host || !outage || !h.member(o, now).Survives(h.sources()) {
+			on = append(on, h.standingOf(o))
+		}
 	}
 	return policy.StillUp(now, n.waitLimit, h.graph().Depth(n.name), on)
 }
@@ -70,6 +74,9 @@ func (h *hub) standingOf(n *nodeRecord) policy.Standing {
 	}
 	if was := n.before; was != nil {
 		s.Phase, s.StopTime, s.Heard = was.Phase, was.StopTime, was.Heard
+		if was.Outage != "" && was.Phase < policy.Committed && h.wasThere(n) {
+			s.Alive = 0 // it need not boot: nobody told it to go
+		}
 	}
 	if d := n.report.GetDeadline(); d != nil && (s.Phase == policy.Grace || s.Phase == policy.Waiting) {
 		s.Goes, s.Timed = n.heard.Add(d.AsDuration()), true
@@ -86,8 +93,10 @@ func (h *hub) standingOf(n *nodeRecord) policy.Standing {
 // h.mu is held.
 func (h *hub) wasThere(n *nodeRecord) bool {
 	began, outage := h.outageBegan()
-	if n.before != nil {
-		return outage || slices.ContainsFunc(h.ups, func(u upsRecord) bool { return u.state.Known() == power.Unknown })
+	if b := n.before; b != nil {
+		return slices.ContainsFunc(h.ups, func(u upsRecord) bool {
+			return u.state.Known() == power.Unknown || u.state.Outage != "" && (b.Outage == "" || b.Outage == u.state.Outage)
+		})
 	}
 	return outage && n.seen && !n.lost.Before(began)
 }
@@ -172,6 +181,9 @@ type upState struct {
 	From      string        `json:"from"`
 	Answered  power.Uptime  `json:"answered"`
 	Cut       power.Uptime  `json:"cut,omitempty"`
+	// Outage is the one that it was there in, as a master of another boot left it; empty:
+	// of this boot.
+	Outage string `json:"outage,omitempty"`
 }
 
 // upNow returns those who are attached, or were in this outage and have not gone.
@@ -219,5 +231,14 @@ func (h *hub) recall(name string, up upState) {
 		n.role, n.feeds, n.waitFor, n.from = up.Role, up.Feeds, up.WaitFor, up.From
 		n.standing = standing{before: &up, committed: up.Committed, cut: up.Cut, reach: reach{answered: up.Answered}}
 		h.waits = nil
+	}
+}
+
+// woken notes that a node was told to start: it may be up before it attaches.
+func (h *hub) woken(name string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if n := h.nodes[name]; n != nil && n.session == nil {
+		n.alive = h.now()
 	}
 }

@@ -81,6 +81,9 @@ func (f *Fleet) due(host Member) (power.Uptime, bool) {
 // with it feeds the node.
 func (f *Fleet) Ends(m Member, ups []Source) bool { return f.ending && !m.Host && !m.lives(ups, false) }
 
+// Survives reports whether a node goes on when all UPSes are cut that are on battery.
+func (m Member) Survives(ups []Source) bool { return m.lives(ups, false) }
+
 // failing reports whether the UPS runs on battery, as far as anybody knows: it is one of
 // those that are cut.
 func (s Source) failing() bool { return s.State.Known().OnBattery() }

@@ -27,7 +27,8 @@ func TestLaw05WhoIsOffSinceTheCut(t *testing.T) {
 		quick := "[policy]\ngrace = \"15s\"\n[shutdown]\nstop_time = \"30s\"\n"
 		host := endSpec{
 			name: "host", accepts: time.Second, goes: 8 * time.Second,
-			config: "[node.policy]\ngrace = \"40s\"\ngrace_min = \"40s\"\nwait_for = [\"*\"]\nwait_limit = \"10m\"\n[node.shutdown]\nstop_time = \"10s\"\n",
+			config: "[node.policy]\ngrace = \"40s\"\ngrace_min = \"40s\"\nwait_for = [\"*\"]\nwait_limit = \"10m\"\n[node.shutdown]\nstop_time = \"10s\"\n" +
+				"[recover]\nhold_off = \"1h\"\n", // who is woken may be up
 		}
 		w := newEndWorld(t, host,
 			endSpec{name: "web", config: quick, accepts: time.Second, goes: 8 * time.Second},

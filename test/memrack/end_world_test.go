@@ -315,7 +315,7 @@ func (w *endWorld) sealPath() string { return cut.Path(w.rack.masterDir(w.rack.m
 func (w *endWorld) newSeal() cut.Seal {
 	now := w.rack.masters[0].machine.now()
 	c, _ := line.Lookup("nut-7")
-	return cut.Seal{Boot: "boot", Made: now, Expires: now.Add(time.Hour), UPS: []cut.Sealed{
+	return cut.Seal{Boot: w.rack.masters[0].machine.boot, Made: now, Expires: now.Add(time.Hour), UPS: []cut.Sealed{
 		{Name: "main", Outage: "o1", Port: "/dev/wire", Cable: c, NotBefore: now.Add(time.Minute), Own: true},
 	}}
 }

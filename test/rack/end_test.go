@@ -12,7 +12,7 @@ func endgame(t *testing.T, recover string) *rack {
 	return newRack(t, config{cable: killing, more: recover + "[node.policy]\ngrace = \"4s\"\ngrace_min = \"1s\"\nwait_for = [\"*\"]\n[node.shutdown]\nstop_time = \"3s\"\n", nodes: []string{
 		"web1: [policy]\ngrace = \"1s\"\ngrace_min = \"1s\"\n" + byCard,
 		"web2: [policy]\ngrace = \"1s\"\ngrace_min = \"1s\"\n" + byCard,
-		"db1: [policy]\ngrace = \"2s\"\ngrace_min = \"1s\"\nwait_for = [\"web1\", \"web2\"]\n" + byCard,
+		"db1: [policy]\ngrace = \"2s\"\ngrace_min = \"1s\"\nwait_for = [\"web1\", \"web2\"]\n[shutdown]\nstop_time = \"30s\"\n[wake]\nmethod = [\"wol\"]\n",
 	}})
 }
 

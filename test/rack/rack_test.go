@@ -217,7 +217,7 @@ func (r *rack) join(m *machine) {
 	})
 	for _, s := range m.fed {
 		token := strings.TrimSpace(s.upsctl("token", "create"))
-		if _, err := m.do("upsagent", "join", "--master", s.address, token); err != nil {
+		if _, err := m.do("upsagent", "join", token); err != nil {
 			r.t.Fatal(err)
 		}
 	}
