@@ -16,8 +16,8 @@ const (
 	otherBlind = 10 * time.Second
 	// otherLimit is how long past its time it is waited for at all, whatever it does.
 	otherLimit = 2 * time.Minute
-	// slack is added to a kill's time: it counts from when it was ordered, and is on
-	// the wire a little later. A UPS that wants 5 s ignores 4.99.
+	// slack is added to a kill's time: nobody's clock is exact, and a UPS that wants 5 s
+	// ignores 4.99.
 	slack = 250 * time.Millisecond
 	// ownBlind is how long a machine that can't see its own UPS stays like this. A
 	// battery that was to be cut is empty by then, so what still runs is on mains:
@@ -69,6 +69,7 @@ type unit struct {
 	look  look
 	phase phase
 	since power.Uptime // of the phase
+	wired bool         // the kill is on the wire; meaningful while killing
 }
 
 type phase int
@@ -169,6 +170,7 @@ func (c *Cutter) begin(now power.Uptime, own bool) (acts []Action) {
 // begin begins the kill.
 func (u *unit) begin(now power.Uptime) Action {
 	u.become(killing, now)
+	u.wired = false
 	a := Action{Do: Assert, UPS: u.index, Levels: u.Cable.Asserted(), Why: fmt.Sprintf("UPS %s: cutting the load", u.Name)}
 	switch k := u.Cable.Kill; {
 	case k.Break > 0:
@@ -177,6 +179,14 @@ func (u *unit) begin(now power.Uptime) Action {
 		a.Do, a.Data = Send, k.Send
 	}
 	return a
+}
+
+// Begun says that what begins a kill is on the wire, at the latest: its time counts from
+// now, for a port may take up to a second for a call.
+func (c *Cutter) Begun(ups int, now power.Uptime) {
+	if u := &c.units[ups]; u.phase == killing && !u.wired {
+		u.since, u.wired = now, true
+	}
 }
 
 // through reports whether the machine's own UPS need not wait for this one.

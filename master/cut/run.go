@@ -163,6 +163,7 @@ func (r *runner) do(a Action) (over bool, err error) {
 	}
 	p := r.ports[a.UPS]
 	p.do(r.Now(), a) // first: who reads this may have no time left
+	r.cutter.Begun(a.UPS, r.Now())
 	if a.Why != "" {
 		r.say(a.Why)
 	}

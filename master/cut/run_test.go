@@ -19,10 +19,12 @@ import (
 type machine struct {
 	ups    *fakeUPS
 	began  time.Time
-	ready  power.Uptime // from when on its UPS may be cut
-	cache  bool         // its driver answers from a memory that is empty for a second
-	refuse error        // what Drive answers once
-	gone   bool         // there is no such port
+	ready  power.Uptime  // from when on its UPS may be cut
+	cache  bool          // its driver answers from a memory that is empty for a second
+	refuse error         // what Drive answers once
+	slow   time.Duration // how long Drive takes, once
+	drives []time.Time   // when the outputs changed
+	gone   bool          // there is no such port
 	opened time.Time
 	did    []string
 	said   []string
@@ -67,7 +69,10 @@ func (m *machine) Drive(l line.Lines) error {
 		m.refuse = nil
 		return err
 	}
+	time.Sleep(m.slow)
+	m.slow = 0
 	m.note("drive " + l.String())
+	m.drives = append(m.drives, time.Now())
 	m.ups.out = l
 	return nil
 }
@@ -169,6 +174,20 @@ func TestRun(t *testing.T) {
 
 // TestLaw04WhoeverEndsItEndsTheKill: no line stays asserted behind a late unit that is
 // told to go.
+// A kill's length is that on the wire, however long the port takes to begin it.
+func TestAKillCountsFromWhenItIsOnTheWire(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, _ := line.Lookup("nut-7")
+		m := &machine{ups: &fakeUPS{cable: c, mainsAt: from(130)}, slow: 900 * time.Millisecond}
+		if err := m.play(t.Context(), 0); err != nil {
+			t.Fatal(err)
+		}
+		if len(m.drives) < 2 || m.drives[1].Sub(m.drives[0]) < c.Kill.Hold {
+			t.Errorf("driven at %v, want the kill for %v", m.drives, c.Kill.Hold)
+		}
+	})
+}
+
 func TestLaw04WhoeverEndsItEndsTheKill(t *testing.T) {
 	for name, want := range map[string]string{
 		"nut-7":            "quiet, open, drive DTR, drive RTS, close",

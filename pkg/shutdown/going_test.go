@@ -3,6 +3,8 @@ package shutdown
 import (
 	"context"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/godbus/dbus/v5"
 )
@@ -36,5 +38,30 @@ func TestSaysGoing(t *testing.T) {
 		if saysGoing(said) != want {
 			t.Errorf("%q: %t", said, !want)
 		}
+	}
+}
+
+// Whoever asks is a process of the service that the system ends.
+func TestGoingIsAskedAgain(t *testing.T) {
+	for _, c := range []struct {
+		answers []string // the last again and again
+		want    bool
+		took    time.Duration
+	}{
+		{[]string{"stopping\n"}, true, 0},
+		{[]string{"running\n"}, false, 0},
+		{[]string{"", "", "stopping\n"}, true, 2 * goingPause},
+		{[]string{""}, false, goingLimit},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			began, n := time.Now(), 0
+			got := askGoing(t.Context(), func(context.Context) string {
+				n++
+				return c.answers[min(n, len(c.answers))-1]
+			})
+			if took := time.Since(began); got != c.want || took != c.took {
+				t.Errorf("%q: %t after %s, want %t after %s", c.answers, got, took, c.want, c.took)
+			}
+		})
 	}
 }

@@ -45,15 +45,22 @@ func newLateUnit(t testing.TB, c line.Cable) *lateUnit {
 	return l
 }
 
-// start seals the cut from then on and runs the late unit. alter may spoil the seal.
+// start seals the cut from then on and runs the late unit.
 func (l *lateUnit) start(in time.Duration, alter func(*cut.Seal)) {
+	l.t.Helper()
+	l.seal(in, alter)
+	l.again("poweroff")
+}
+
+// seal seals the cut from then on. alter may spoil the seal.
+func (l *lateUnit) seal(in time.Duration, alter func(*cut.Seal)) {
 	l.t.Helper()
 	boot, err := daemon.BootID()
 	if err != nil {
 		l.t.Fatal(err)
 	}
+	l.from = l.tty.Now() + in // first: between the two looks at the clock may lie some time
 	now := daemon.NewClock().Now()
-	l.from = l.tty.Now() + in
 	s := cut.Seal{Boot: boot, Made: now, Expires: now.Add(time.Hour), UPS: []cut.Sealed{{
 		Name: "main", Outage: "o1", Port: l.tty.Path(), Cable: l.cable, NotBefore: now.Add(in), Own: true,
 	}}}
@@ -63,7 +70,6 @@ func (l *lateUnit) start(in time.Duration, alter func(*cut.Seal)) {
 	if err := cut.Write(nil, cut.Path(l.dir), s); err != nil {
 		l.t.Fatal(err)
 	}
-	l.again("poweroff")
 }
 
 // again runs the late unit with the seal that is there.
@@ -293,17 +299,16 @@ func TestLaw04ASealThatIsNoGood(t *testing.T) {
 			t.Parallel()
 			l := newLateUnit(t, mustLookup(t, "nut-7"))
 			l.ups.Mains(false)
-			l.start(time.Hour, c.alter)
+			l.seal(time.Hour, c.alter)
 			if c.spoil != nil {
-				l.run.kill()
 				c.spoil(t, cut.Path(l.dir))
-				l.again("poweroff")
 			}
+			l.again("poweroff")
 			until(t, "its end", l.run.over, l.run.tail)
 			if l.run.err == nil || !strings.Contains(l.run.tail(), c.want) {
 				t.Errorf("%v: %s, want something with %q", l.run.err, l.run.tail(), c.want)
 			}
-			if c.spoil == nil && len(l.tty.Events()) != l.mark {
+			if len(l.tty.Events()) != l.mark {
 				t.Errorf("it touched the port:\n%s", tell(l.tty.Events()))
 			}
 			if err := cut.Refused(nil, l.dir); err == nil || !strings.Contains(err.Error(), c.want) {
@@ -316,8 +321,7 @@ func TestLaw04ASealThatIsNoGood(t *testing.T) {
 			t.Parallel()
 			l := newLateUnit(t, mustLookup(t, "nut-7"))
 			l.ups.Mains(false)
-			l.start(time.Hour, nil)
-			l.run.kill()
+			l.seal(time.Hour, nil)
 			l.again(to)
 			until(t, "its end", l.run.over, l.run.tail)
 			if l.run.err != nil || len(l.tty.Events()) != l.mark {

@@ -333,6 +333,14 @@ func (m *machine) write(path, text string) {
 	}
 }
 
+// mask keeps a unit from being started.
+func (m *machine) mask(unit string) {
+	m.t.Helper()
+	if err := os.Symlink("/dev/null", m.root+"/etc/systemd/system/"+unit); err != nil {
+		m.t.Fatal(err)
+	}
+}
+
 // said is what the machine has said in all its boots.
 func (m *machine) said() string {
 	text, _ := os.ReadFile(m.console) // no console, nothing said

@@ -33,9 +33,9 @@ const (
 	outerVariable = "LASTWATT_RACK_OUTER" // the machine's own network namespace
 )
 
-// sideBySide is how many racks there are at once unless the command line says: they wait
-// most of the time.
-const sideBySide = "4"
+// sideBySide is how many tests there are at once unless the command line says: they wait
+// most of the time, if not for places for their machines.
+const sideBySide = "24"
 
 func TestMain(m *testing.M) {
 	vtty.Main()

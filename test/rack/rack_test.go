@@ -20,33 +20,10 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/lastwatt/lastwatt/pkg/line"
+	"github.com/lastwatt/lastwatt/test/vtty"
 )
 
 var counter atomic.Int32 // of racks: names of bridges, folders, control groups
-
-// machinesMax is how many machines run at once in all racks. Each has seven instances of
-// inotify, of which Linux gives a user 128 unless it is told otherwise (inotify(7)).
-const machinesMax = 16
-
-// seats are those machines' places; who waits for theirs holds the lock, in its turn.
-var seats = struct {
-	sync.Mutex
-	taken chan struct{}
-}{taken: make(chan struct{}, machinesMax)}
-
-// sit waits for places for a rack, until its test ends.
-func sit(t testing.TB, machines int) {
-	seats.Lock()
-	defer seats.Unlock()
-	for range machines {
-		seats.taken <- struct{}{}
-	}
-	t.Cleanup(func() {
-		for range machines {
-			<-seats.taken
-		}
-	})
-}
 
 // rack is one or more UPSes and machines on them.
 type rack struct {
@@ -91,14 +68,15 @@ func newRack(t testing.TB, c config) *rack {
 	if c.second != nil {
 		machines++
 	}
-	sit(t, machines)
+	seats.sit(t, machines)
 	n := counter.Add(1)
 	r := &rack{t: t, dir: layer(fmt.Sprint("r", n)), bridge: fmt.Sprint("br", n), started: time.Now(), news: make(chan struct{})}
+	ttys := []*vtty.TTY{vtty.New(t), vtty.New(t)} // they end after what has them open
 	ip(t, "link add "+r.bridge+" type bridge", "link set "+r.bridge+" up")
 	t.Cleanup(r.close)
-	r.supply = r.newSupply("ups", host, 1, c.cable, c.more)
+	r.supply = r.newSupply(ttys[0], "ups", host, 1, c.cable, c.more)
 	if c.second != nil {
-		r.ups2 = r.newSupply("ups2", "rack2", 2, c.cable, *c.second)
+		r.ups2 = r.newSupply(ttys[1], "ups2", "rack2", 2, c.cable, *c.second)
 	}
 	for i, text := range c.nodes {
 		r.newNode(i+3, text)
@@ -197,6 +175,7 @@ func (r *rack) machine(name string, number int, kind string, args ...string) *ma
 	// All that is said there can be read here, to the last moment.
 	m.write("/etc/systemd/journald.conf.d/console.conf", "[Journal]\nForwardToConsole=yes\nMaxLevelConsole=info\n")
 	r.enable(m, "systemd-networkd.service")
+	m.mask("console-getty.service")
 	r.all = append(r.all, m)
 	return m
 }

@@ -39,9 +39,9 @@ type supply struct {
 }
 
 // newSupply makes a UPS and its master's machine.
-func (r *rack) newSupply(name, host string, number int, cable, more string) *supply {
+func (r *rack) newSupply(tty *vtty.TTY, name, host string, number int, cable, more string) *supply {
 	r.t.Helper()
-	s := &supply{t: r.t, name: name, address: fmt.Sprintf("10.77.0.%d:8493", number), tty: vtty.New(r.t), cable: parseCable(r.t, cable)}
+	s := &supply{t: r.t, name: name, address: fmt.Sprintf("10.77.0.%d:8493", number), tty: tty, cable: parseCable(r.t, cable)}
 	s.ups = vtty.NewUPS(s.tty, s.cable)
 	port := filepath.Join(r.dir, "port-"+name)
 	if err := os.MkdirAll(port, 0o755); err != nil {
