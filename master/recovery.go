@@ -148,6 +148,7 @@ func (v *recovery) adopt(l loaded[keptRecovery]) {
 	old := l.v
 	v.r.Restore(v.m.now(), old.Recovery, old.Boot == v.m.boot)
 	v.fell(old)
+	v.dirty = v.dirty || old.Boot != v.m.boot // the next run must find it as of this boot
 	for name, texts := range old.Cards {
 		if _, known := v.cards[name]; known {
 			continue
