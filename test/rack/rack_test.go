@@ -190,15 +190,12 @@ func (r *rack) enable(m *machine, units ...string) {
 // join makes a machine's agent join the masters of its UPSes.
 func (r *rack) join(m *machine) {
 	r.t.Helper()
-	until(r.t, m.name+"'s agent", func() bool {
-		_, err := os.Stat(m.file("/run/lastwatt/agent/agent.sock"))
-		return err == nil
-	})
 	for _, s := range m.fed {
 		token := strings.TrimSpace(s.upsctl("token", "create"))
-		if _, err := m.do("upsagent", "join", token); err != nil {
-			r.t.Fatal(err)
-		}
+		until(r.t, m.name+" to join", func() bool { // when its agent and its network are there
+			_, err := m.do("upsagent", "join", token)
+			return err == nil
+		})
 	}
 }
 
