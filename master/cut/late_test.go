@@ -65,6 +65,7 @@ func TestHowLongItTookToStopIsToldOnce(t *testing.T) {
 		t.Errorf("nothing was noted, and it took %v", d)
 	}
 	cut.NoteStop(nil, dir, cut.Seal{Made: at(100)}, at(142.5))
+	cut.NoteStop(nil, dir, cut.Seal{Made: at(100)}, at(4000))
 	if d := cut.TookStop(nil, dir); d != 42500*time.Millisecond {
 		t.Errorf("it took %v", d)
 	}
@@ -114,7 +115,7 @@ func TestReady(t *testing.T) {
 func TestWhatIsShippedIsWhatIsLookedFor(t *testing.T) {
 	for file, want := range map[string][]string{
 		"systemd/lastwatt-cut.service": {
-			"ExecStart=/usr/bin/upsmaster cut\n", "DefaultDependencies=no\n", "After=umount.target final.target\n", "Before=systemd-poweroff.service ",
+			"ExecStart=-/usr/bin/upsmaster cut\nExecStart=/usr/bin/upsmaster cut\n", "DefaultDependencies=no\n", "After=umount.target final.target\n", "Before=systemd-poweroff.service ",
 			"WantedBy=poweroff.target halt.target\n", "TimeoutStartSec=infinity\n", "Type=oneshot\n",
 		},
 		"systemd/upsmaster.service": {"Also=lastwatt-cut.service\n"},

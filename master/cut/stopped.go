@@ -24,7 +24,11 @@ func NoteStop(fsys journal.FS, data string, s Seal, now power.Uptime) {
 	if _, err := os.Stat(data); fsys == nil && err != nil {
 		return
 	}
-	_ = journal.SaveOn(fsys, filepath.Join(data, stoppedFile), stopped{now.Sub(s.Made)})
+	path := filepath.Join(data, stoppedFile)
+	if old := (stopped{}); journal.LoadOn(fsys, path, &old) == nil {
+		return // one that was killed has noted it, sooner
+	}
+	_ = journal.SaveOn(fsys, path, stopped{now.Sub(s.Made)})
 }
 
 // TookStop returns what [NoteStop] left, once; 0: nothing. It touches the disk.

@@ -50,3 +50,23 @@ func TestLaw07MainsBackInTheLateUnit(t *testing.T) {
 	r.quiet(n)
 	r.checkKills()
 }
+
+// TestLaw07TheLateUnitIsKilled: another takes its place, so that the mains still find
+// somebody who sees them.
+func TestLaw07TheLateUnitIsKilled(t *testing.T) {
+	t.Parallel()
+	r := newRack(t, config{cable: killing, more: soon + "[node.policy]\ngrace = \"1s\"\ngrace_min = \"1s\"\n[node.shutdown]\nstop_time = \"3s\"\n"})
+	if _, err := r.host.do("rm", "/usr/lib/systemd/system-shutdown/lastwatt"); err != nil {
+		t.Fatal(err) // it would do as well
+	}
+	n := len(r.since(0))
+	r.ups.SetHold(time.Hour) // it is deaf: there is time
+	r.ups.Mains(false)
+	until(t, "the late unit", r.late)
+	if _, err := r.host.do("systemctl", "kill", "--signal=KILL", "lastwatt-cut.service"); err != nil {
+		t.Fatal(err)
+	}
+	r.ups.Mains(true)
+	r.follow(n, chain, host+" "+rebooted, host+" "+booted)
+	r.checkKills()
+}
