@@ -219,9 +219,13 @@ func (f *Fold) phase(n *tracked, ev Event) {
 	if ev.Since != 0 {
 		since = f.past(ev.Since) // it may have said so late
 	}
+	// What is accepted now was asked for in the outage before this one.
+	done, asked := phase == PhaseDone, n.phase == PhaseCommitted
 	n.phase = phase
 	for _, p := range slices.Clone(n.parts) {
 		switch {
+		case done && p.committed == nil && (asked || p.before && p.back == nil):
+			p.before = true
 		case Leaving(phase) && p.of.during(since) && (!p.asked() || p.back != nil):
 			*p = part{of: p.of, name: p.name, host: p.host, absent: p.absent, committed: &since}
 			if phase == PhaseDone {

@@ -40,6 +40,21 @@ func stories() []storyCase {
 			  web1: asked 1m10s accepted 1m10s down 2m20s back 4m
 			o2 main: 17:04 failed for 1m; nobody had to go down; web1 was on its way down already
 			  web1: absent lost 20s back 2m (was on its way down already)`},
+		{"it asked in the outage before, and its system accepts in this one", `
+			0s start
+			1s web1 attached
+			2m main FAIL o1
+			3m web1 COMMITTED
+			3m2s main OK o1
+			3m4s main FAIL o2
+			3m10s web1 DONE
+			3m20s web1 lost
+			5m main OK o2
+			6m web1 attached boot=n2`, `
+			o1 main: 17:02 failed; 1 of 1 down in 20s; power back after 1m2s
+			  web1: asked 1m accepted 1m10s down 1m20s back 4m
+			o2 main: 17:03 failed for 1m56s; nobody had to go down; web1 was on its way down already
+			  web1: lost 16s back 2m56s (was on its way down already)`},
 		{"a rack goes down and comes back", `
 			0s rack1 host
 			0s start

@@ -94,6 +94,10 @@ func (p *simPlan) endGame(r *rand.Rand) {
 			heedless: r.IntN(12) == 0, through: r.IntN(3) == 0, takes: r.Float64(), restart: between(r, 0, 20*time.Second),
 		}
 	}
+	if p.masters == 1 && len(p.ups) == 2 && r.IntN(2) == 0 { // the other UPS is cut first
+		host := &p.nodes[0]
+		host.feeds, host.need, host.named, host.noLow = []int{0}, 1, true, !p.ups[0].low()
+	}
 	for i := range p.nodes {
 		n := &p.nodes[i]
 		n.early, n.post = r.IntN(3) == 0, between(r, 2*time.Second, 40*time.Second)
@@ -134,7 +138,7 @@ func (p *simPlan) trouble(r *rand.Rand) {
 		if s.when == atLast && r.IntN(2) == 0 {
 			s.on = r.IntN(len(p.nodes))
 		}
-	case s.when == starting || what == 1:
+	case s.when == starting || what == 1 && s.when != atLast:
 		s.what = "mains gone"
 	default:
 		s.what = "mains back"

@@ -63,6 +63,7 @@ func unfound() map[string]string {
 		health.Internal: "it would be a fault", health.NoPort: "without a port there is no outage",
 		health.NoNode: elsewhere, health.NotJoined: elsewhere, health.CannotPowerOff: elsewhere, health.InhibitorLimit: elsewhere,
 		health.Network: elsewhere, health.Socket: elsewhere, health.Metrics: elsewhere, health.MDNS: elsewhere, health.Identity: elsewhere,
+		health.LateUnit: "a rack in memory needs nobody to install it", health.WakeUnarmed: elsewhere, health.UPSDisabled: elsewhere,
 		health.SecondClaimant: elsewhere, health.AlarmUnsent: elsewhere, health.NoWayBack: elsewhere,
 	}
 }

@@ -74,7 +74,13 @@ func (j *simJudge) loadCut(i int) {
 // took: the system of a master's host accepted its power-off. What is wrong with its UPSes
 // then is why, if no man made it go.
 func (j *simJudge) took(host *simFacts) {
+	if host.master == nil {
+		return
+	}
 	host.tookBad, host.tookRan = map[string]bool{}, host.agentAt
+	for _, f := range j.nodes {
+		f.met = f.met || f.touch && f.touchAt < j.w.rack.Since()-attaching && f.any(func(u *simSaid) bool { return u.master == host.i })
+	}
 	for _, u := range j.ups {
 		if u.master == host.i {
 			host.tookBad[u.name] = u.status != upsv1.Status_STATUS_OK || u.doubt || j.w.rack.Since() < u.murky || j.w.rack.Since()-u.since < acting
@@ -93,9 +99,9 @@ func (j *simJudge) sealed(n *simNode, seal cut.Seal, err error) {
 		return
 	}
 	now := j.w.rack.Since()
-	for _, u := range j.ups {
+	for _, u := range host.plugs {
 		bad := u.status != upsv1.Status_STATUS_OK && now-u.since > n.going+acting && !u.outside && !u.doubtful(now)
-		if u.master == n.i && u.wire != nil && bad && host.tookRan < u.since-acting {
+		if u.wire != nil && bad && host.tookRan < u.since-acting {
 			j.blame("law 7", host, "its power-off was accepted on battery, and its late unit has no seal: %v", err)
 			return
 		}

@@ -26,7 +26,7 @@ func (j *simJudge) mayEnd(f *simFacts, at time.Duration) bool {
 		if host == f || !host.powered || !host.mayKnow || !j.mayBeBad(u.master, at) {
 			return false
 		}
-		asked := host.askedAt >= host.chainAt && host.askedAt > 0
+		asked := host.askedAt >= host.chainAt && host.askedAt > 0 || host.taken
 		return asked || host.early(at+endLead) <= time.Second
 	})
 }

@@ -98,6 +98,7 @@ type simFacts struct {
 	livedAt  time.Duration // the newest moment at which it was on battery and in touch for certain
 	brokeAt  time.Duration // the newest at which its daemon was not there, or asleep
 	released bool          // while it was off: nobody need bring it back
+	met      bool          // its masters must know that it lived when the outage came, or when they went
 	unkept   bool          // its master died before it can have written down that it lived in the outage
 	unheard  bool          // its power-off was accepted so late that its daemon gave up on it
 	// Of a master's host: which UPSes may have been bad when its power-off was accepted, since
@@ -148,7 +149,7 @@ func (j *simJudge) blame(law string, f *simFacts, format string, args ...any) {
 // booted: a machine that was switched on knows nothing.
 func (j *simJudge) booted(n *simNode) {
 	f := j.nodes[n.i]
-	f.mayLow, f.mayEnd, f.unheard, f.unkept, f.firstAsk, f.livedAt = false, false, false, false, 0, long
+	f.mayLow, f.mayEnd, f.unheard, f.unkept, f.met, f.firstAsk, f.livedAt = false, false, false, false, false, 0, long
 	f.mayKnow, f.knew, f.ordered, f.askedAt, f.leftAt, f.phase, f.failOf = false, -1, false, long, 0, 0, -1
 	if n.master != nil {
 		j.forgot(n) // its run folder is gone

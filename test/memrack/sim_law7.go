@@ -19,9 +19,11 @@ func (j *simJudge) visitedOff(f *simFacts, what string) {
 
 // down: a machine goes off.
 func (j *simJudge) down(n *simNode) {
-	if f := j.nodes[n.i]; !f.ending {
+	f := j.nodes[n.i]
+	if !f.ending {
 		f.released = false
 	}
+	f.met = f.met || f.firstAsk > 0 || f.livedAt >= f.chainAt
 }
 
 // keeping is how long a master may take to write down that a failure began.
@@ -61,10 +63,8 @@ func (j *simJudge) rebooted(n *simNode) {
 	host, now := j.nodes[n.i], j.w.rack.Since()
 	j.visitedOff(host, "reboot")
 	j.reboots++
-	for _, u := range j.ups {
-		if u.master == n.i && (u.mains || now-u.changed < acting || u.doubtful(now)) {
-			return
-		}
+	if host.any(func(u *simSaid) bool { return u.mains || now-u.changed < acting || u.doubtful(now) }) {
+		return
 	}
 	j.blame("law 7", host, "it is started again in place of the halt, on battery")
 }
@@ -79,7 +79,7 @@ func (j *simJudge) returns() {
 	}
 	lost := j.away()
 	for _, f := range lost {
-		if f.comes() && !j.excused(f) {
+		if f.comes() && f.met && !j.excused(f) {
 			j.blame("law 7", f, "it is off since %s, its power is back, and it %s; packets came at %s", f.off, f.manner(), f.woken())
 		}
 	}
