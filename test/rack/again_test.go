@@ -16,7 +16,7 @@ const staggered = "[recover]\nhold_off = \"1s\"\nmin_charge = 0\nstagger = \"10s
 // with what the battery has left.
 func TestLaw07FailsAgain(t *testing.T) {
 	t.Parallel()
-	r := newRack(t, config{cable: plain, more: staggered + "[node.policy]\ngrace = \"1h\"\n", nodes: []string{
+	r := newRack(t, config{minutes: 1, cable: plain, more: staggered + "[node.policy]\ngrace = \"1h\"\n", nodes: []string{
 		"web1: [policy]\ngrace = \"0s\"\n" + byCard,
 		"db1: [policy]\ngrace = \"15s\"\ngrace_min = \"15s\"\n" + byCard,
 		"big1: [policy]\ngrace = \"5m\"\n" + byCard,
@@ -51,7 +51,7 @@ func TestLaw07FailsAgain(t *testing.T) {
 // second of which ends with the cut: who is booting when everybody goes is waited for.
 func TestLaw07FailsAgainForAll(t *testing.T) {
 	t.Parallel()
-	r := endgame(t, staggered)
+	r := endgame(t, 3, staggered)
 	// A server tests itself before it boots. It takes longer than the host would stay.
 	r.node("db1").write("/etc/systemd/system/upsagent.service.d/slow.conf", "[Service]\nExecStartPre=sleep 10\n")
 	n := len(r.since(0))

@@ -12,10 +12,10 @@ import (
 // counts down, one whose network is cut, one whose logind is gone.
 func TestLaw10Alone(t *testing.T) {
 	t.Parallel()
-	const grace = 20 * time.Second
-	r := newRack(t, config{cable: plain, more: soon + "[node.policy]\ngrace = \"1h\"\n", nodes: []string{
-		"killed1: [policy]\ngrace = \"20s\"\n" + byCard,
-		"cut1: [policy]\ngrace = \"20s\"\n" + byCard,
+	const grace = 30 * time.Second
+	r := newRack(t, config{minutes: 1, cable: plain, more: soon + "[node.policy]\ngrace = \"1h\"\n", nodes: []string{
+		"killed1: [policy]\ngrace = \"30s\"\n" + byCard,
+		"cut1: [policy]\ngrace = \"30s\"\n" + byCard,
 		"stubborn1: [policy]\ngrace = \"1s\"\ngrace_min = \"1s\"\n" + byCard,
 	}})
 	if _, err := r.node("stubborn1").do("systemctl", "mask", "--now", "systemd-logind.service"); err != nil {

@@ -8,8 +8,8 @@ import (
 )
 
 // endgame is a rack whose UPS can cut its load and whose machines are off soon.
-func endgame(t *testing.T, recover string) *rack {
-	return newRack(t, config{cable: killing, more: recover + "[node.policy]\ngrace = \"4s\"\ngrace_min = \"1s\"\nwait_for = [\"*\"]\n[node.shutdown]\nstop_time = \"3s\"\n", nodes: []string{
+func endgame(t *testing.T, minutes int, recover string) *rack {
+	return newRack(t, config{minutes: minutes, cable: killing, more: recover + "[node.policy]\ngrace = \"4s\"\ngrace_min = \"1s\"\nwait_for = [\"*\"]\n[node.shutdown]\nstop_time = \"3s\"\n", nodes: []string{
 		"web1: [policy]\ngrace = \"1s\"\ngrace_min = \"1s\"\n" + byCard,
 		"web2: [policy]\ngrace = \"1s\"\ngrace_min = \"1s\"\n" + byCard,
 		"db1: [policy]\ngrace = \"2s\"\ngrace_min = \"1s\"\nwait_for = [\"web1\", \"web2\"]\n[shutdown]\nstop_time = \"30s\"\n[wake]\nmethod = [\"wol\"]\n",
@@ -20,7 +20,7 @@ func endgame(t *testing.T, recover string) *rack {
 // last of them is off, and the mains bring all of them back.
 func TestLaw05Outage(t *testing.T) {
 	t.Parallel()
-	r := endgame(t, soon)
+	r := endgame(t, 1, soon)
 	n := len(r.since(0))
 	r.ups.Mains(false)
 	n = r.follow(n, chain, "web1 "+off+" | web2 "+off, "db1 "+off, "ups "+outputOff, host+" "+dark)
@@ -36,7 +36,7 @@ func TestLaw05Outage(t *testing.T) {
 // and wakes the others.
 func TestLaw07MainsBackInTheLateUnit(t *testing.T) {
 	t.Parallel()
-	r := endgame(t, soon)
+	r := endgame(t, 2, soon)
 	n := len(r.since(0))
 	r.ups.SetHold(time.Hour) // it is deaf: there is time
 	r.ups.Mains(false)

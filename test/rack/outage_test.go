@@ -28,7 +28,7 @@ func TestShortOutage(t *testing.T) {
 // network, not only from the master.
 func TestOrder(t *testing.T) {
 	t.Parallel()
-	r := newRack(t, config{cable: plain, more: "[node.policy]\ngrace = \"5s\"\nwait_for = [\"*\"]", nodes: []string{
+	r := newRack(t, config{minutes: 2, cable: plain, more: "[node.policy]\ngrace = \"5s\"\nwait_for = [\"*\"]", nodes: []string{
 		"web1: [policy]\ngrace = \"2s\"\ngrace_min = \"1s\"",
 		"db1: [policy]\ngrace = \"1s\"\ngrace_min = \"1s\"\nwait_for = [\"web1\"]",
 		"disk1: [policy]\ngrace = \"0s\"\nwait_for = [\"db1\"]",

@@ -52,10 +52,11 @@ func (e event) String() string { return e.who + " " + e.what }
 
 // config says what rack.
 type config struct {
-	cable  string   // as a TOML table, with a kill if it has one
-	more   string   // of master.toml
-	second *string  // of the second master's; nil: there is none
-	nodes  []string // "NAME: lines of agent.toml", "NAME@PLUGS: …" for those on the second UPS ("2") or on both ("12")
+	cable   string   // as a TOML table, with a kill if it has one
+	more    string   // of master.toml
+	second  *string  // of the second master's; nil: there is none
+	minutes int      // that the test takes, about; the longest come first
+	nodes   []string // "NAME: lines of agent.toml", "NAME@PLUGS: …" for those on the second UPS ("2") or on both ("12")
 }
 
 // plain is a cable without a kill.
@@ -68,7 +69,7 @@ func newRack(t testing.TB, c config) *rack {
 	if c.second != nil {
 		machines++
 	}
-	seats.sit(t, machines)
+	seats.sit(t, machines, c.minutes)
 	n := counter.Add(1)
 	r := &rack{t: t, dir: layer(fmt.Sprint("r", n)), bridge: fmt.Sprint("br", n), started: time.Now(), news: make(chan struct{})}
 	ttys := []*vtty.TTY{vtty.New(t), vtty.New(t)} // they end after what has them open

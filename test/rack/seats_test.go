@@ -24,7 +24,7 @@ type places struct {
 	mu    sync.Mutex
 	freed *sync.Cond
 	free  int
-	queue []int // how many each who waits wants
+	queue []int // how many minutes each test takes that waits
 }
 
 // seats are this run's places.
@@ -40,16 +40,16 @@ func newPlaces() *places {
 	return p
 }
 
-// sit waits for places for a rack, until its test ends. The largest comes first: it is
-// the one that takes longest.
-func (p *places) sit(t testing.TB, machines int) {
+// sit waits for places for a rack, until its test ends. Who takes longest comes first, so
+// that nothing long is left to the end.
+func (p *places) sit(t testing.TB, machines, minutes int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.queue = append(p.queue, machines)
-	for p.free < machines || machines < slices.Max(p.queue) {
+	p.queue = append(p.queue, minutes)
+	for p.free < machines || minutes < slices.Max(p.queue) {
 		p.freed.Wait()
 	}
-	i := slices.Index(p.queue, machines)
+	i := slices.Index(p.queue, minutes)
 	p.queue = slices.Delete(p.queue, i, i+1)
 	p.free -= machines
 	p.freed.Broadcast()

@@ -11,7 +11,7 @@ func TestLaw05TwoMasters(t *testing.T) {
 	t.Parallel()
 	const quick = "[policy]\ngrace = \"1s\"\ngrace_min = \"1s\"\n" + byCard
 	more := soon + "[node.policy]\ngrace = \"2s\"\ngrace_min = \"1s\"\nwait_for = [\"*\"]\n[node.shutdown]\nstop_time = \"3s\"\n"
-	r := newRack(t, config{cable: killing, more: more, second: &more, nodes: []string{
+	r := newRack(t, config{minutes: 2, cable: killing, more: more, second: &more, nodes: []string{
 		"left1: " + quick,
 		"right1@2: " + quick,
 		"both1@12: [power]\nfeeds = [\"rack1/main\", \"rack2/main\"]\nneed = 1\n" + quick,
