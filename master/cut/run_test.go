@@ -172,8 +172,6 @@ func TestRun(t *testing.T) {
 	}
 }
 
-// TestLaw04WhoeverEndsItEndsTheKill: no line stays asserted behind a late unit that is
-// told to go.
 // A kill's length is that on the wire, however long the port takes to begin it.
 func TestAKillCountsFromWhenItIsOnTheWire(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -188,6 +186,8 @@ func TestAKillCountsFromWhenItIsOnTheWire(t *testing.T) {
 	})
 }
 
+// TestLaw04WhoeverEndsItEndsTheKill: no line stays asserted behind a late unit that is
+// told to go.
 func TestLaw04WhoeverEndsItEndsTheKill(t *testing.T) {
 	for name, want := range map[string]string{
 		"nut-7":            "quiet, open, drive DTR, drive RTS, close",
