@@ -120,7 +120,9 @@ func TestWhatIsShippedIsWhatIsLookedFor(t *testing.T) {
 		},
 		"systemd/upsmaster.service": {"Also=lastwatt-cut.service\n"},
 		"systemd-shutdown/lastwatt": {"upsmaster cut --late", "--within 80s", "poweroff | halt)"},
-		"sysvinit/ups-monitor":      {"upsmaster cut --late poweroff", "poweroff)"},
+		"sysvinit/ups-monitor":      {"upsmaster cut --late poweroff", "poweroff)", "cat /run/sendsigs.omit.d/lastwatt-force-off"},
+		// What test/vm found on a real machine: the sleep has to be spared too.
+		"sysvinit/lastwatt-force-off": {"echo $$ $! >/run/sendsigs.omit.d/lastwatt-force-off", "echo ready\nif ! read -r go;"},
 	} {
 		text, err := os.ReadFile(filepath.Join("../../deploy", file))
 		if err != nil {

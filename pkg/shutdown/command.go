@@ -44,7 +44,7 @@ type command struct {
 	name   string
 	argv   []string
 	limit  time.Duration
-	force  string                     // a program that ends what hangs, started when the power-off is accepted
+	force  string                     // a program that ends what hangs, let go when the power-off is accepted; empty: none
 	logind Executor                   // who is asked whether we may, unless we are root; nil: nobody
 	going  func(context.Context) bool // the system goes down already; nil: nobody can say
 }
@@ -73,13 +73,13 @@ func (c command) PowerOff(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.limit)
 	defer cancel()
+	helper := prepare(c.force, forceAfter)
 	out, err := Exec(ctx, Cmd{Argv: append([]string{path}, c.argv[1:]...)})
 	if err == nil || c.going != nil && c.going(ctx) {
-		if c.force != "" {
-			outlive(c.force, forceAfter)
-		}
+		helper.fire()
 		return nil
 	}
+	helper.drop()
 	if out = strings.TrimSpace(out); out != "" {
 		return fmt.Errorf("cannot power off by %s: %w: %s", c.name, err, out)
 	}

@@ -120,7 +120,15 @@ var offFaults = []Fault{
 	},
 	{
 		Name: "a refused power-off is forced", File: "pkg/shutdown/command.go",
-		Old: "	if err == nil || c.going != nil && c.going(ctx) {\n		if c.force", New: "	if c.force != \"\" {\n		outlive(c.force, forceAfter)\n	}\n	if err == nil || c.going != nil && c.going(ctx) {\n		if false && c.force", Laws: []int{3},
+		Old: "	helper.drop()\n", New: "	helper.fire()\n", Laws: []int{3},
+	},
+	{
+		Name: "what ends a hanging shutdown is not told of the acceptance", File: "pkg/shutdown/command.go",
+		Old: "		helper.fire()\n", New: "",
+	},
+	{
+		Name: "a shutdown is asked for before its end is ready", File: "pkg/shutdown/forceoff.go",
+		Old: "	case <-ready:\n	case", New: "	default:\n	case",
 	},
 	{
 		Name: "an answer that is lost is a refusal", File: "pkg/shutdown/logind.go",

@@ -36,12 +36,12 @@ const (
 
 // machine is a computer that the UPS's cable ends in, and that lives on that UPS.
 type machine struct {
-	t       testing.TB
-	kernel  string // its parameters
-	cable   line.Cable
-	tty     *vtty.TTY
-	ups     *vtty.UPS
-	disk    *os.File
+	t      testing.TB
+	kernel string // its parameters
+	cable  line.Cable
+	tty    *vtty.TTY
+	ups    *vtty.UPS
+	disk   *os.File
 
 	mu    sync.Mutex // guards what follows
 	news  chan struct{}
@@ -232,7 +232,7 @@ func (m *machine) tell() {
 
 // patience is how long a test waits for what takes a moment: a boot, with much else going
 // on here.
-const patience = 4 * time.Minute
+const patience = 3 * time.Minute
 
 // until waits until done, which is called with m.mu held, and fails the test if that takes
 // too long.
@@ -252,6 +252,21 @@ func (m *machine) until(what string, done func() bool) {
 			m.t.Fatalf("waited in vain for %s", what)
 		}
 	}
+}
+
+// hears waits until the machine has said that on its console, after the first n bytes. It
+// returns how much was said by then.
+func (m *machine) hears(n int, text string) int {
+	m.t.Helper()
+	m.until(fmt.Sprintf("%q", text), func() bool { return strings.Contains(m.said.String()[n:], text) })
+	return m.heard()
+}
+
+// heard is how much it has said.
+func (m *machine) heard() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.said.Len()
 }
 
 // happened is how much has happened.
