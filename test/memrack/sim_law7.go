@@ -101,10 +101,10 @@ func (j *simJudge) returns() {
 // overdue is how long after its turn a machine is missed, and a little more.
 const overdue = 10*time.Minute + 30*time.Second
 
-// away returns the machines that don't run.
+// away returns the machines that don't run, or will not.
 func (j *simJudge) away() (all []*simFacts) {
 	for _, f := range j.nodes {
-		if !f.powered || f.ending {
+		if !f.powered || f.ending || f.taken {
 			all = append(all, f)
 		}
 	}
