@@ -30,6 +30,7 @@ func simulate(t *testing.T, p simPlan, to io.Writer) (j *simJudge) {
 		j.end()
 		j.stories()
 		for _, n := range w.nodes {
+			w.endLate(n)
 			w.stop(n, true)
 		}
 		synctest.Wait()
