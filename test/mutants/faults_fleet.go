@@ -149,6 +149,6 @@ var sealFaults = []Fault{
 	},
 	{
 		Name: "the host waits for who lives on", File: "master/waiting.go",
-		Old: "if o := h.nodes[name]; !n.host || !outage ||", New: "if o := h.nodes[name]; true ||",
+		Old: "if o := h.nodes[name]; !n.host || !outage ||", New: "if o := h.nodes[name]; n.host || !outage ||",
 	},
 }
