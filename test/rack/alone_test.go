@@ -4,6 +4,7 @@ package rack
 
 import (
 	"math"
+	"strings"
 	"testing"
 	"time"
 )
@@ -36,6 +37,11 @@ func TestLaw10Alone(t *testing.T) {
 		t.Errorf("it was to go at %.1f s, now at %.1f s", was, is)
 	}
 	n = r.follow(n, patience, "killed1 "+killed+" | stubborn1 "+off, "killed1 "+off+" | cut1 "+off)
+	for _, says := range []string{`"power-off refused","node":"stubborn1","method":"logind"`, `"power-off accepted","node":"stubborn1","method":"systemctl"`} {
+		if !strings.Contains(r.node("stubborn1").said(), says) {
+			t.Errorf("stubborn1 never said %s", says)
+		}
+	}
 	for _, e := range r.since(n - 2)[:2] {
 		if took := e.at - failed; took < grace {
 			t.Errorf("%s after %v, its grace is %v", e, took, grace)
