@@ -5,7 +5,7 @@
 // made it do so, is read off the machine from outside: its console, its disk, what QEMU
 // tells of it, and the modem lines. It has no code but its tests.
 //
-// `make vm` runs it, and `go test ./test/vm -vm`; without that flag nothing is done here.
+// `make vm` runs it, and `go test -timeout 30m ./test/vm -vm`; without that flag nothing is done.
 // It needs root for making disks, an amd64, Linux 5.14, qemu-system-x86_64
 // (qemu-system-x86), mke2fs, debugfs, dumpe2fs and e2fsck (e2fsprogs), systemctl, and
 // debootstrap once, as test/debian says; with it a kernel is fetched, which is Debian's for
