@@ -62,6 +62,10 @@ e2e: build ## the real programs on a real tty (test/e2e)
 rack: ## real systemd machines on a virtual UPS: down in order, cut, back (test/rack; root)
 	CGO_ENABLED=0 go test -count=1 -timeout 20m $(TESTFLAGS) ./test/rack -rack
 
+.PHONY: vm
+vm: ## virtual machines with a real UART: the late unit, the power-off, the reboot (test/vm; root)
+	CGO_ENABLED=0 go test -count=1 -timeout 30m $(TESTFLAGS) ./test/vm -vm
+
 PREFIX ?= /usr
 .PHONY: install
 install: build ## put programs, units and man pages in place (DESTDIR=, PREFIX=); enables nothing

@@ -97,7 +97,8 @@ func (v *recovery) restore() {
 	v.late = late
 }
 
-// Run looks whenever something changed or is due, until ctx ends. A disk that doesn't answer keeps nobody down who went in this run.
+// Run looks whenever something changed or is due, until ctx ends. A disk that doesn't answer
+// keeps nobody down who went in this run.
 func (v *recovery) Run(ctx context.Context) error {
 	wake, stop := v.m.hub.watch()
 	defer stop()
