@@ -146,7 +146,7 @@ func (j *simJudge) journals() {
 				phases = append(phases, r.To)
 			case r.What == "asked":
 				asks++
-			case r.What == "cancelled":
+			case r.What == "cancelled", r.What == "refused" && f.master != nil: // before it sealed
 				cancelled++
 			}
 			return nil

@@ -79,7 +79,7 @@ func (j *simJudge) returns() {
 	}
 	lost := j.away()
 	for _, f := range lost {
-		if f.comes() && f.met && !j.excused(f) {
+		if f.comes() && f.met && !f.partlyDeaf() && !j.excused(f) {
 			j.blame("law 7", f, "it is off since %s, its power is back, and it %s; packets came at %s", f.off, f.manner(), f.woken())
 		}
 	}

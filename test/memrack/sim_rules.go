@@ -99,9 +99,9 @@ func (f *simFacts) early(at time.Duration) time.Duration {
 		}
 		switch {
 		case u.shown > 0:
-			allow = min(allow, f.grace-spent, u.shown-spent-stopTime-margin)
+			allow = min(allow, f.grace-spent, u.shown-spent-f.stopMost()-margin)
 		case u.known:
-			allow = min(allow, u.runtime-spent-stopTime-margin)
+			allow = min(allow, u.runtime-spent-f.stopMost()-margin)
 		default:
 			allow = min(allow, f.grace-spent)
 		}
@@ -113,6 +113,16 @@ func (f *simFacts) early(at time.Duration) time.Duration {
 		return 0
 	}
 	return from + max(allow, min(f.grace, f.min)) - at
+}
+
+// stopMost is the longest stop time that may have been measured of a machine: from its
+// commit to its silence, and the margin that comes with it.
+func (n *simNode) stopMost() time.Duration {
+	takes := n.hooks() + n.accepting + n.going + margin + acting
+	if n.refuses > 0 || n.hang {
+		takes += time.Minute
+	}
+	return max(stopTime, takes)
 }
 
 // holds reports whether a hold must have kept the node up.
