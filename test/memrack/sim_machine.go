@@ -183,7 +183,9 @@ func (w *simWorld) hook(ctx context.Context, c shutdown.Cmd) (string, error) {
 // boot switches a machine on: nothing is left in its run folder.
 func (w *simWorld) boot(n *simNode) {
 	w.boots++
-	m := &machine{boot: fmt.Sprintf("boot%d", w.boots), born: time.Now().Add(-time.Minute)}
+	// Its clock is no older than it has had power, since a crash it may be: a master counts
+	// that time as spent by the battery.
+	m := &machine{boot: fmt.Sprintf("boot%d", w.boots), born: time.Now().Add(-max(time.Second, n.post))}
 	m.off, m.disk = simExec{n, m.boot}, n.disk
 	w.judge.back(n)
 	n.boot = m.boot
