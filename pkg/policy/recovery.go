@@ -288,18 +288,19 @@ func (r *Recovery) follow(now power.Uptime, n Present, out *RecoveryStep) {
 		return
 	}
 	a, known := r.state.Nodes[n.Name]
-	was := a
+	was, back := a, false
 	if known && (a.Boot != n.Boot || a.Gone && !n.going()) {
 		// A container has its host's boot: one that had asked and is not on its way was off.
 		if a.Boot != n.Boot || a.Committed {
 			out.Back = append(out.Back, Return{Node: n.Name, Outage: a.Outage, Tries: a.Tries, Asked: a.Asked, Rebooted: a.Boot != n.Boot})
 		}
 		delete(r.state.Nodes, n.Name)
-		out.Changed, known = true, false
+		out.Changed, known, back = true, false, true
 	}
 	outage, hit := r.hit(n)
-	// One that goes at once, in a failure that was over between two looks.
-	quick := n.going() && r.before[n.Name]
+	// One that goes at once, in a failure that was over between two looks, or by the end of
+	// the one that it came back into.
+	quick := n.going() && (r.before[n.Name] || back)
 	switch {
 	case known:
 		a = r.present(now, n, a)

@@ -295,6 +295,15 @@ func TestWhoIsBroughtBack(t *testing.T) {
 			c.supply("main", power.Fail)
 			c.supply("main", power.OK)
 		}, ""},
+		{"one that comes back into a failure, and goes at once as it ends", Present{}, func(c *rack) {
+			down(c)
+			c.supply("main", power.Fail)
+			c.look()
+			c.nodes["web"].Boot, c.nodes["web"].Phase, c.nodes["web"].Attached = "2", Done, true
+			c.supply("main", power.OK) // between two looks
+			c.want("web back after 0")
+			c.nodes["web"].Attached = false
+		}, "wake web #1"},
 		{"who is called back is not", Present{}, func(c *rack) {
 			c.supply("main", power.Fail)
 			c.nodes["web"].Phase = Committed
