@@ -8,7 +8,7 @@ var backFaults = []Fault{
 	},
 	{
 		Name: "who goes in a failure between two looks is not brought back", File: "pkg/policy/recovery.go",
-		Old: "quick := n.going() && (r.before[n.Name] || back)", New: "quick := false", Laws: []int{7},
+		Old: "quick := n.going() && (r.before[n.Name] || back)", New: "quick := back && false", Laws: []int{7},
 	},
 	{
 		Name: "who people shut down is woken", File: "pkg/policy/recovery.go",
