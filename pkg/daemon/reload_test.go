@@ -344,6 +344,15 @@ func TestTheLockMovesWithTheFolder(t *testing.T) {
 		}
 		return err == nil
 	}
+	// freed waits for what is let go after the next generation has begun to run.
+	freed := func(c string) bool {
+		for end := time.Now().Add(10 * time.Second); !free(c); time.Sleep(time.Millisecond) {
+			if time.Now().After(end) {
+				return false
+			}
+		}
+		return true
+	}
 	theirs, err := Lock(path("theirs"))
 	if err != nil {
 		t.Fatal(err)
@@ -389,14 +398,14 @@ func TestTheLockMovesWithTheFolder(t *testing.T) {
 	}
 	next = "b"
 	hups <- syscall.SIGHUP
-	if got := <-told; got != "runs b" || free("b") || !free("a") {
+	if got := <-told; got != "runs b" || free("b") || !freed("a") {
 		t.Errorf("%s; the lock of b is free: %v, of a: %v", got, free("b"), free("a"))
 	}
 	next = "fails" // and the one before goes on in its own folder
 	hups <- syscall.SIGHUP
 	got := []string{<-told, <-told, <-told}
 	slices.Sort(got[1:])
-	if want := []string{"runs fails", "runs b", "the new configuration can't run, the former one runs on: work: no port"}; !slices.Equal(got, want) || free("b") || !free("fails") {
+	if want := []string{"runs fails", "runs b", "the new configuration can't run, the former one runs on: work: no port"}; !slices.Equal(got, want) || free("b") || !freed("fails") {
 		t.Errorf("%q; the lock of b is free: %v, of fails: %v", got, free("b"), free("fails"))
 	}
 	stop()
