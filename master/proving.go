@@ -139,14 +139,20 @@ func (p *proving) look() {
 	p.m.hub.measure(p.proofs.Stops())
 }
 
+// keep hands the proofs to the disk; before that was read they would be all that is left.
+// p.mu is held.
+func (p *proving) keep() {
+	if p.loaded {
+		p.saver.Put(p.proofs)
+	}
+}
+
 // forget drops what was proved of a machine that was struck off, or set up anew.
 func (p *proving) forget(node string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.proofs.Forget(node)
-	if p.loaded { // else it would be all that is left
-		p.saver.Put(p.proofs)
-	}
+	p.keep()
 }
 
 // cameBack notes that a node was switched off and on again on purpose.
@@ -154,17 +160,15 @@ func (p *proving) cameBack(node string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.proofs.CameBack(node, time.Now())
-	if p.loaded { // else it would be all that is left
-		p.saver.Put(p.proofs)
-	}
+	p.keep()
 }
 
 // sealed takes which UPSes are sealed to be cut now.
 func (p *proving) sealed(all map[string]proof.Sealed) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.proofs.Seal(all) && p.loaded { // else it would be all that is left
-		p.saver.Put(p.proofs)
+	if p.proofs.Seal(all) {
+		p.keep()
 	}
 }
 
@@ -172,8 +176,8 @@ func (p *proving) sealed(all map[string]proof.Sealed) {
 func (p *proving) woke(node string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.proofs.Woke(node) && p.loaded { // else it would be all that is left
-		p.saver.Put(p.proofs)
+	if p.proofs.Woke(node) {
+		p.keep()
 	}
 }
 

@@ -10,7 +10,7 @@ import (
 func (v *recovery) sealedFor(ups []string) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if same := slices.Equal(v.cuts, ups); same && v.sealed {
+	if v.sealed && slices.Equal(v.cuts, ups) {
 		return
 	}
 	v.cuts, v.sealed = ups, true

@@ -62,6 +62,11 @@ func runCut(ctx context.Context, file, late string, within time.Duration) error 
 // diskLimit is how long a disk is waited for that may not be there any more.
 const diskLimit = 10 * time.Second
 
+// tryDisk leaves word, if the disk takes it.
+func tryDisk(leave func()) {
+	_, _ = cut.Bounded(diskLimit, func() (struct{}, error) { leave(); return struct{}{}, nil })
+}
+
 func cutNow(ctx context.Context, file, late string, o cut.Options) error {
 	cfg, err := cut.Bounded(diskLimit, func() (master.Config, error) { return master.LoadConfig(file) })
 	wired := master.Wired(cfg)
@@ -82,11 +87,11 @@ func cutNow(ctx context.Context, file, late string, o cut.Options) error {
 		err = o.Seal.Check(cut.Here{Boot: boot, Now: o.Now(), UPS: wired})
 	}
 	if err != nil {
-		_, _ = cut.Bounded(diskLimit, func() (bool, error) { cut.Refuse(nil, cfg.Data, err); return true, nil })
+		tryDisk(func() { cut.Refuse(nil, cfg.Data, err) })
 		return fmt.Errorf("nothing is cut: %w", err)
 	}
 	if o.Within == 0 { // else it is the second try, which begins later
-		_, _ = cut.Bounded(diskLimit, func() (bool, error) { cut.NoteStop(nil, cfg.Data, o.Seal, o.Now()); return true, nil })
+		tryDisk(func() { cut.NoteStop(nil, cfg.Data, o.Seal, o.Now()) })
 	}
 	if err := cut.Run(ctx, o); err != nil {
 		return err

@@ -148,7 +148,7 @@ func (p *Proofs) Forget(name string) {
 	}
 }
 
-// CameBack notes that a node was switched off and on again on purpose.
+// CameBack notes that a node was off and is on again: after an outage, or on purpose.
 func (p *Proofs) CameBack(node string, wall time.Time) {
 	proof := p.Nodes[node]
 	proof.BackWall = wall
@@ -337,9 +337,7 @@ func (p *Proofs) followDown(now power.Uptime, wall time.Time, n Node, d *downNod
 			p.prove(n.Name, d.Outage, wall, StopTook{d.Stop, d.Probed})
 		}
 		if !d.Late && now.Sub(*d.Over) <= backLimit {
-			proof := p.Nodes[n.Name]
-			proof.BackWall = wall
-			p.Nodes[n.Name] = proof
+			p.CameBack(n.Name, wall)
 		}
 		if p.cut(now, wall, n, d) {
 			proof := p.UPS[d.UPS]

@@ -79,7 +79,7 @@ func (f *Fleet) due(host Member) (power.Uptime, bool) {
 
 // Ends reports whether a node has the order end: the host is about to go, and what goes
 // with it feeds the node.
-func (f *Fleet) Ends(m Member, ups []Source) bool { return f.ending && !m.Host && !m.lives(ups, false) }
+func (f *Fleet) Ends(m Member, ups []Source) bool { return f.ending && !m.Host && !m.Survives(ups) }
 
 // Survives reports whether a node goes on when all UPSes are cut that are on battery.
 func (m Member) Survives(ups []Source) bool { return m.lives(ups, false) }
@@ -93,7 +93,8 @@ func (s Source) pretended() bool { return s.State.Sim || s.State.Drill }
 
 // lives reports whether a node lives on when all UPSes are cut that are on battery: one
 // that none of them feeds, and else on those of its feeds that are good, and on other
-// masters' where it says that its power is good. Of what it does not say nobody knows. Earnest: a pretended UPS feeds nobody.
+// masters' where it says that its power is good. Of what it does not say nobody knows.
+// Earnest: a pretended UPS feeds nobody.
 func (m Member) lives(ups []Source, earnest bool) bool {
 	if len(m.Feeds) == 0 {
 		return false
